@@ -1,0 +1,95 @@
+"""One root error: where, what, hint, exit code.
+
+Exit codes of the ``octavo`` command (docs/reference.md lists them for users):
+
+====  =====================================================================
+0     it is so: built, checked, accepted
+1     a check looked and found something that does not hold
+2     the command line or pyproject.toml is wrong; nothing was begun
+3     a build step failed; what was finished is kept
+4     a check could not look: nothing accepted yet, a tool is missing
+130   stopped by Ctrl-C
+====  =====================================================================
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class OctavoError(Exception):
+    """A fault that the user can mend. Printed as text, never as a traceback.
+
+    ``what`` is a full sentence. ``where`` names the file, and line or cell. ``hint`` is the way out.
+    """
+
+    exit_code = 3
+
+    def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.hint = hint
+
+    def __str__(self) -> str:
+        head = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{head}\n  {self.hint}" if self.hint else head
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Errors cross from worker processes; the default would lose the keyword arguments.
+        return (_rebuild, (type(self), self.what, self.where, self.hint))
+
+
+def _rebuild(kind: type[OctavoError], what: str, where: str, hint: str) -> OctavoError:
+    return kind(what, where=where, hint=hint)
+
+
+class UsageError(OctavoError):
+    """The command line or pyproject.toml is wrong; nothing was begun."""
+
+    exit_code = 2
+
+
+class BuildError(OctavoError):
+    """A step of the build failed; what was finished before is kept."""
+
+
+class DocumentError(BuildError):
+    """A source of the paper or the deck cannot be carried into an output."""
+
+
+class NotebookError(BuildError):
+    """A notebook raised, or cannot be run."""
+
+
+class CheckError(OctavoError):
+    """A check could not look."""
+
+    exit_code = 4
+
+
+class Problems(OctavoError):
+    """Several faults, collected and reported once."""
+
+    def __init__(self, problems: Iterable[OctavoError]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(p) for p in self.problems))
+        self.exit_code = max((p.exit_code for p in self.problems), default=3)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Problems, (self.problems,))
+
+
+def raise_all(problems: list[OctavoError]) -> None:
+    """Raise what was collected: nothing, the one error, or all of them together."""
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise Problems(problems)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return ``did you mean 'x'?`` for the closest known name, or an empty string."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"did you mean '{close[0]}'?" if close else ""

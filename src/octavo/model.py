@@ -1,0 +1,146 @@
+"""The frozen records that rooms hand each other.
+
+Every record is written to and read from JSON as it stands (msgspec: strict types, unknown fields refused),
+so what one room records is what another room reads.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+Scalar = bool | int | float | str | None
+Align = Literal["left", "right", "center"]
+
+
+class Frozen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Base of every record: immutable, strict, defaults left out of the JSON."""
+
+
+class Place(Frozen):
+    """A spot in a source. ``file`` is relative to the project root, with slashes; ``line`` counts from 1."""
+
+    file: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+
+class Finding(Frozen):
+    """What a check saw. ``rule`` is a stable id phrased as what should hold (``bib-key-unique``)."""
+
+    rule: str
+    severity: Literal["error", "warning"]
+    message: str
+    place: Place | None = None
+    hint: str = ""
+
+
+class Value(Frozen):
+    """A number or a text that a run recorded.
+
+    ``digits`` is the number of decimals printed. ``unit`` is printed after the number (before it for $, € and £).
+    ``se`` is a standard error, ``low`` and ``high`` the ends of an interval, all in the same unit.
+    """
+
+    number: int | float | str
+    se: float | None = None
+    low: float | None = None
+    high: float | None = None
+    unit: str = ""
+    digits: int = 2
+
+
+class Column(Frozen):
+    """A column of a table. ``digits`` is for its numbers; ``group`` is the spanning header above it, if any."""
+
+    name: str
+    label: str
+    align: Align = "right"
+    digits: int = 2
+    group: str = ""
+
+
+class Table(Frozen):
+    """A table that a run recorded: numbers stay numbers, so that printing and comparing know the precision."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Scalar, ...], ...]
+
+
+class Drawing(Frozen):
+    """One file of a figure: the medium that it was drawn for, its format, its size in inches and its SHA-256.
+
+    ``file`` is relative to the folder of the run that drew it (``figures/overlap.column.svg``).
+    """
+
+    medium: str
+    format: Literal["svg", "pdf", "png"]
+    file: str
+    width: float
+    height: float
+    digest: str
+
+
+class Figure(Frozen):
+    """A figure that a run recorded, drawn once for each medium and format."""
+
+    alt: str
+    drawings: tuple[Drawing, ...]
+
+
+class Record(Frozen):
+    """All that one run of a notebook recorded, by name."""
+
+    values: dict[str, Value] = {}
+    tables: dict[str, Table] = {}
+    figures: dict[str, Figure] = {}
+
+
+class Medium(Frozen):
+    """A place where figures are shown. Sizes in inches; ``style`` is a matplotlib style sheet of the project.
+
+    Without ``height`` the figure's own aspect ratio (height divided by width) gives it.
+    """
+
+    name: str
+    width: float
+    style: str
+    formats: tuple[Literal["svg", "pdf", "png"], ...]
+    height: float | None = None
+
+
+class Point(Frozen):
+    """One run of a notebook: its parameters in declared order and what it recorded."""
+
+    parameters: dict[str, Scalar]
+    record: Record
+
+
+class Source(Frozen):
+    """Where a result came from, for whoever reviews it. ``digest`` is the key of the run, in hexadecimal."""
+
+    notebook: str
+    parameters: dict[str, Scalar]
+    digest: str
+
+
+class Result(Frozen):
+    """Everything a notebook of one point recorded, and the folder that holds its drawings."""
+
+    record: Record
+    folder: Path
+    source: Source
+
+
+class Results(Frozen):
+    """The results by notebook name: what the documents print. Names are ``notebook.name``.
+
+    ``sweeps`` names the notebooks of several points, which documents cannot quote directly.
+    """
+
+    results: dict[str, Result] = {}
+    sweeps: tuple[str, ...] = ()
