@@ -14,12 +14,14 @@ import msgspec
 Scalar = bool | int | float | str | None
 Align = Literal["left", "right", "center"]
 
+RUN = "OCTAVO_RUN"  # the environment variable that names the folder of the run to a kernel
+
 
 class Frozen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Base of every record: immutable, strict, defaults left out of the JSON."""
 
 
-class Place(Frozen):
+class Place(Frozen, frozen=True):
     """A spot in a source. ``file`` is relative to the project root, with slashes; ``line`` counts from 1."""
 
     file: str
@@ -29,7 +31,7 @@ class Place(Frozen):
         return f"{self.file}:{self.line}" if self.line else self.file
 
 
-class Finding(Frozen):
+class Finding(Frozen, frozen=True):
     """What a check saw. ``rule`` is a stable id phrased as what should hold (``bib-key-unique``)."""
 
     rule: str
@@ -39,7 +41,7 @@ class Finding(Frozen):
     hint: str = ""
 
 
-class Value(Frozen):
+class Value(Frozen, frozen=True):
     """A number or a text that a run recorded.
 
     ``digits`` is the number of decimals printed. ``unit`` is printed after the number (before it for $, € and £).
@@ -54,7 +56,7 @@ class Value(Frozen):
     digits: int = 2
 
 
-class Column(Frozen):
+class Column(Frozen, frozen=True):
     """A column of a table. ``digits`` is for its numbers; ``group`` is the spanning header above it, if any."""
 
     name: str
@@ -64,14 +66,14 @@ class Column(Frozen):
     group: str = ""
 
 
-class Table(Frozen):
+class Table(Frozen, frozen=True):
     """A table that a run recorded: numbers stay numbers, so that printing and comparing know the precision."""
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[Scalar, ...], ...]
 
 
-class Drawing(Frozen):
+class Drawing(Frozen, frozen=True):
     """One file of a figure: the medium that it was drawn for, its format, its size in inches and its SHA-256.
 
     ``file`` is relative to the folder of the run that drew it (``figures/overlap.column.svg``).
@@ -85,14 +87,14 @@ class Drawing(Frozen):
     digest: str
 
 
-class Figure(Frozen):
+class Figure(Frozen, frozen=True):
     """A figure that a run recorded, drawn once for each medium and format."""
 
     alt: str
     drawings: tuple[Drawing, ...]
 
 
-class Record(Frozen):
+class Record(Frozen, frozen=True):
     """All that one run of a notebook recorded, by name."""
 
     values: dict[str, Value] = {}
@@ -100,7 +102,7 @@ class Record(Frozen):
     figures: dict[str, Figure] = {}
 
 
-class Medium(Frozen):
+class Medium(Frozen, frozen=True):
     """A place where figures are shown. Sizes in inches; ``style`` is a matplotlib style sheet of the project.
 
     Without ``height`` the figure's own aspect ratio (height divided by width) gives it.
@@ -113,14 +115,28 @@ class Medium(Frozen):
     height: float | None = None
 
 
-class Point(Frozen):
+class Point(Frozen, frozen=True):
     """One run of a notebook: its parameters in declared order and what it recorded."""
 
     parameters: dict[str, Scalar]
     record: Record
 
 
-class Source(Frozen):
+class RunInputs(Frozen, frozen=True):
+    """What a run is given: the project's root, its media, and the sweeps that its code names."""
+
+    root: Path
+    media: tuple[Medium, ...] = ()
+    sweeps: dict[str, tuple[Point, ...]] = {}
+
+
+class BuildResults(Frozen, frozen=True):
+    """``build/results.json``: the points of every notebook, as the last build left them."""
+
+    notebooks: dict[str, tuple[Point, ...]] = {}
+
+
+class Source(Frozen, frozen=True):
     """Where a result came from, for whoever reviews it. ``digest`` is the key of the run, in hexadecimal."""
 
     notebook: str
@@ -128,7 +144,7 @@ class Source(Frozen):
     digest: str
 
 
-class Result(Frozen):
+class Result(Frozen, frozen=True):
     """Everything a notebook of one point recorded, and the folder that holds its drawings."""
 
     record: Record
@@ -136,7 +152,7 @@ class Result(Frozen):
     source: Source
 
 
-class Results(Frozen):
+class Results(Frozen, frozen=True):
     """The results by notebook name: what the documents print. Names are ``notebook.name``.
 
     ``sweeps`` names the notebooks of several points, which documents cannot quote directly.

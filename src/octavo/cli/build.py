@@ -1,0 +1,79 @@
+"""``octavo build``."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import click
+
+from octavo import pipeline, project
+from octavo.cli import progress
+from octavo.cli.main import errors_json, words
+from octavo.engine.task import Outcome, Status
+from octavo.errors import BuildError, OctavoError, Problems
+
+
+@click.command()
+@click.argument("targets", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print what became of every task as JSON.")
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
+@click.pass_obj
+def build(folder: Path, targets: tuple[str, ...], as_json: bool, quiet: bool) -> None:
+    """Bring TARGETS up to date: all, or any of notebooks, figures, paper, slides, or a notebook's name.
+
+    Only what changed runs again; the rest comes from the store in .octavo/. What is made appears in build/. A point
+    that fails does not stop the others; the last good outputs stay in place.
+
+    \b
+    octavo build               everything
+    octavo build paper         the paper and what it needs
+    octavo build estimate      the points of one sweep
+    """
+    begun = time.monotonic()
+    plan = pipeline.make_plan(project.read(project.find_root(folder)))
+    with progress.shown(quiet=quiet or as_json) as (listen, counts):
+        outcomes = pipeline.build(plan, targets, listen)
+    if as_json:
+        print(json.dumps(summary(outcomes), indent=1, ensure_ascii=False))
+    failed = [outcome.error for outcome in outcomes.values() if outcome.error]
+    if failed:
+        raise _told_once(failed, counts.ended[Status.HELD])
+    if not quiet and not as_json:
+        print(told(counts, time.monotonic() - begun, plan))
+
+
+def told(counts: progress.Counts, seconds: float, plan: pipeline.Plan) -> str:
+    """Return the last line of a build."""
+    ran, stored = counts.ended[Status.RAN], counts.ended[Status.STORED]
+    if not ran:
+        return f"Nothing to do: all {stored} results are up to date. See build/index.html."
+    return f"Built in {seconds:.0f} s: {ran} ran, {stored} from the store. See build/index.html."
+
+
+def summary(outcomes: dict[str, Outcome]) -> dict[str, object]:
+    """Return a build for ``--json``."""
+    tasks = [
+        {
+            "name": name,
+            "status": outcome.status.value,
+            "reason": outcome.reason,
+            "seconds": round(outcome.seconds, 3),
+            "key": outcome.entry.key if outcome.entry else None,
+            "errors": errors_json(outcome.error) if outcome.error else [],
+        }
+        for name, outcome in outcomes.items()
+    ]
+    counts = {status.value: sum(o.status is status for o in outcomes.values()) for status in Status}
+    return {"counts": counts, "tasks": tasks}
+
+
+def _told_once(failed: list[OctavoError], held: int) -> OctavoError:
+    """Return the errors of a build, the same one from several outputs only once."""
+    once = {words(error): error for error in failed}
+    if held:
+        once["held"] = BuildError(f"{held} further result(s) wait for these; what was built before is still in build/.")
+    errors = [p for e in once.values() for p in (e.problems if isinstance(e, Problems) else (e,))]
+    unique = {str(error): error for error in errors}
+    return Problems(unique.values())

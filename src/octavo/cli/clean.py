@@ -1,0 +1,29 @@
+"""``octavo clean``."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import click
+
+from octavo import project
+
+
+@click.command()
+@click.option("--all", "everything", is_flag=True, help="Remove the store of results too: the next build runs all.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was removed as JSON.")
+@click.pass_obj
+def clean(folder: Path, everything: bool, as_json: bool) -> None:
+    """Remove build/. The results stay in the store, so the next build is quick; sources are never touched."""
+    found = project.read(project.find_root(folder))
+    targets = [found.build, found.state] if everything else [found.build]
+    removed = [found.relative(target) for target in targets if target.exists()]
+    for target in targets:
+        if target.exists():
+            shutil.rmtree(target)
+    if as_json:
+        print(json.dumps({"removed": removed}))
+    else:
+        print(f"Removed {' and '.join(f'{name}/' for name in removed)}." if removed else "Nothing to remove.")

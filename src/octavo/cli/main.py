@@ -1,0 +1,103 @@
+"""The command's frame: options that all verbs share, exit codes, and no traceback for a user's mistake."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from octavo import __version__
+from octavo.errors import OctavoError, Problems, nearest
+
+VERBS = {
+    "build": "Bring the paper, the deck and their figures up to date.",
+    "status": "Say what is stale and why, before anything runs.",
+    "check": "Compare with the accepted results, and check the bibliography.",
+    "accept": "Take over changed values, tables and figures, with a reason.",
+    "clean": "Remove what was built.",
+}
+INTERRUPTED = 130
+
+
+class Verbs(click.Group):
+    """The verbs, each imported only when it is called: `octavo --help` stays quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in VERBS:
+            return None
+        command: click.Command = getattr(import_module(f"octavo.cli.{name}"), name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in VERBS:
+            hint = nearest(args[0], VERBS) or f"The verbs: {', '.join(VERBS)}."
+            raise click.UsageError(f"There is no verb '{args[0]}'. {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True)
+@click.option("-C", "folder", type=click.Path(path_type=Path), default=Path(), help="Work on the project in FOLDER.")
+@click.version_option(__version__, prog_name="octavo")
+@click.pass_context
+def octavo(ctx: click.Context, folder: Path) -> None:
+    """Fold one source tree into the paper and the deck.
+
+    \b
+    Begin with:   octavo build      execute the notebooks, write paper and deck to build/
+    Then:         octavo status     what would run again, and why
+                  octavo check      does it still give the accepted results?
+
+    \b
+    Exit codes: 0 it is so · 1 a check found something · 2 wrong command line or
+    pyproject.toml · 3 a build step failed · 4 a check could not look · 130 Ctrl-C
+    """
+    ctx.obj = folder.resolve()
+
+
+def main() -> None:
+    """Run the command; the entry point of the ``octavo`` script."""
+    try:
+        octavo.main(prog_name="octavo", standalone_mode=False)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (KeyboardInterrupt, click.Abort):
+        print("\nStopped. What was finished is kept; run the same command to go on.", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except OctavoError as error:
+        if "--json" in sys.argv:
+            print(json.dumps({"errors": errors_json(error)}, indent=1, ensure_ascii=False))
+        print(words(error), file=sys.stderr)
+        sys.exit(error.exit_code)
+    except OSError as error:
+        from octavo.engine.runner import disk_error
+
+        fault = disk_error(error)
+        print(words(fault), file=sys.stderr)
+        sys.exit(fault.exit_code)
+
+
+def words(error: OctavoError) -> str:
+    """Return an error as it is printed: each fault apart, with a mark in front."""
+    problems = error.problems if isinstance(error, Problems) else (error,)
+    return "\n".join(f"error: {problem}" for problem in problems)
+
+
+def errors_json(error: OctavoError) -> list[dict[str, str]]:
+    """Return an error for ``--json``: what, where and hint of each fault."""
+    problems = error.problems if isinstance(error, Problems) else (error,)
+    return [{"what": p.what, "where": p.where, "hint": p.hint} for p in problems]

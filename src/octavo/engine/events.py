@@ -1,0 +1,34 @@
+"""Typed events that leave the runner. Printing them is the command line's work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from octavo.engine.task import Outcome
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The run begins: so many tasks in all."""
+
+    total: int
+
+
+@dataclass(frozen=True)
+class Started:
+    """A task was given to a worker, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A task came to its end: from the store, run, failed, or held back."""
+
+    outcome: Outcome
+
+
+Event = Planned | Started | Ended
+Listener = Callable[[Event], None]

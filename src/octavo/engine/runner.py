@@ -1,0 +1,246 @@
+"""Bring tasks up to date: take from the store what is good, run the rest in worker processes, keep what is finished.
+
+The runner knows an executor (concurrent.futures) and nothing of where it runs: here, processes of this machine.
+"""
+
+from __future__ import annotations
+
+import errno
+import multiprocessing
+import os
+import shutil
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from pathlib import Path
+
+from octavo.engine import key as keys
+from octavo.engine.events import Ended, Event, Listener, Planned, Started
+from octavo.engine.graph import ordered
+from octavo.engine.staleness import Decision, decide, outputs_digest
+from octavo.engine.store import OUT, Store
+from octavo.engine.task import Action, Memory, Outcome, Status, Task
+from octavo.errors import BuildError, OctavoError
+
+ExecutorMaker = Callable[[], Executor]
+LOST = 2  # a task that was with a lost worker so many times is given up
+
+
+def processes(jobs: int) -> ExecutorMaker:
+    """Return a maker of executors with ``jobs`` worker processes, started fresh (no fork of this process)."""
+    context = multiprocessing.get_context("spawn")
+    return lambda: ProcessPoolExecutor(jobs, mp_context=context, initializer=_enter_worker)
+
+
+def plan(tasks: Sequence[Task], store: Store) -> dict[str, str]:
+    """Return why each stale task would run, by name, before anything runs. A task not named is up to date."""
+    run = _Run(store, {})
+    stale: dict[str, str] = {}
+    for task in ordered(tasks):
+        waiting = [name for name in task.after if name in stale]
+        if waiting:
+            stale[task.name] = f"upstream: {waiting[0]} will run"
+            continue
+        decision = run.decide(task)
+        if decision.stored:
+            run.end(run.stored(task, decision))
+        else:
+            stale[task.name] = decision.reason
+    return stale
+
+
+def build(
+    tasks: Sequence[Task], store: Store, *, make_executor: ExecutorMaker, jobs: int, listen: Listener
+) -> dict[str, Outcome]:
+    """Bring every task up to date and return what became of each, by name.
+
+    A task that fails holds back those that depend on it; the others go on. What is finished is in the store at once,
+    also when the build is stopped. Raises KeyboardInterrupt after Ctrl-C, with the workers stopped.
+    """
+    run = _Run(store, {}, listen)
+    listen(Planned(len(tasks)))
+    try:
+        with store.temporary() as folder:
+            _loop(run, list(ordered(tasks)), folder, make_executor, jobs)
+    finally:
+        run.remember()
+    return run.outcomes
+
+
+class _Run:
+    """The state of one run: what is done so far, and the questions asked of it."""
+
+    def __init__(self, store: Store, outcomes: dict[str, Outcome], listen: Listener | None = None) -> None:
+        self.store = store
+        self.outcomes = outcomes
+        self.listen: Callable[[Event], None] = listen or (lambda event: None)
+        self.memory = store.memory()
+        self.digest = keys.remembering()
+
+    def upstream(self, task: Task) -> dict[str, str]:
+        """Return the digest of each result that a task depends on."""
+        found = {name: self.outcomes[name].entry for name in task.after}
+        return {name: outputs_digest(entry) for name, entry in found.items() if entry}
+
+    def decide(self, task: Task) -> Decision:
+        return decide(task, self.upstream(task), self.store, self.memory.get(task.name), self.digest)
+
+    def stored(self, task: Task, decision: Decision) -> Outcome:
+        assert decision.stored
+        folder, entry = decision.stored
+        return Outcome(task, Status.STORED, folder, entry, upstream=self.upstream(task))
+
+    def keep(self, task: Task, decision: Decision, made: Path, future: Future[Performed]) -> Outcome:
+        """Put what a worker made into the store; a fault of the user's or the disk's becomes a failed outcome."""
+        upstream = self.upstream(task)
+        try:
+            reads, seconds = future.result()
+            folder, entry = self.store.put(decision.key, made, reads, seconds)
+        except OctavoError as error:
+            return Outcome(task, Status.FAILED, reason=decision.reason, error=error)
+        except OSError as error:
+            return Outcome(task, Status.FAILED, reason=decision.reason, error=disk_error(error))
+        return Outcome(task, Status.RAN, folder, entry, decision.reason, seconds, upstream=upstream)
+
+    def end(self, outcome: Outcome) -> None:
+        self.outcomes[outcome.task.name] = outcome
+        self.listen(Ended(outcome))
+
+    def remember(self) -> None:
+        """Keep the memory, if it changed: a build with nothing to do writes nothing."""
+        memory = dict(self.memory)
+        for name, outcome in self.outcomes.items():
+            if outcome.entry:
+                memory[name] = Memory(dict(outcome.task.parts), dict(outcome.upstream), outcome.entry)
+        if memory != self.memory:
+            self.store.remember(memory)
+
+
+Performed = tuple[tuple[Path, ...], float]
+InFlight = dict[Future[Performed], tuple[Task, Decision, Path]]
+
+
+def _loop(run: _Run, waiting: list[Task], folder: Path, make_executor: ExecutorMaker, jobs: int) -> None:
+    executor: Executor | None = None
+    flying: InFlight = {}
+    lost: dict[str, int] = {}
+    begun = 0
+    try:
+        while waiting or flying:
+            while len(flying) < jobs and (found := _next(run, waiting)):
+                task, decision = found
+                executor = executor or make_executor()
+                made = folder / str(begun)
+                begun += 1
+                run.listen(Started(task.name, decision.reason))
+                flying[_submit(executor, task, made, run)] = (task, decision, made)
+            if not flying:
+                continue
+            done, _ = wait(flying, return_when=FIRST_COMPLETED)
+            if any(isinstance(future.exception(), BrokenExecutor) for future in done):
+                waiting[:0] = _survivors(run, flying, lost)
+                _stop(executor)
+                executor, flying = None, {}
+                continue
+            for future in done:
+                task, decision, made = flying.pop(future)
+                run.end(run.keep(task, decision, made, future))
+    except BaseException:
+        _stop(executor)
+        raise
+    if executor:
+        executor.shutdown()
+
+
+def _next(run: _Run, waiting: list[Task]) -> tuple[Task, Decision] | None:
+    """Take the first task that can begin; on the way, end those that are held back or stand in the store."""
+    for task in list(waiting):
+        if any(name not in run.outcomes for name in task.after):
+            continue
+        waiting.remove(task)
+        blocked = [name for name in task.after if not run.outcomes[name].done]
+        if blocked:
+            run.end(Outcome(task, Status.HELD, reason=f"waits for {blocked[0]}"))
+            continue
+        decision = run.decide(task)
+        if not decision.stored:
+            return task, decision
+        run.end(run.stored(task, decision))
+    return None
+
+
+def _submit(executor: Executor, task: Task, made: Path, run: _Run) -> Future[Performed]:
+    folders = {name: run.outcomes[name].folder for name in task.after}
+    upstream = {name: folder / OUT for name, folder in folders.items() if folder}
+    return executor.submit(perform, task.name, task.action, made, upstream)
+
+
+def perform(name: str, action: Action, folder: Path, upstream: Mapping[str, Path]) -> Performed:
+    """Run an action in a worker; return the files that it read and the seconds that it took.
+
+    Raises OctavoError for the user's faults, OSError for the disk's; anything else is a bug and says so.
+    """
+    start = time.perf_counter()
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / OUT).mkdir(parents=True)
+    try:
+        reads = action(folder, upstream)
+    except (OctavoError, OSError):
+        raise
+    except Exception as error:  # the one place where a bug in an action becomes a message
+        detail = "".join(traceback.format_exception(error))
+        raise BuildError(
+            f"{type(error).__name__}: {error} [this is a bug in Octavo]", where=name, hint=detail
+        ) from error
+    return reads, time.perf_counter() - start
+
+
+def disk_error(error: OSError) -> BuildError:
+    """Turn a fault of the disk into words."""
+    where = str(error.filename or "")
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return BuildError("The disk is full.", where=where, hint="Free some space and run the same command again.")
+    if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        return BuildError("This cannot be written to.", where=where, hint="Make the folder writable and run again.")
+    return BuildError(f"{error.strerror or error}.", where=where)
+
+
+def _survivors(run: _Run, flying: InFlight, lost: dict[str, int]) -> list[Task]:
+    """After a worker was lost: keep what other workers finished, give up what was lost too often, return the rest."""
+    again = []
+    for task, decision, _ in flying.values():
+        lost[task.name] = lost.get(task.name, 0) + 1
+        if lost[task.name] < LOST:
+            again.append(task)
+            continue
+        error = BuildError(
+            "The process that ran this was killed, twice.",
+            where=task.name,
+            hint="Memory may have run out: set `jobs = 1` in [tool.octavo] of pyproject.toml.",
+        )
+        run.end(Outcome(task, Status.FAILED, reason=decision.reason, error=error))
+    return again
+
+
+def _stop(executor: Executor | None) -> None:
+    if executor is None:
+        return
+    for child in multiprocessing.active_children():
+        child.kill()
+    executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _enter_worker() -> None:
+    """Leave the terminal's process group, so that Ctrl-C is the runner's alone; end when the runner is gone."""
+    if hasattr(os, "setsid"):
+        os.setsid()
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,82 @@
+"""Is a task's result still good, and if not, why: one small question for each reason, asked in a fixed order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from octavo.engine import key as keys
+from octavo.engine.store import OUT, Store
+from octavo.engine.task import REASONS, Entry, Memory, Task
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Either the stored result that can be used, or the reason why the task must run."""
+
+    key: str
+    stored: tuple[Path, Entry] | None
+    reason: str
+
+
+def decide(
+    task: Task,
+    upstream: Mapping[str, str],
+    store: Store,
+    memory: Memory | None,
+    digest: keys.FileDigest,
+) -> Decision:
+    """Look a task up. ``upstream`` has the digest of every result that it depends on."""
+    key = keys.of_task(task.parts, upstream)
+    stored = store.find(key, digest)
+    if stored:
+        return Decision(key, stored, "")
+    return Decision(key, None, _why(task, upstream, store, memory, digest))
+
+
+def outputs_digest(entry: Entry) -> str:
+    """Return the digest of a result's artifacts; what is only for a reader (``log/``) does not count.
+
+    A task that ran again and gave the same artifacts thus causes nothing further.
+    """
+    return keys.of({n: digest for n, (_, digest) in entry.outputs.items() if n.startswith(f"{OUT}/")})
+
+
+def _why(
+    task: Task,
+    upstream: Mapping[str, str],
+    store: Store,
+    memory: Memory | None,
+    digest: keys.FileDigest,
+) -> str:
+    if memory is None:
+        return "new"
+    changed = _changed_part(task, memory) or _changed_file(store, memory, digest)
+    return changed or _changed_upstream(upstream, memory) or "missing output"
+
+
+def _changed_part(task: Task, memory: Memory) -> str:
+    for reason in REASONS:
+        if task.parts.get(reason) != memory.parts.get(reason):
+            return f"{reason} changed"
+    return ""
+
+
+def _changed_file(store: Store, memory: Memory, digest: keys.FileDigest) -> str:
+    for name, was in memory.entry.reads.items():
+        if digest(store.root / name) != was:
+            kind = "module" if name.endswith(".py") else "data file"
+            return f"{kind} {name} changed"
+    return ""
+
+
+def _changed_upstream(upstream: Mapping[str, str], memory: Memory) -> str:
+    for name in sorted(upstream.keys() | memory.upstream.keys()):
+        if name not in memory.upstream:
+            return f"upstream: {name} is new"
+        if name not in upstream:
+            return f"upstream: {name} is gone"
+        if upstream[name] != memory.upstream[name]:
+            return f"upstream: {name} changed"
+    return ""

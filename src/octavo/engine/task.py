@@ -1,0 +1,89 @@
+"""The records of the engine: a task, what its action is given, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from octavo.errors import OctavoError
+
+# Every part of a key, in the order in which a change of it is given as the reason.
+REASONS = ("code", "parameter", "data file", "module", "environment", "kernel", "tool")
+
+
+class Action(Protocol):
+    """What a task does, in a process of its own. It must be picklable.
+
+    It writes its artifacts below ``folder/out`` and what is only for a reader (an executed notebook) below
+    ``folder/log``, and returns the files that it was seen to read. ``upstream`` has the ``out`` folder of every task
+    that it depends on.
+    """
+
+    def __call__(self, folder: Path, upstream: Mapping[str, Path]) -> tuple[Path, ...]: ...
+
+
+@dataclass(frozen=True)
+class Task:
+    """One piece of work. ``parts`` maps a reason of REASONS to the digest of what stands behind it."""
+
+    name: str
+    parts: Mapping[str, str]
+    action: Action
+    after: tuple[str, ...] = ()
+
+
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the store keeps beside the files of a result.
+
+    ``outputs`` maps every file (relative, with slashes) to its size and SHA-256; ``reads`` maps what was read while it
+    ran to its SHA-256 (relative to the project where it lies inside); ``seconds`` is the time that it took.
+    """
+
+    key: str
+    outputs: dict[str, tuple[int, str]]
+    reads: dict[str, str]
+    seconds: float
+
+
+class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is remembered of a task's last result, to say why it is stale and how long it may take."""
+
+    parts: dict[str, str]
+    upstream: dict[str, str]
+    entry: Entry
+
+
+class Status(StrEnum):
+    """What became of a task."""
+
+    STORED = "stored"
+    RAN = "ran"
+    FAILED = "failed"
+    HELD = "held"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The end of a task. ``folder`` and ``entry`` are there when it has a result.
+
+    ``reason`` says why it ran, or, for a task that was held back, which one it waited for.
+    """
+
+    task: Task
+    status: Status
+    folder: Path | None = None
+    entry: Entry | None = None
+    reason: str = ""
+    seconds: float = 0.0
+    error: OctavoError | None = None
+    upstream: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def done(self) -> bool:
+        """Whether there is a result to use."""
+        return self.status in (Status.STORED, Status.RAN)

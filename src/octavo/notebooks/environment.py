@@ -1,0 +1,26 @@
+"""What of the environment a result depends on: the interpreter and every installed distribution."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from pathlib import Path
+
+
+def environment() -> tuple[str, ...]:
+    """Return the interpreter's version and the names and versions of what is installed, sorted.
+
+    Read from the names of the ``.dist-info`` folders, a hundred times quicker than from their metadata. Octavo itself
+    is left out: what of it can change a result is in the key as its recorder.
+    """
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    folders = {Path(entry) for entry in sys.path if entry.endswith("site-packages")}
+    names = {p.stem for folder in folders if folder.is_dir() for p in folder.glob("*.dist-info")}
+    return (python, *sorted(n for n in names if not n.startswith("octavo-")))
+
+
+def recorder_files() -> tuple[Path, ...]:
+    """Return Octavo's own modules that run inside a kernel and so take part in every result."""
+    package = Path(__file__).parent.parent
+    inside = ("__init__.py", "recorder.py", "model.py", "printing.py", "figures/draw.py", "notebooks/trace.py")
+    return tuple(package / name for name in inside)

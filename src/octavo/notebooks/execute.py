@@ -1,0 +1,170 @@
+"""Run one point: papermill, in a worker process, with a kernel of its own.
+
+Papermill changes the working directory and keeps registries in its modules, so it is imported in the worker alone.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from octavo.errors import NotebookError
+from octavo.model import RUN, Medium, Point, Record, RunInputs, Scalar
+from octavo.notebooks.trace import TRACE, traced
+
+RECORD = "record.json"
+EXECUTED = "notebook.ipynb"
+
+
+@dataclass(frozen=True)
+class RunPoint:
+    """The action of one point; see octavo.engine.task.Action.
+
+    ``sweeps`` names, for every sweep that the notebook reads, its points: the task of each and its parameters. The
+    partly executed notebook of a failed run is kept at ``failed``.
+    """
+
+    notebook: Path
+    name: str
+    parameters: Mapping[str, Scalar]
+    root: Path
+    media: tuple[Medium, ...]
+    sweeps: Mapping[str, tuple[tuple[str, Mapping[str, Scalar]], ...]]
+    ignored: tuple[Path, ...]
+    timeout: float
+    threads: int
+    failed: Path
+
+    def __call__(self, folder: Path, upstream: Mapping[str, Path]) -> tuple[Path, ...]:
+        """Execute the notebook; leave its record and figures in ``out``, the executed notebook in ``log``."""
+        out, log = folder / "out", folder / "log"
+        log.mkdir()
+        inputs = RunInputs(self.root, self.media, self._points(upstream))
+        (out / "run.json").write_bytes(msgspec.json.encode(inputs, enc_hook=str))
+        trace = folder / "trace.json"
+        with environment({**self._environment(), RUN: str(out), TRACE: str(trace)}):
+            self._execute(log / EXECUTED)
+        (out / "run.json").unlink()
+        if not (out / RECORD).exists():
+            (out / RECORD).write_bytes(msgspec.json.encode(Record()))
+        self.failed.unlink(missing_ok=True)
+        reads = traced(trace, self.root, (self.notebook, *self.ignored))
+        trace.unlink(missing_ok=True)
+        return tuple(path for path in reads if not path.is_relative_to(folder))
+
+    def _points(self, upstream: Mapping[str, Path]) -> dict[str, tuple[Point, ...]]:
+        return {
+            name: tuple(Point(dict(parameters), read_record(upstream[task])) for task, parameters in points)
+            for name, points in self.sweeps.items()
+        }
+
+    def _environment(self) -> dict[str, str]:
+        # A fixed hash seed makes the order of sets the same in every run; the thread caps keep processes times
+        # threads within the cores; figures drawn anywhere carry the same date; sources get no __pycache__.
+        threads = str(self.threads)
+        capped = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
+        fixed = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "SOURCE_DATE_EPOCH": "0"}
+        return {**dict.fromkeys(capped, threads), **fixed}
+
+    def _execute(self, executed: Path) -> None:
+        import papermill
+        from nbclient.exceptions import CellTimeoutError, DeadKernelError
+        from papermill.exceptions import PapermillException, PapermillExecutionError
+
+        try:
+            papermill.execute_notebook(
+                str(self.notebook),
+                str(executed),
+                parameters=dict(self.parameters),
+                cwd=str(self.notebook.parent),
+                progress_bar=False,
+                execution_timeout=int(self.timeout),
+                extra_arguments=["--IPKernelApp.extra_extensions=octavo.notebooks.trace"],
+            )
+        except PapermillExecutionError as error:
+            raise self._raised(error, executed) from None
+        except DeadKernelError as error:
+            raise self._stopped("its kernel died", executed, "Memory may have run out.") from error
+        except CellTimeoutError as error:
+            hint = "Make it quicker, or set `timeout` in the sweep's section of pyproject.toml."
+            raise self._stopped(f"a cell took longer than {self.timeout:.0f} s", executed, hint) from error
+        except PapermillException as error:
+            raise NotebookError(f"Papermill refused it: {error}", where=self.name) from error
+
+    def _raised(self, error: Any, executed: Path) -> NotebookError:
+        self._keep(executed)
+        code = "\n".join(f"    {line}" for line in error.source.rstrip().splitlines()[-12:])
+        said = re.sub(r"\x1b\[[0-9;]*m", "", str(error.evalue)).strip().replace("\n", "\n    ")
+        line = _line_of(error.traceback)
+        return NotebookError(
+            f"Cell {_cell_number(executed, error)} raised {error.ename}: {said}\n  Its code{line}:\n{code}",
+            where=self.name,
+            hint=f"The notebook as far as it ran: {_relative(self.failed, self.root)}",
+        )
+
+    def _stopped(self, what: str, executed: Path, hint: str) -> NotebookError:
+        self._keep(executed)
+        kept = f"The notebook as far as it ran: {_relative(self.failed, self.root)}"
+        return NotebookError(f"It was stopped: {what}.", where=self.name, hint=f"{hint}\n  {kept}")
+
+    def _keep(self, executed: Path) -> None:
+        if executed.exists():
+            self.failed.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(executed, self.failed)
+
+
+def read_record(folder: Path) -> Record:
+    """Return what the run that left ``folder`` recorded."""
+    return msgspec.json.decode((folder / RECORD).read_bytes(), type=Record)
+
+
+@contextmanager
+def environment(changes: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables for a while; the kernel that is started meanwhile inherits them."""
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, was in before.items():
+            if was is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = was
+
+
+def _cell_number(executed: Path, error: Any) -> int:
+    """Return the cell's number as a reader counts: code cells of the user's notebook, from 1.
+
+    Papermill puts a cell with the parameters in, and one with the error on top; neither is the user's.
+    """
+    import nbformat
+
+    number = 0
+    for cell in nbformat.read(executed, as_version=4).cells:  # type: ignore[no-untyped-call]
+        tags = cell.metadata.get("tags", ())
+        if cell.cell_type != "code" or "injected-parameters" in tags or "papermill-error-cell-tag" in tags:
+            continue
+        number += 1
+        if cell.source == error.source and any(o.output_type == "error" for o in cell.outputs):
+            return number
+    return number
+
+
+def _line_of(lines: list[str]) -> str:
+    """Return ``, at line N`` of the cell, where the kernel's traceback tells."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(lines))
+    found = re.findall(r"Cell In\[\d+\], line (\d+)", text)
+    return f", at line {found[-1]}" if found else ""
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)

@@ -1,0 +1,142 @@
+"""What a notebook's file says: its code, its parameters, the sweeps and the local modules that it names.
+
+Read as JSON and as syntax trees; nothing is run, and no Jupyter package is imported.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from octavo.errors import NotebookError, OctavoError, nearest, raise_all
+
+PARAMETERS_TAG = "parameters"
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A notebook as far as its results go.
+
+    ``code`` holds for every code cell either its syntax tree as text (comments, layout and outputs gone) or, where a
+    magic or a shell line stands in it, its text. ``parameters`` are the names that its parameters cell sets.
+    """
+
+    path: Path
+    name: str
+    code: tuple[str, ...]
+    parameters: tuple[str, ...]
+    sweeps: tuple[str, ...]
+    imports: frozenset[str]
+    kernel: str
+    language: str
+
+
+def load(path: Path, where: str) -> Notebook:
+    """Read the notebook at ``path``; ``where`` is its name for messages.
+
+    Raises NotebookError when it is not JSON, is not a notebook of format 4, or has no Python code that parses.
+    """
+    data = _json(path, where)
+    if not isinstance(data, dict) or data.get("nbformat") != 4 or not isinstance(data.get("cells"), list):
+        raise NotebookError(
+            "This is not a notebook of format 4.", where=where, hint="Open it in JupyterLab and save it again."
+        )
+    cells = [cell for cell in data["cells"] if cell.get("cell_type") == "code"]
+    trees = [parse_cell(_text(cell)) for cell in cells]
+    metadata = data.get("metadata", {})
+    known = [tree for tree in trees if tree]
+    return Notebook(
+        path=path,
+        name=where,
+        code=tuple(ast.dump(t) if t else _text(c).strip() for t, c in zip(trees, cells, strict=True)),
+        parameters=_parameters(cells, trees),
+        sweeps=tuple(dict.fromkeys(name for tree in known for name in _sweeps(tree))),
+        imports=frozenset(name for tree in known for name in imported(tree)),
+        kernel=metadata.get("kernelspec", {}).get("name", "python3"),
+        language=metadata.get("kernelspec", {}).get("language", "python"),
+    )
+
+
+def check_parameters(notebook: Notebook, given: tuple[str, ...], where: str) -> None:
+    """Raise NotebookError for every parameter that the notebook does not declare."""
+    problems: list[OctavoError] = []
+    for name in given:
+        if name not in notebook.parameters:
+            declared = ", ".join(notebook.parameters)
+            otherwise = (
+                f"It declares: {declared}."
+                if declared
+                else "Give the tag 'parameters' to the cell that sets it (JupyterLab: Property Inspector, Cell Tags)."
+            )
+            problems.append(
+                NotebookError(
+                    f"The grid sets '{name}', which {notebook.name} does not declare as a parameter.",
+                    where=where,
+                    hint=nearest(name, notebook.parameters) or otherwise,
+                )
+            )
+    raise_all(problems)
+
+
+def parse_cell(text: str) -> ast.Module | None:
+    """Return a cell's syntax tree, or None where it is not plain Python (magics, shell lines, errors)."""
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError):
+        return None
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """Return the dotted names of the modules that the code may import, the relative ones apart."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return names
+
+
+def _json(path: Path, where: str) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise NotebookError("This notebook is not UTF-8 text.", where=where, hint="Restore it from git.") from error
+    except json.JSONDecodeError as error:
+        raise NotebookError(
+            f"This notebook is not JSON: {error.msg}.",
+            where=f"{where}:{error.lineno}",
+            hint="A merge may have left marks in it: mend that line, or restore the notebook from git.",
+        ) from error
+
+
+def _text(cell: dict[str, Any]) -> str:
+    source = cell.get("source", "")
+    return "".join(source) if isinstance(source, list) else str(source)
+
+
+def _parameters(cells: list[dict[str, Any]], trees: list[ast.Module | None]) -> tuple[str, ...]:
+    names: list[str] = []
+    for cell, tree in zip(cells, trees, strict=True):
+        if tree is None or PARAMETERS_TAG not in cell.get("metadata", {}).get("tags", ()):
+            continue
+        for node in tree.body:
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            names += [target.id for target in targets if isinstance(target, ast.Name)]
+    return tuple(dict.fromkeys(names))
+
+
+def _sweeps(tree: ast.AST) -> list[str]:
+    """Return the literal names in ``octavo.sweep("…")`` and ``sweep("…")``, in the order of the code."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+            function, argument = node.func, node.args[0].value
+            name = getattr(function, "attr", getattr(function, "id", ""))
+            if name == "sweep" and isinstance(argument, str):
+                found.append(argument)
+    return found

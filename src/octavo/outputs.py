@@ -1,0 +1,83 @@
+"""The actions that write the outputs of the paper and the deck, for the engine to run in a worker.
+
+They read the parsed content and the notebooks' records from the results that they depend on, hand them to the room of
+the document, and leave one file in ``out``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from octavo.errors import UsageError
+from octavo.model import Result, Results, Source
+from octavo.notebooks.execute import read_record
+from octavo.project import CONFIG, Document
+
+CONTENT = "content.json"
+
+
+@dataclass(frozen=True)
+class WriteDocument:
+    """Write one output of one document; see octavo.engine.task.Action.
+
+    ``kind`` is ``paper`` or ``slides``; ``format`` is ``content`` (parse the source) or an output's. ``quoted`` maps
+    each notebook that the document may quote to its task, ``notebooks`` to its file.
+    """
+
+    root: Path
+    kind: str
+    format: str
+    document: Document
+    quoted: Mapping[str, str] = field(default_factory=dict)
+    sweeps: tuple[str, ...] = ()
+    notebooks: Mapping[str, str] = field(default_factory=dict)
+
+    def __call__(self, folder: Path, upstream: Mapping[str, Path]) -> tuple[Path, ...]:
+        """Write the output to ``folder/out``; a document reads nothing that its key does not hold."""
+        if self.format == "content":
+            self._parse(folder)
+        else:
+            self._write(folder / "out", upstream)
+        return ()
+
+    def _parse(self, folder: Path) -> None:
+        from octavo.document import source
+
+        document = self.document
+        content = source.parse(document.source, self.root, document.bibliography, folder / "parse")
+        source.save(content, folder / "out" / CONTENT)
+
+    def _write(self, out: Path, upstream: Mapping[str, Path]) -> None:
+        from octavo.document import source
+
+        stem = {"paper": "paper", "slides": "deck"}[self.kind]
+        content = source.load(upstream[f"{stem}.content"] / CONTENT)
+        results = self._results(upstream)
+        if self.kind == "paper":
+            from octavo import paper
+
+            paper.write(self.format, content, results, out, root=self.root, bibliography=self.document.bibliography)
+            return
+        from octavo.slides import build as slides
+
+        if self.format == "html":
+            slides.html(content, results, out)
+        elif self.format == "pdf":
+            slides.pdf(content, results, out)
+        elif self.document.template is None:
+            raise UsageError(
+                "The deck has no PowerPoint template.",
+                where=f"{CONFIG}, [tool.octavo.slides]",
+                hint='Add the line: template = "slides/template.pptx".',
+            )
+        else:
+            slides.pptx(content, results, out, self.document.template)
+
+    def _results(self, upstream: Mapping[str, Path]) -> Results:
+        found = {
+            name: Result(read_record(upstream[task]), upstream[task], Source(self.notebooks[name], {}, ""))
+            for name, task in self.quoted.items()
+        }
+        return Results(found, self.sweeps)

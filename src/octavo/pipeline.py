@@ -1,0 +1,307 @@
+"""The list: notebooks, figures, bib, paper, slides, checks, review. Wires the rooms to the engine.
+
+A project becomes tasks (one for each point of a notebook, one for each output of a document); the engine brings them
+up to date; what they made is published to ``build/``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from octavo.engine import key as keys
+from octavo.engine.events import Listener
+from octavo.engine.graph import needed
+from octavo.engine.runner import build as run_tasks
+from octavo.engine.runner import plan, processes
+from octavo.engine.store import OUT, Store
+from octavo.engine.task import Outcome, Task
+from octavo.errors import NotebookError, OctavoError, UsageError, nearest, raise_all
+from octavo.model import Result, Results, Scalar, Source
+from octavo.notebooks.environment import environment, recorder_files
+from octavo.notebooks.execute import RunPoint, read_record
+from octavo.notebooks.modules import local_modules
+from octavo.notebooks.source import Notebook, check_parameters, load
+from octavo.outputs import WriteDocument
+from octavo.project import CONFIG, Document, Project, Sweep
+from octavo.publish import Publication
+
+TARGETS = ("notebooks", "figures", "paper", "slides")
+OUTPUTS: Mapping[str, tuple[str, ...]] = {"paper": ("pdf", "html"), "slides": ("html", "pptx", "pdf")}
+FILES = {"paper": "paper", "slides": "deck"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a project's build consists of. ``points`` has the tasks of each notebook, in declared order."""
+
+    project: Project
+    tasks: tuple[Task, ...]
+    points: Mapping[str, tuple[str, ...]]
+    parameters: Mapping[str, Mapping[str, Scalar]]
+
+    def store(self) -> Store:
+        """Return the store of the project's results."""
+        return Store(self.project.state, self.project.root)
+
+    def jobs(self) -> int:
+        """Return how many tasks run at once: as declared, or one for each core that this process may use."""
+        return self.project.jobs or cores()
+
+    def single(self) -> tuple[str, ...]:
+        """Return the notebooks of one point, which the documents can quote."""
+        declared = {sweep.name for sweep in self.project.sweeps if sweep.declared}
+        return tuple(name for name in self.points if name not in declared)
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def make_plan(project: Project) -> Plan:
+    """Turn a project into tasks; nothing is run.
+
+    Raises OctavoError (or Problems) for notebooks that are none, parameters that are not declared, unknown sweeps.
+    """
+    notebooks, problems = _load(project)
+    for sweep in project.sweeps:
+        if sweep.name in notebooks:
+            problems += _faults(project, sweep, notebooks[sweep.name])
+    raise_all(problems)
+    names = {s.name: tuple(point_name(s.name, p) for p in s.points) for s in project.sweeps}
+    parameters = {point_name(s.name, p): p for s in project.sweeps for p in s.points}
+    digest = keys.remembering()
+    points = [task for s in project.sweeps for task in _points(project, s, notebooks[s.name], names, digest)]
+    bare = Plan(project, tuple(points), names, parameters)
+    documents = [task for kind in OUTPUTS for task in _document(bare, kind, digest)]
+    return replace(bare, tasks=(*points, *documents))
+
+
+def point_name(notebook: str, parameters: Mapping[str, Scalar]) -> str:
+    """Return the name of a point: the notebook, and for a sweep its parameters (``estimate/trim=0.01,seed=3``)."""
+    words = ",".join(f"{name}={value}" for name, value in parameters.items())
+    return f"{notebook}/{words.replace('/', '_')}" if words else notebook
+
+
+def select(whole: Plan, targets: Sequence[str]) -> tuple[Task, ...]:
+    """Return the tasks of the targets (all of them, if none is named): ``paper``, ``slides``, or a notebook's name.
+
+    Raises UsageError for a name that is none of these.
+    """
+    if not targets:
+        return whole.tasks
+    wanted: list[str] = []
+    for target in targets:
+        if target in ("notebooks", "figures"):
+            wanted += [name for names in whole.points.values() for name in names]
+        elif target in OUTPUTS:
+            wanted += [task.name for task in whole.tasks if task.name.split(".")[0] == FILES[target]]
+        elif target in whole.points:
+            wanted += whole.points[target]
+        elif target in whole.parameters:
+            wanted.append(target)
+        else:
+            known = (*TARGETS, *whole.points, *whole.parameters)
+            raise UsageError(
+                f"There is no target '{target}'.",
+                hint=nearest(target, known) or f"Known: {', '.join((*TARGETS, *whole.points))}.",
+            )
+    return needed(whole.tasks, wanted)
+
+
+def stale(whole: Plan, targets: Sequence[str] = ()) -> dict[str, str]:
+    """Return why each stale task of the targets would run; nothing is run."""
+    return plan(select(whole, targets), whole.store())
+
+
+def build(whole: Plan, targets: Sequence[str], listen: Listener) -> dict[str, Outcome]:
+    """Bring the targets up to date and publish what is new to ``build/``; return what became of each task."""
+    store = whole.store()
+    with store.locked():
+        chosen = select(whole, targets)
+        outcomes = run_tasks(chosen, store, make_executor=processes(whole.jobs()), jobs=whole.jobs(), listen=listen)
+        publish(whole, outcomes, whole_build=len(chosen) == len(whole.tasks))
+    return outcomes
+
+
+def publish(whole: Plan, outcomes: Mapping[str, Outcome], *, whole_build: bool) -> None:
+    """Copy what tasks made to ``build/``, where it differs; after a whole build, remove what is made no more."""
+    publication = Publication(whole.project.build, whole.project.state / "published.json")
+    for name, outcome in outcomes.items():
+        if outcome.folder and outcome.entry:
+            for source, target in _published(whole, name, outcome):
+                publication.add(outcome.folder / source, target, outcome.entry.outputs[source][1])
+    if whole_build and all(outcome.done for outcome in outcomes.values()):
+        publication.add_text("results.json", _results_json(whole, outcomes))
+        publication.finish()
+    publication.remember()
+
+
+def results(whole: Plan, outcomes: Mapping[str, Outcome]) -> Results:
+    """Return what the notebooks of one point recorded, with the folders of their drawings."""
+    found: dict[str, Result] = {}
+    for name in whole.single():
+        outcome = outcomes.get(whole.points[name][0])
+        if outcome and outcome.folder and outcome.entry:
+            source = Source(_notebook(whole, name), dict(whole.parameters[name]), outcome.entry.key)
+            found[name] = Result(read_record(outcome.folder / OUT), outcome.folder / OUT, source)
+    return Results(found, tuple(s.name for s in whole.project.sweeps if s.declared))
+
+
+def _load(project: Project) -> tuple[dict[str, Notebook], list[OctavoError]]:
+    notebooks: dict[str, Notebook] = {}
+    problems: list[OctavoError] = []
+    for sweep in project.sweeps:
+        try:
+            notebooks[sweep.name] = load(sweep.notebook, project.relative(sweep.notebook))
+        except NotebookError as error:
+            problems.append(error)
+    return notebooks, problems
+
+
+def _faults(project: Project, sweep: Sweep, notebook: Notebook) -> list[OctavoError]:
+    """Return what is wrong between a sweep's section and its notebook."""
+    problems: list[OctavoError] = []
+    try:
+        check_parameters(notebook, tuple(sweep.points[0]), f"{CONFIG}, [tool.octavo.sweeps.{sweep.name}]")
+    except OctavoError as error:
+        problems.append(error)
+    known = [other.name for other in project.sweeps]
+    for name in notebook.sweeps:
+        if name not in known:
+            problems.append(
+                NotebookError(
+                    f"It reads the sweep '{name}', which does not exist.",
+                    where=notebook.name,
+                    hint=nearest(name, known) or f"Known: {', '.join(known)}.",
+                )
+            )
+    if notebook.language != "python":
+        problems.append(NotebookError(f"Its language is {notebook.language}; Octavo runs Python.", where=notebook.name))
+    return problems
+
+
+def _points(
+    project: Project,
+    sweep: Sweep,
+    notebook: Notebook,
+    names: Mapping[str, tuple[str, ...]],
+    digest: keys.FileDigest,
+) -> Iterable[Task]:
+    """Yield the task of every point of a sweep; all that they share is computed once."""
+    modules = local_modules(notebook.imports, (notebook.path.parent,))
+    variables = [(name, os.environ.get(name)) for name in sweep.environment]
+    parts = {
+        "code": keys.of(notebook.code, project.relative(notebook.path.parent)),
+        "data file": keys.of_files(sweep.inputs, project.root, digest),
+        "module": keys.of_files(modules, project.root, digest),
+        "environment": keys.of(environment(), variables),
+        "kernel": keys.of(notebook.kernel, notebook.language),
+        "tool": keys.of_files(recorder_files(), project.root, digest) if recorder_files() else "",
+    }
+    by_name = {other.name: other for other in project.sweeps}
+    read = {name: tuple(zip(names[name], by_name[name].points, strict=True)) for name in notebook.sweeps}
+    media = [(m.name, m.width, m.height, m.formats, m.style) for m in project.media]
+    for point in sweep.points:
+        name = point_name(sweep.name, point)
+        yield Task(
+            name=name,
+            parts={**parts, "parameter": keys.of(point), "tool": keys.of(parts["tool"], media)},
+            action=RunPoint(
+                notebook=notebook.path,
+                name=f"{notebook.name} ({name.partition('/')[2]})" if point else notebook.name,
+                parameters=point,
+                root=project.root,
+                media=project.media,
+                sweeps=read,
+                ignored=(project.state, project.build),
+                timeout=sweep.timeout,
+                threads=max(1, cores() // (project.jobs or cores())),
+                failed=project.build / "notebooks" / f"{name}.failed.ipynb",
+            ),
+            after=tuple(task for points in read.values() for task, _ in points),
+        )
+
+
+def _document(whole: Plan, kind: str, digest: keys.FileDigest) -> Iterable[Task]:
+    """Yield the tasks of the paper or the deck: the parsed content, then each output of it."""
+    document: Document | None = getattr(whole.project, kind)
+    if document is None:
+        return
+    root, stem = whole.project.root, FILES[kind]
+    sources = [p for p in sorted(document.source.parent.rglob("*")) if p.is_file() and not p.name.startswith(".")]
+    sources += [document.bibliography] if document.bibliography else []
+    tool = keys.of_files(octavo_files(), Path(__file__).parent, digest)
+    parts = {
+        "code": keys.of(keys.of_files(sources, root, digest), whole.project.relative(document.source)),
+        "environment": keys.of(environment()),
+        "tool": tool,
+    }
+    action = WriteDocument(root=root, kind=kind, format="content", document=document)
+    content = f"{stem}.content"
+    yield Task(content, parts, action)
+    # The content holds the whole of the sources, so an edit that leaves it as it was writes nothing anew. The
+    # bibliography and a figure's file are read again by the writers; their digests stay in the outputs' own keys.
+    quoted = {name: whole.points[name][0] for name in whole.single()}
+    for output in OUTPUTS[kind]:
+        yield Task(
+            f"{stem}.{output}",
+            parts,
+            replace(action, format=output, quoted=quoted, sweeps=_swept(whole), notebooks=_origins(whole)),
+            (content, *quoted.values()),
+        )
+
+
+def octavo_files() -> list[Path]:
+    """Return the files of this package that take part in writing a document."""
+    package = Path(__file__).parent
+    rooms = ("document", "paper", "slides")
+    files = [p for room in rooms for p in sorted((package / room).rglob("*")) if p.is_file()]
+    return [p for p in files if p.suffix != ".pyc"] + [package / n for n in ("model.py", "outputs.py", "printing.py")]
+
+
+def _swept(whole: Plan) -> tuple[str, ...]:
+    return tuple(sweep.name for sweep in whole.project.sweeps if sweep.declared)
+
+
+def _origins(whole: Plan) -> dict[str, str]:
+    return {name: _notebook(whole, name) for name in whole.single()}
+
+
+def _notebook(whole: Plan, name: str) -> str:
+    by_name = {sweep.name: sweep for sweep in whole.project.sweeps}
+    return whole.project.relative(by_name[name].notebook)
+
+
+def _published(whole: Plan, name: str, outcome: Outcome) -> Iterable[tuple[str, str]]:
+    """Yield the files of a result that are shown in ``build/``: where in the result, and where there."""
+    assert outcome.entry
+    for file in outcome.entry.outputs:
+        if file == "log/notebook.ipynb":
+            yield file, f"notebooks/{name}.ipynb"
+        elif file.startswith(f"{OUT}/figures/") and name in whole.points:
+            yield file, f"figures/{name}.{Path(file).name}"
+        elif name.endswith(".content"):
+            continue
+        elif name.split(".")[0] in FILES.values() and file.startswith(f"{OUT}/"):
+            kind = next(k for k, stem in FILES.items() if stem == name.split(".")[0])
+            yield file, f"{kind}/{Path(file).name}"
+
+
+def _results_json(whole: Plan, outcomes: Mapping[str, Outcome]) -> bytes:
+    import msgspec
+
+    from octavo.model import BuildResults, Point
+
+    points = {
+        notebook: tuple(
+            Point(dict(whole.parameters[name]), read_record(folder / OUT))
+            for name in names
+            if (folder := outcomes[name].folder)
+        )
+        for notebook, names in whole.points.items()
+    }
+    return msgspec.json.format(msgspec.json.encode(BuildResults(points), order="deterministic"), indent=1)

@@ -1,0 +1,390 @@
+"""Read pyproject.toml once into a frozen Project; every path of the project comes from here.
+
+The sections below ``[tool.octavo]`` are the records of this module: their fields are the keys, their types are
+checked strictly, and ``json_schema`` is made from them. An unknown key is an error with the nearest known one.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import tomllib
+import typing
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from octavo.errors import OctavoError, UsageError, nearest, raise_all
+from octavo.model import Medium, Scalar
+
+CONFIG = "pyproject.toml"
+Name = Annotated[str, Meta(pattern="^[A-Za-z][A-Za-z0-9_-]*$")]
+Positive = Annotated[float, Meta(gt=0)]
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of the sections of ``[tool.octavo]``."""
+
+
+class Count(Section, frozen=True):
+    """``{ count = 20 }``: the whole numbers 0 to 19."""
+
+    count: Annotated[int, Meta(ge=1)]
+
+
+class Bounds(Section, frozen=True):
+    """``{ above = 0 }`` or ``{ below = 0.1 }`` in an exclusion; both may be given."""
+
+    above: float | None = None
+    below: float | None = None
+
+
+class SweepSection(Section, frozen=True):
+    """``[tool.octavo.sweeps.NAME]``: a notebook and the grid of its points.
+
+    ``inputs`` are files that its runs read (globs from the project root) beside those that are traced;
+    ``environment`` are environment variables that it depends on; ``timeout`` is in seconds a point.
+    """
+
+    notebook: str
+    grid: dict[str, list[bool | int | float | str] | Count] = {}
+    exclude: list[dict[str, bool | int | float | str | list[bool | int | float | str] | Bounds]] = []
+    inputs: list[str] = []
+    environment: list[str] = []
+    timeout: Positive = 3600.0
+
+
+class DocumentSection(Section, frozen=True):
+    """``[tool.octavo.paper]``: the MyST source and the bibliography."""
+
+    source: str
+    bibliography: str = ""
+
+
+class DeckSection(DocumentSection, frozen=True, forbid_unknown_fields=True):
+    """``[tool.octavo.slides]``: as the paper's, with the PowerPoint template."""
+
+    template: str = ""
+
+
+class MediumSection(Section, frozen=True):
+    """``[tool.octavo.media.NAME]``: a place where figures are shown; sizes in inches."""
+
+    width: Positive
+    height: Positive | None = None
+    style: str = ""
+    formats: list[Literal["svg", "pdf", "png"]] = ["svg", "pdf"]
+
+
+class OctavoSection(Section, frozen=True):
+    """``[tool.octavo]``. ``jobs`` is the number of points run at once; without it, one for each core."""
+
+    title: str = ""
+    jobs: Annotated[int, Meta(ge=1)] | None = None
+    paper: DocumentSection | None = None
+    slides: DeckSection | None = None
+    media: dict[str, MediumSection] = {}
+    sweeps: dict[str, SweepSection] = {}
+
+
+class Sweep(msgspec.Struct, frozen=True):
+    """A notebook with its points: one set of parameters for each run, in declared order."""
+
+    name: str
+    notebook: Path
+    points: tuple[dict[str, Scalar], ...]
+    declared: bool
+    inputs: tuple[Path, ...] = ()
+    environment: tuple[str, ...] = ()
+    timeout: float = 3600.0
+
+
+class Document(msgspec.Struct, frozen=True):
+    """The paper or the deck: its MyST source, its bibliography and, for a deck, its PowerPoint template."""
+
+    source: Path
+    bibliography: Path | None
+    template: Path | None = None
+
+
+class Project(msgspec.Struct, frozen=True):
+    """A project as pyproject.toml declares it. All paths are absolute."""
+
+    root: Path
+    title: str
+    jobs: int | None
+    paper: Document | None
+    slides: Document | None
+    media: tuple[Medium, ...]
+    sweeps: tuple[Sweep, ...]
+
+    @property
+    def build(self) -> Path:
+        """Everything made; may be deleted at any time."""
+        return self.root / "build"
+
+    @property
+    def state(self) -> Path:
+        """The store of results and what Octavo remembers between builds."""
+        return self.root / ".octavo"
+
+    @property
+    def accepted(self) -> Path:
+        """The accepted values, tables and figures; written by ``octavo accept`` alone."""
+        return self.root / "figures"
+
+    def relative(self, path: Path) -> str:
+        """Return a path as the user knows it: from the project root, with slashes."""
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
+
+
+DEFAULT_MEDIA = {
+    "column": MediumSection(width=3.35),
+    "wide": MediumSection(width=7.0),
+    "slide": MediumSection(width=11.5, height=5.2, formats=["svg", "pdf", "png"]),
+}
+
+
+def find_root(start: Path) -> Path:
+    """Return the nearest folder, from ``start`` upwards, whose pyproject.toml has ``[tool.octavo]``.
+
+    Raises UsageError when there is none.
+    """
+    for folder in [start, *start.parents]:
+        file = folder / CONFIG
+        if file.is_file() and "[tool.octavo" in file.read_text(encoding="utf-8", errors="replace"):
+            return folder
+    raise UsageError(
+        f"No {CONFIG} with a [tool.octavo] section in {start} or above it.",
+        hint="Go to the folder of your project, or name it with `octavo -C FOLDER …`.",
+    )
+
+
+def read(root: Path) -> Project:
+    """Read ``root``/pyproject.toml.
+
+    Raises UsageError (or Problems, several of them) naming the file, the line and the nearest valid name.
+    """
+    text = (root / CONFIG).read_text(encoding="utf-8")
+    section = _convert(_parse(text), text)
+    problems: list[OctavoError] = []
+    sweeps = tuple(_sweeps(section, root, text, problems))
+    project = Project(
+        root=root,
+        title=section.title or root.name,
+        jobs=section.jobs,
+        paper=_document(section.paper, "paper", root, text, problems),
+        slides=_document(section.slides, "slides", root, text, problems),
+        media=tuple(_media(section, root, text, problems)),
+        sweeps=sweeps,
+    )
+    raise_all(problems)
+    return project
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON schema of ``[tool.octavo]``."""
+    return msgspec.json.schema(OctavoSection)
+
+
+def _parse(text: str) -> Mapping[str, Any]:
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"\(at line (\d+), column (\d+)\)|\(at end of document\)", str(error))
+        line = found[1] if found and found[1] else str(len(text.splitlines()))
+        what = re.sub(r"\s*\(at .*\)$", "", str(error))
+        raise UsageError(
+            f"This is not valid TOML: {what}.", where=f"{CONFIG}:{line}", hint="Mend that line."
+        ) from error
+    section: Mapping[str, Any] = document.get("tool", {}).get("octavo", {})
+    return section
+
+
+def _convert(data: Mapping[str, Any], text: str) -> OctavoSection:
+    problems = [
+        UsageError(
+            f"Unknown key '{key}' in [{'.'.join(('tool.octavo', *path))}].",
+            where=_where(text, path, key),
+            hint=nearest(key, known) or f"Known keys: {', '.join(sorted(known))}.",
+        )
+        for path, key, known in _unknown(OctavoSection, data, ())
+    ]
+    raise_all(list(problems))
+    try:
+        return msgspec.convert(data, OctavoSection)
+    except msgspec.ValidationError as error:
+        what, _, spot = str(error).partition(" - at ")
+        path = tuple(re.findall(r"[\w-]+", spot))
+        raise UsageError(
+            f"[tool.octavo] {'.'.join(path)}: {what[0].lower()}{what[1:]}.",
+            where=_where(text, path[:-1], path[-1] if path else ""),
+            hint="See docs/reference.md, or `octavo status --schema`.",
+        ) from error
+
+
+def _unknown(kind: Any, data: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str, tuple[str, ...]]]:
+    """Walk the data beside the records and yield every key that no record has."""
+    kind = next((k for k in typing.get_args(kind) if _is_section(k)), kind)
+    if not isinstance(data, Mapping):
+        return
+    if typing.get_origin(kind) is dict:
+        for key, item in data.items():
+            yield from _unknown(typing.get_args(kind)[1], item, (*path, key))
+    elif _is_section(kind):
+        types = typing.get_type_hints(kind)
+        for key, item in data.items():
+            if key in types:
+                yield from _unknown(types[key], item, (*path, key))
+            elif set(types) & {"source", "sweeps", "notebook", "width"}:
+                yield path, key, tuple(types)
+
+
+def _is_section(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Section)
+
+
+def _where(text: str, path: tuple[str, ...], key: str) -> str:
+    """Return ``pyproject.toml:LINE`` of a key, as well as a line-by-line look can tell."""
+    lines = text.splitlines()
+    start = 0
+    for depth in range(len(path), -1, -1):
+        header = "[" + ".".join(("tool", "octavo", *path[:depth])) + "]"
+        found = [i for i, line in enumerate(lines) if line.strip().replace(" ", "") == header]
+        if found:
+            start = found[0]
+            break
+    pattern = re.compile(rf"(^|[\s{{,.\[]){re.escape(key)}\s*(=|\]|\.)")
+    for number, line in enumerate(lines[start:], start + 1):
+        if key and pattern.search(line):
+            return f"{CONFIG}:{number}"
+    return f"{CONFIG}:{start + 1}"
+
+
+def _media(section: OctavoSection, root: Path, text: str, problems: list[OctavoError]) -> Iterator[Medium]:
+    for name, medium in {**DEFAULT_MEDIA, **section.media}.items():
+        if medium.style and not (root / medium.style).is_file():
+            problems.append(
+                UsageError(
+                    f"The style sheet '{medium.style}' of the medium '{name}' does not exist.",
+                    where=_where(text, ("media", name), "style"),
+                    hint="Write the file, or take the line out to draw in matplotlib's own style.",
+                )
+            )
+        yield Medium(name, medium.width, medium.style, tuple(medium.formats), medium.height)
+
+
+def _document(
+    section: DocumentSection | None, kind: str, root: Path, text: str, problems: list[OctavoError]
+) -> Document | None:
+    if section is None:
+        return None
+    paths = {"source": section.source, "bibliography": section.bibliography}
+    if isinstance(section, DeckSection):
+        paths["template"] = section.template
+    for key, value in paths.items():
+        if value and not (root / value).is_file():
+            problems.append(
+                UsageError(
+                    f"The {key} '{value}' of [tool.octavo.{kind}] does not exist.",
+                    where=_where(text, (kind,), key),
+                    hint=_nearest_file(root, value),
+                )
+            )
+    optional = {key: root / value if value else None for key, value in paths.items()}
+    return Document(root / section.source, optional["bibliography"], optional.get("template"))
+
+
+def _nearest_file(root: Path, value: str) -> str:
+    folder = (root / value).parent
+    names = [p.name for p in folder.iterdir()] if folder.is_dir() else []
+    return nearest(Path(value).name, names) or "Paths are from the project root."
+
+
+def _sweeps(section: OctavoSection, root: Path, text: str, problems: list[OctavoError]) -> Iterator[Sweep]:
+    declared = {root / sweep.notebook for sweep in section.sweeps.values()}
+    single = {p.stem: p for p in sorted((root / "notebooks").glob("*.ipynb")) if p not in declared}
+    for name, sweep in section.sweeps.items():
+        if not (root / sweep.notebook).is_file():
+            problems.append(
+                UsageError(
+                    f"The notebook '{sweep.notebook}' of the sweep '{name}' does not exist.",
+                    where=_where(text, ("sweeps", name), "notebook"),
+                    hint=_nearest_file(root, sweep.notebook),
+                )
+            )
+            continue
+        yield Sweep(
+            name=name,
+            notebook=root / sweep.notebook,
+            points=tuple(_points(name, sweep, text, problems)),
+            declared=bool(sweep.grid),
+            inputs=tuple(p for glob in sweep.inputs for p in sorted(root.glob(glob))),
+            environment=tuple(sweep.environment),
+            timeout=sweep.timeout,
+        )
+    for name, path in single.items():
+        if name in section.sweeps:
+            problems.append(
+                UsageError(
+                    f"The sweep '{name}' and the notebook {path.relative_to(root).as_posix()} share one name.",
+                    where=_where(text, ("sweeps",), name),
+                    hint="Rename the sweep, or let it run that notebook.",
+                )
+            )
+        yield Sweep(name=name, notebook=path, points=({},), declared=False)
+
+
+def _points(name: str, sweep: SweepSection, text: str, problems: list[OctavoError]) -> Iterator[dict[str, Scalar]]:
+    """Yield the points of the grid that no exclusion matches; the last parameter runs fastest."""
+    axes = [list(range(axis.count)) if isinstance(axis, Count) else list(axis) for axis in sweep.grid.values()]
+    matched = [False] * len(sweep.exclude)
+    where = _where(text, ("sweeps", name), "exclude")
+    for rule in sweep.exclude:
+        for key in rule:
+            if key not in sweep.grid:
+                problems.append(
+                    UsageError(
+                        f"An exclusion of the sweep '{name}' names '{key}', which is not in its grid.",
+                        where=where,
+                        hint=nearest(key, sweep.grid),
+                    )
+                )
+    kept = 0
+    for combination in itertools.product(*axes):
+        point: dict[str, Scalar] = dict(zip(sweep.grid, combination, strict=True))
+        hits = [all(_matches(point.get(k), want) for k, want in rule.items()) for rule in sweep.exclude]
+        matched = [a or b for a, b in zip(matched, hits, strict=True)]
+        if not any(hits):
+            kept += 1
+            yield point
+    for rule, hit in zip(sweep.exclude, matched, strict=True):
+        if not hit:
+            problems.append(
+                UsageError(
+                    f"An exclusion of the sweep '{name}' matches no point: {msgspec.to_builtins(rule)}.",
+                    where=where,
+                    hint="Compare its values with the grid's, or take it out.",
+                )
+            )
+    if not kept:
+        problems.append(
+            UsageError(f"The sweep '{name}' has no point left.", where=where, hint="Exclude less of its grid.")
+        )
+
+
+def _matches(value: Scalar, want: object) -> bool:
+    if isinstance(want, Bounds):
+        if not isinstance(value, int | float):
+            return False
+        return (want.above is None or value > want.above) and (want.below is None or value < want.below)
+    if isinstance(want, list):
+        return any(_matches(value, item) for item in want)
+    return (type(value) is type(want) and value == want) or (_number(value) and _number(want) and value == want)
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

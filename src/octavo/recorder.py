@@ -1,0 +1,294 @@
+"""What runs inside a notebook's kernel: record values, tables and figures; read sweeps.
+
+In a build, the environment variable OCTAVO_RUN names the folder of the run: ``run.json`` in it says what the run may
+read, ``record.json`` is what it recorded. Without the variable nothing is recorded and everything is shown.
+Nothing is kept in memory between calls, so a kernel that is forked or restarted cannot carry anything over.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from octavo.errors import NotebookError, UsageError, nearest
+from octavo.model import (
+    RUN,
+    Align,
+    BuildResults,
+    Column,
+    Figure,
+    Medium,
+    Point,
+    Record,
+    RunInputs,
+    Scalar,
+    Table,
+    Value,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure as MatplotlibFigure
+
+SHOWN = ("column", "wide")
+
+
+def value(
+    name: str,
+    number: float | str,
+    *,
+    se: float | None = None,
+    ci: tuple[float, float] | None = None,
+    unit: str = "",
+    digits: int | None = None,
+) -> None:
+    """Record a number (or a text) under ``name``, for the documents and for the notebooks that read this one.
+
+    ``se`` is its standard error and ``ci`` its interval, in the same ``unit``. ``digits`` is the number of decimals
+    printed: 0 for whole numbers and 2 for others, if not given. With the unit ``%`` the number is in per cent.
+    Raises NotebookError when the name is taken in this run or a number is not finite.
+    """
+    if ci is not None and not (isinstance(ci, tuple | list) and len(ci) == 2):
+        raise NotebookError(f"The interval of the value '{name}' must be a pair: ci=(low, high).")
+    plain = number if isinstance(number, str) else _finite(name, number)
+    recorded = Value(
+        number=plain,
+        se=None if se is None else float(_finite(name, se)),
+        low=None if ci is None else float(_finite(name, ci[0])),
+        high=None if ci is None else float(_finite(name, ci[1])),
+        unit=unit,
+        digits=digits if digits is not None else (0 if isinstance(plain, int) else 2),
+    )
+    _record(name, "values", recorded)
+    _say(f"{name} = {_words(recorded)}")
+
+
+def table(
+    name: str,
+    frame: pd.DataFrame,
+    *,
+    digits: int | Mapping[str, int] | None = None,
+    labels: Mapping[str, str] | None = None,
+    align: Mapping[str, Align] | None = None,
+    groups: Sequence[tuple[str, Sequence[str]]] = (),
+) -> None:
+    """Record a data frame as a table; its index is not part of it.
+
+    ``digits`` is the decimals of all numbers or of each column; ``labels`` are the headers; ``groups`` are spanning
+    headers with the columns below them. Missing cells stay empty.
+    Raises NotebookError when an option names a column that the frame does not have.
+    """
+    names = [str(column) for column in frame.columns]
+    spans = {column: header for header, columns in groups for column in columns}
+    per_column = digits if isinstance(digits, Mapping) else {}
+    for option, given in (("digits", per_column), ("labels", labels), ("align", align), ("groups", spans)):
+        for column in given or {}:
+            if column not in names:
+                raise NotebookError(
+                    f"The table '{name}' has no column '{column}', named in {option}=.",
+                    hint=nearest(column, names) or f"Its columns: {', '.join(names)}.",
+                )
+    everywhere = digits if isinstance(digits, int) else None
+    columns = []
+    for position, column in enumerate(names):
+        cells = [_scalar(cell) for cell in frame.iloc[:, position]]
+        numeric = all(cell is None or isinstance(cell, int | float) for cell in cells)
+        whole = all(cell is None or isinstance(cell, int) for cell in cells)
+        decimals = per_column.get(column, everywhere if everywhere is not None else (0 if whole else 2))
+        side: Align = "right" if numeric else "left"
+        columns.append(
+            Column(
+                column,
+                (labels or {}).get(column, column),
+                (align or {}).get(column, side),
+                decimals,
+                spans.get(column, ""),
+            )
+        )
+    rows = tuple(tuple(_scalar(cell) for cell in row) for row in frame.itertuples(index=False, name=None))
+    _record(name, "tables", Table(tuple(columns), rows))
+
+
+def figure(
+    name: str,
+    draw: Callable[[MatplotlibFigure], object],
+    *,
+    aspect: float = 0.62,
+    alt: str = "",
+) -> None:
+    """Record a figure: ``draw(fig)`` is called once for every medium, with an empty figure of that medium's size.
+
+    ``aspect`` is height divided by width, where the medium does not give a height. ``alt`` tells a reader who cannot
+    see the figure what it shows.
+    Raises NotebookError when the name is taken in this run, or the drawing stays empty.
+    """
+    from octavo.figures.draw import draw_figure, preview
+
+    run = _run()
+    if run is None:
+        from IPython.display import Image, display
+
+        root, media = _by_hand()
+        shown = next((m for m in media if m.name in SHOWN), None)
+        display(Image(preview(draw, shown or media[0], root, aspect=aspect)))  # type: ignore[no-untyped-call]
+        return
+    inputs = _inputs(run)
+    _check_name(name, "figures", _read_record(run))
+    drawn = draw_figure(
+        name, draw, alt=alt, aspect=aspect, media=inputs.media, folder=run / "figures", root=inputs.root
+    )
+    _record(name, "figures", drawn)
+    _show(run, drawn)
+
+
+def sweep(name: str) -> pd.DataFrame:
+    """Return a notebook's points as a data frame, a row a point in declared order.
+
+    The columns are the parameters, then what the points recorded: ``att``, and ``att_se``, ``att_low``, ``att_high``
+    where they were given. A notebook without a sweep has one row. Write the name as a literal: that is how Octavo
+    knows that this notebook depends on it.
+    Raises NotebookError when the name is unknown, or nothing was built yet (by hand).
+    """
+    import pandas as pd
+
+    run = _run()
+    known = _inputs(run).sweeps if run else _last_build().notebooks
+    if name not in known:
+        raise NotebookError(
+            f"There is no sweep '{name}' to read here.",
+            hint=nearest(name, known) or 'Write its name as a literal, octavo.sweep("name"), and build it first.',
+        )
+    return pd.DataFrame([_row(name, point) for point in known[name]])
+
+
+def _row(name: str, point: Point) -> dict[str, Scalar]:
+    row = dict(point.parameters)
+    for key, recorded in point.record.values.items():
+        fields = {"": recorded.number, "_se": recorded.se, "_low": recorded.low, "_high": recorded.high}
+        for suffix, number in fields.items():
+            if suffix and number is None:
+                continue
+            if key + suffix in row:
+                raise NotebookError(
+                    f"The sweep '{name}' has both a parameter or value '{key + suffix}' and a value '{key}'.",
+                    hint="Rename one of them in its notebook.",
+                )
+            row[key + suffix] = number
+    return row
+
+
+def _run() -> Path | None:
+    folder = os.environ.get(RUN)
+    return Path(folder) if folder else None
+
+
+def _inputs(run: Path) -> RunInputs:
+    return msgspec.json.decode((run / "run.json").read_bytes(), type=RunInputs, dec_hook=_path)
+
+
+def _path(kind: type, text: object) -> object:
+    return kind(text)  # pathlib's paths are the one type of the records that JSON does not have
+
+
+def _read_record(run: Path) -> Record:
+    file = run / "record.json"
+    return msgspec.json.decode(file.read_bytes(), type=Record) if file.exists() else Record()
+
+
+def _check_name(name: str, kind: str, record: Record) -> None:
+    if not name.isidentifier():
+        raise NotebookError(
+            f"'{name}' cannot name a result.", hint="Use letters, digits and underscores: all_estimates."
+        )
+    for taken in ("values", "tables", "figures"):
+        if name in getattr(record, taken):
+            other = "" if taken == kind else f" (as one of its {taken})"
+            raise NotebookError(
+                f"This run already recorded '{name}'{other}.",
+                hint="A name stands for one result: choose another, or record it once.",
+            )
+
+
+def _record(name: str, kind: str, recorded: Value | Table | Figure) -> None:
+    run = _run()
+    if run is None:
+        return
+    record = _read_record(run)
+    _check_name(name, kind, record)
+    entries = {**getattr(record, kind), name: recorded}
+    changed = msgspec.structs.replace(record, **{kind: entries})
+    (run / "record.json").write_bytes(msgspec.json.format(msgspec.json.encode(changed), indent=1))
+
+
+def _finite(name: str, number: object) -> int | float:
+    plain = _scalar(number)
+    if isinstance(plain, bool) or not isinstance(plain, int | float):
+        raise NotebookError(f"The value '{name}' must be a number or a text, not {number!r}.")
+    if not math.isfinite(plain):
+        raise NotebookError(
+            f"The value '{name}' is {number!r}, not a finite number.",
+            hint="Mend the computation, or record a text that says what happened.",
+        )
+    return plain
+
+
+def _scalar(cell: Any) -> Scalar:
+    """Turn numpy's and pandas' scalars into Python's; what is missing becomes None, anything else its text."""
+    plain = cell.item() if hasattr(cell, "item") else cell
+    if plain is None or (isinstance(plain, float) and math.isnan(plain)) or type(plain).__name__ == "NAType":
+        return None
+    return plain if isinstance(plain, bool | int | float | str) else str(plain)
+
+
+def _by_hand() -> tuple[Path, Sequence[Medium]]:
+    from octavo import project
+
+    try:
+        found = project.read(project.find_root(Path.cwd()))
+        return found.root, found.media
+    except UsageError:
+        plain = [Medium(name, m.width, "", ("png",), m.height) for name, m in project.DEFAULT_MEDIA.items()]
+        return Path.cwd(), plain
+
+
+def _last_build() -> BuildResults:
+    from octavo.project import find_root
+
+    file = find_root(Path.cwd()) / "build" / "results.json"
+    if not file.exists():
+        raise NotebookError(
+            "There are no results to read yet: build/results.json is missing.",
+            hint="Run `make notebooks` once; then this notebook can be run by hand.",
+        )
+    return msgspec.json.decode(file.read_bytes(), type=BuildResults)
+
+
+def _words(recorded: Value) -> str:
+    from octavo import printing
+
+    text = printing.value(recorded)
+    if recorded.se is not None:
+        text += f" (standard error {printing.value(recorded, 'se')})"
+    if recorded.low is not None:
+        text += f", interval {printing.value(recorded, 'ci')}"
+    return text
+
+
+def _say(text: str) -> None:
+    print(text)
+
+
+def _show(run: Path, drawn: Figure) -> None:
+    """Leave the drawing for the page in the executed notebook, for whoever opens that."""
+    from IPython.display import SVG, display
+
+    for medium in SHOWN:
+        for drawing in drawn.drawings:
+            if drawing.medium == medium and drawing.format == "svg":
+                display(SVG(filename=str(run / drawing.file)))  # type: ignore[no-untyped-call]
+                return

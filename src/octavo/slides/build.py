@@ -1,0 +1,55 @@
+"""Write the deck: one HTML file, a .pptx and a PDF from one parsed source and the results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from octavo.model import Results
+from octavo.slides import fidelity
+from octavo.slides.deck import Deck
+from octavo.slides.fill import fill
+from octavo.slides.reader import read
+from octavo.slides.writers import pdf as pdf_writer
+from octavo.slides.writers import pptx as pptx_writer
+from octavo.slides.writers import reveal
+
+
+def html(content: Any, results: Results, out_dir: Path) -> Path:
+    """Write ``deck.html``, reveal.js slides that need nothing beside the file, and return its path.
+
+    Raises DocumentError (or Problems) for what a slide cannot carry, does not fit, or would lose.
+    """
+    deck = _deck(content, results)
+    pdf_writer.check(deck)  # the two share their measures and their typeface
+    page = reveal.write(deck)
+    fidelity.check(fidelity.leaves(deck), reveal.texts(page), "deck.html")
+    return _put(out_dir / "deck.html", page.encode("utf-8"))
+
+
+def pptx(content: Any, results: Results, out_dir: Path, template: Path) -> Path:
+    """Write ``deck.pptx`` with the layouts of ``template`` and return its path. Raises as ``html`` does."""
+    deck = _deck(content, results)
+    data = pptx_writer.write(deck, template)
+    fidelity.check(fidelity.leaves(deck), pptx_writer.texts(data), "deck.pptx")
+    return _put(out_dir / "deck.pptx", data)
+
+
+def pdf(content: Any, results: Results, out_dir: Path) -> Path:
+    """Write ``deck.pdf``, without the notes, and return its path. Raises as ``html`` does."""
+    deck = _deck(content, results)
+    shown = (leaf for leaf in fidelity.leaves(deck) if not leaf.notes)
+    fidelity.check(shown, pdf_writer.texts(deck), "deck.pdf")
+    return _put(out_dir / "deck.pdf", pdf_writer.write(deck))
+
+
+def _deck(content: Any, results: Results) -> Deck:
+    return fill(read(content), results)
+
+
+def _put(path: Path, data: bytes) -> Path:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.write_bytes(data)
+    return part.replace(path)
