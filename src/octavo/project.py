@@ -76,7 +76,7 @@ class MediumSection(Section, frozen=True):
     width: Positive
     height: Positive | None = None
     style: str = ""
-    formats: list[Literal["svg", "pdf", "png"]] = ["svg", "pdf"]
+    formats: tuple[Literal["svg", "pdf", "png"], ...] = ("svg", "pdf")
 
 
 class OctavoSection(Section, frozen=True):
@@ -144,7 +144,7 @@ class Project(msgspec.Struct, frozen=True):
 DEFAULT_MEDIA = {
     "column": MediumSection(width=3.35),
     "wide": MediumSection(width=7.0),
-    "slide": MediumSection(width=11.5, height=5.2, formats=["svg", "pdf", "png"]),
+    "slide": MediumSection(width=11.5, height=5.2, formats=("svg", "pdf", "png")),
 }
 
 
@@ -228,9 +228,13 @@ def _convert(data: Mapping[str, Any], text: str) -> OctavoSection:
 
 def _unknown(kind: Any, data: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str, tuple[str, ...]]]:
     """Walk the data beside the records and yield every key that no record has."""
-    kind = next((k for k in typing.get_args(kind) if _is_section(k)), kind)
+    if isinstance(data, list) and typing.get_origin(kind) is list:
+        for item in data:
+            yield from _unknown(typing.get_args(kind)[0], item, path)
     if not isinstance(data, Mapping):
         return
+    if typing.get_origin(kind) is not dict:
+        kind = next((k for k in typing.get_args(kind) if _is_section(k)), kind)
     if typing.get_origin(kind) is dict:
         for key, item in data.items():
             yield from _unknown(typing.get_args(kind)[1], item, (*path, key))
@@ -239,7 +243,7 @@ def _unknown(kind: Any, data: object, path: tuple[str, ...]) -> Iterator[tuple[t
         for key, item in data.items():
             if key in types:
                 yield from _unknown(types[key], item, (*path, key))
-            elif set(types) & {"source", "sweeps", "notebook", "width"}:
+            else:
                 yield path, key, tuple(types)
 
 
@@ -274,7 +278,7 @@ def _media(section: OctavoSection, root: Path, text: str, problems: list[OctavoE
                     hint="Write the file, or take the line out to draw in matplotlib's own style.",
                 )
             )
-        yield Medium(name, medium.width, medium.style, tuple(medium.formats), medium.height)
+        yield Medium(name, medium.width, medium.style, medium.formats, medium.height)
 
 
 def _document(

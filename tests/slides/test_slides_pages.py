@@ -6,13 +6,14 @@ import re
 from io import BytesIO
 
 import pytest
-from conftest import GRID, at, deck_of, slide, text
+from conftest import GRID, MATHML, at, deck_of, slide, text
 from lxml import html
 from pypdf import PdfReader
 
 from octavo.errors import OctavoError
 from octavo.slides import layout
-from octavo.slides.deck import Deck, Run, Shown
+from octavo.slides.deck import Deck, Formula, Run, Shown
+from octavo.slides.formula import typst
 from octavo.slides.writers import pdf, reveal
 
 
@@ -156,3 +157,16 @@ def test_a_character_that_no_font_has() -> None:
 def test_mathematical_signs_are_shown() -> None:
     """Signs that the typeface lacks come from the fonts of Typst."""
     assert pdf.write(deck_of(slide("Signs", (text("a ≤ b, x ⊥ y, τ, 𝔼, ∈"),))))
+
+
+def test_a_loose_accent() -> None:
+    """An accent that Typst would set without its letter stops the build."""
+    with pytest.raises(OctavoError, match="has an accent that is a character of its own"):
+        pdf.write(deck_of(slide("Loose", (text("the τ\N{COMBINING CIRCUMFLEX ACCENT} of it"),))))
+
+
+def test_a_formula_in_the_pdf() -> None:
+    """A simple formula is a formula of Typst."""
+    assert typst(Formula(MATHML, r"\hat a", place=at(3))) == (
+        r'#math.equation(alt: "\\hat a", $hat(τ)_(i)^(2) \= 3$.body);'
+    )

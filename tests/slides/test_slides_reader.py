@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from octavo.document.source import Content
 from octavo.errors import OctavoError
 from octavo.model import Column, Drawing, Figure, Record, Result, Results, Source, Table, Value
 from octavo.slides.deck import Big, Deck, Listing, Paragraph, Run, Shown, plain
@@ -52,7 +52,7 @@ def deck(*blocks: list[Node]) -> Deck:
     first, *rest = blocks
     nodes = [node("block", notes("Welcome."), *first), *(node("block", *block) for block in rest)]
     front = {"title": "A deck", "authors": [{"name": "The Octavo contributors"}], "date": "2026-11-23"}
-    return read(SimpleNamespace(file="slides/deck.md", nodes=nodes, frontmatter=front))
+    return read(Content(file="slides/deck.md", nodes=nodes, frontmatter=front, parts={}, references={}))
 
 
 def test_a_heading_starts_a_slide() -> None:
@@ -60,7 +60,7 @@ def test_a_heading_starts_a_slide() -> None:
     made = deck([heading("One"), para("a"), notes("n1"), heading("Two"), para("b"), notes("n2")])
     assert [plain(slide.title) for slide in made.slides] == ["One", "Two"]
     assert [plain(note.inlines) for s in made.slides for note in s.notes if isinstance(note, Paragraph)] == ["n1", "n2"]
-    assert (plain(made.title), made.authors, made.date) == ("A deck", ("The Octavo contributors",), "2026-11-23")
+    assert (plain(made.title), made.authors, made.date) == ("A deck", ("The Octavo contributors",), "23 November 2026")
     assert made.notes
 
 
@@ -189,7 +189,8 @@ def test_a_figure_is_put_in(tmp_path: Path) -> None:
     [
         ("compare.atx", "did you mean 'compare.att'"),
         ("compere.att", "did you mean 'compare'"),
-        ("compare.att.se", "has no 'se'"),
+        ("compare.att.se", "no se was recorded"),
+        ("compare.att.sd", "there is no field 'sd'"),
         ("estimate.att", "names a sweep"),
     ],
 )

@@ -78,6 +78,7 @@ class RunPoint:
         import papermill
         from nbclient.exceptions import CellTimeoutError, DeadKernelError
         from papermill.exceptions import PapermillException, PapermillExecutionError
+        from traitlets.config import Config
 
         try:
             papermill.execute_notebook(
@@ -88,6 +89,7 @@ class RunPoint:
                 progress_bar=False,
                 execution_timeout=int(self.timeout),
                 extra_arguments=["--IPKernelApp.extra_extensions=octavo.notebooks.trace"],
+                config=Config(KernelManager={"transport": "ipc"}),  # no open port, and no warning about one
             )
         except PapermillExecutionError as error:
             raise self._raised(error, executed) from None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+from octavo.document.source import Content
 from octavo.model import Results
 from octavo.slides import fidelity
 from octavo.slides.deck import Deck
@@ -15,7 +15,7 @@ from octavo.slides.writers import pptx as pptx_writer
 from octavo.slides.writers import reveal
 
 
-def html(content: Any, results: Results, out_dir: Path) -> Path:
+def html(content: Content, results: Results, out_dir: Path) -> Path:
     """Write ``deck.html``, reveal.js slides that need nothing beside the file, and return its path.
 
     Raises DocumentError (or Problems) for what a slide cannot carry, does not fit, or would lose.
@@ -27,7 +27,7 @@ def html(content: Any, results: Results, out_dir: Path) -> Path:
     return _put(out_dir / "deck.html", page.encode("utf-8"))
 
 
-def pptx(content: Any, results: Results, out_dir: Path, template: Path) -> Path:
+def pptx(content: Content, results: Results, out_dir: Path, template: Path) -> Path:
     """Write ``deck.pptx`` with the layouts of ``template`` and return its path. Raises as ``html`` does."""
     deck = _deck(content, results)
     data = pptx_writer.write(deck, template)
@@ -35,7 +35,7 @@ def pptx(content: Any, results: Results, out_dir: Path, template: Path) -> Path:
     return _put(out_dir / "deck.pptx", data)
 
 
-def pdf(content: Any, results: Results, out_dir: Path) -> Path:
+def pdf(content: Content, results: Results, out_dir: Path) -> Path:
     """Write ``deck.pdf``, without the notes, and return its path. Raises as ``html`` does."""
     deck = _deck(content, results)
     shown = (leaf for leaf in fidelity.leaves(deck) if not leaf.notes)
@@ -43,7 +43,7 @@ def pdf(content: Any, results: Results, out_dir: Path) -> Path:
     return _put(out_dir / "deck.pdf", pdf_writer.write(deck))
 
 
-def _deck(content: Any, results: Results) -> Deck:
+def _deck(content: Content, results: Results) -> Deck:
     return fill(read(content), results)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 
 from octavo.errors import DocumentError, OctavoError, raise_all
@@ -68,4 +69,4 @@ def check(wanted: Iterable[Leaf], text: str, medium: str) -> None:
 
 
 def _squash(text: str) -> str:
-    return re.sub(r"\s+", "", text)
+    return re.sub(r"\s+", "", unicodedata.normalize("NFC", text))

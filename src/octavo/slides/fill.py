@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
+from octavo import printing
 from octavo.errors import DocumentError, OctavoError, nearest, raise_all
 from octavo.model import Place, Result, Results, Table
-from octavo.slides import printed
 from octavo.slides.deck import (
     Big,
     Block,
@@ -91,13 +91,10 @@ class _Filler:
         if name not in result.record.values:
             self.missing("value", inline.value, notebook, result.record.values, inline.place)
             return inline
-        text = printed.value(result.record.values[name], field)
-        if text is None:
-            self.problem(
-                f"The value '{notebook}.{name}' has no '{field}'.",
-                inline.place,
-                f"It can print: {', '.join(printed.fields(result.record.values[name]))}.",
-            )
+        try:
+            text = printing.value(result.record.values[name], field)
+        except ValueError as error:
+            self.problem(f"'{inline.value}' cannot be printed: {error}.", inline.place, "Record it, or print another.")
             return inline
         return msgspec.structs.replace(inline, text=text)
 
@@ -171,7 +168,7 @@ def grid(table: Table) -> Grid:
         else:
             groups.append((column.group, 1))
     rows = tuple(
-        tuple(printed.cell(cell, column.digits) for cell, column in zip(row, table.columns, strict=True))
+        tuple(printing.cell(cell, column) for cell, column in zip(row, table.columns, strict=True))
         for row in table.rows
     )
     return Grid(

@@ -5,6 +5,7 @@ PowerPoint's own formulas stay blank in LibreOffice and Keynote; letters with su
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any
 
 from octavo.errors import DocumentError
@@ -116,3 +117,33 @@ def _accent(element: Any, formula: Formula, script: Script) -> list[Run]:
         raise _NotSimple("<mover>")
     run = base[0]
     return [Run(run.text + ACCENTS[mark], bold=run.bold, italic=run.italic, script=run.script, place=run.place)]
+
+
+TYPST_ACCENTS = {"\u0302": "hat", "\u0303": "tilde", "\u0304": "macron", "\u0307": "dot"}
+TYPST_SPECIAL = set("_^/&#$\"\\()[]{},;|'~*:`.!<>=-@")
+
+
+def typst(formula: Formula) -> str:
+    """Return a simple formula as Typst's markup. Raises DocumentError as ``runs`` does."""
+    parts: list[str] = []
+    for script, group in groupby(runs(formula), key=lambda run: run.script):
+        terms = [_term(run) for run in group]
+        if script:
+            parts.append(f"{parts.pop() if parts else ''}{'_' if script == 'sub' else '^'}({' '.join(terms)})")
+        else:
+            parts += [term for term in terms if term]
+    alt = formula.tex.replace("\\", "\\\\").replace('"', '\\"')
+    return f'#math.equation(alt: "{alt}", ${" ".join(parts)}$.body);'
+
+
+def _term(run: Run) -> str:
+    text = run.text.replace(NO_BREAK_SPACE, " ").strip()
+    if text[1:] in TYPST_ACCENTS:
+        return f"{TYPST_ACCENTS[text[1:]]}({text[0]})"
+    if len(text) > 1:
+        quoted = '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return f"bold({quoted})" if run.bold else quoted
+    text = f"\\{text}" if text in TYPST_SPECIAL else text
+    if not run.text.isalpha() or run.italic:
+        return text
+    return f"upright({text})"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import date
 from typing import Any, Literal
 
+from octavo.document.source import Content
 from octavo.errors import DocumentError, OctavoError, raise_all
 from octavo.model import Place
 from octavo.slides import fidelity
@@ -26,6 +28,21 @@ from octavo.slides.deck import (
 
 Node = dict[str, Any]
 MOST_COLUMNS = 3
+# Not strftime, which follows the machine's language.
+MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 SHOWN: dict[str, Literal["figure", "table"]] = {"iframe": "figure", "table": "table"}
 COLUMNS_HINT = "Begin each column with `+++` on a line of its own, or make two slides."
 # What an author would look for, by the node that a slide cannot carry.
@@ -290,6 +307,15 @@ def _words(node: Node) -> str:
     return "".join(_words(child) for child in node.get("children", []))
 
 
+def _date(text: str) -> str:
+    """Return an ISO date in words, any other text as it is."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return text
+    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+
+
 def _result(node: Node) -> str:
     """Return the name of the result that a node stands for, or nothing."""
     return str(node.get("data", {}).get("name", "")) if node.get("type") in SHOWN else ""
@@ -300,7 +326,7 @@ def is_notes(node: Node) -> bool:
     return node["type"] == "div" and node.get("class") == "notes"
 
 
-def read(content: Any) -> Deck:
+def read(content: Content) -> Deck:
     """Return the slides of a parsed deck.
 
     Raises DocumentError (or Problems) for slides without notes, and all that a slide cannot carry.
@@ -318,7 +344,7 @@ def read(content: Any) -> Deck:
         title=(Run(str(front.get("title", "")), place=start),),
         subtitle=(Run(str(front["subtitle"]), place=start),) if front.get("subtitle") else (),
         authors=tuple(str(author["name"]) for author in front.get("authors", [])),
-        date=str(front.get("date", "")),
+        date=_date(str(front.get("date", ""))),
         footer=str(front.get("short_title", "")),
         notes=notes,
         slides=slides,

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
+from octavo import assets
 from octavo.errors import BuildError, DocumentError, OctavoError, raise_all
-from octavo.slides import assets, fidelity, fit, layout
+from octavo.slides import fidelity, fit, layout
 from octavo.slides.deck import Big, Deck, Flow, Formula, Inline, Inlines, Listing, Paragraph, Shown, Slide, plain
-from octavo.slides.formula import runs
+from octavo.slides.formula import typst as typst_formula
 from octavo.slides.layout import GAP, ITEM_GAP, SIZES, STATEMENT_DROP, Zone
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ def _typst(deck: Deck) -> Iterator[typst.Compiler]:
     import typst
 
     fit.check(deck)
+    raise_all(_marks(deck))
     with TemporaryDirectory(prefix="octavo-") as folder:
         source = _lay_out(deck, Path(folder))
         try:
@@ -63,6 +66,19 @@ def _typst(deck: Deck) -> Iterator[typst.Compiler]:
                 where=deck.place.file,
                 hint="Please report it with the text of the slide.",
             ) from error
+
+
+def _marks(deck: Deck) -> list[OctavoError]:
+    """Return an error for each text with a loose accent: Typst loses the letter under it, and says nothing."""
+    return [
+        DocumentError(
+            f"'{leaf.text}' has an accent that is a character of its own.",
+            where=str(leaf.place or deck.place),
+            hint="Write the accented letter as a formula, `$\\hat{x}$`.",
+        )
+        for leaf in fidelity.leaves(deck)
+        if any(unicodedata.combining(c) for c in unicodedata.normalize("NFC", leaf.text))
+    ]
 
 
 def _unseen(deck: Deck, message: str) -> list[OctavoError]:
@@ -150,7 +166,7 @@ def _format(shown: Shown) -> str:
 
 
 def _string(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ") + '"'
+    return '"' + unicodedata.normalize("NFC", text).replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ") + '"'
 
 
 def _array(items: Any) -> str:
@@ -163,7 +179,7 @@ def _content(inlines: Inlines) -> str:
 
 def _inline(inline: Inline) -> str:
     if isinstance(inline, Formula):
-        return _formula(inline)
+        return typst_formula(inline)
     made = f"raw({_string(inline.text)})" if inline.code else f"text({_string(inline.text)})"
     if inline.script:
         made = f"{inline.script}({made})"
@@ -174,10 +190,6 @@ def _inline(inline: Inline) -> str:
     if inline.link:
         made = f"link({_string(inline.link)}, {made})"
     return f"#{made};"
-
-
-def _formula(formula: Formula) -> str:
-    return "".join(_inline(run) for run in runs(formula))
 
 
 def _zone(zone: Zone) -> str:

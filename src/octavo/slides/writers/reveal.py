@@ -12,7 +12,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from octavo.slides import assets, fit, layout
+from octavo import assets
+from octavo.slides import fit, layout
 from octavo.slides.deck import (
     Big,
     Deck,
@@ -95,11 +96,7 @@ def _face(name: str, weight: int, style: str) -> str:
 
 def _scripts() -> Iterable[str]:
     base = assets.reveal()
-    for path in (
-        base / "dist" / "reveal.js",
-        base / "plugin" / "notes" / "notes.js",
-        TEMPLATES / "deck" / "start.js",
-    ):
+    for path in (base / "dist" / "reveal.js", base / "plugin" / "notes" / "notes.js"):
         # Inside a page these two would end the script, or begin a comment in it.
         yield path.read_text(encoding="utf-8").strip().replace("</script", "<\\/script").replace("<!--", "<\\!--")
 

@@ -1,4 +1,4 @@
-"""Where reveal.js and the typeface of the slides lie: both come with the package sphinx_revealjs."""
+"""Where reveal.js and the sans-serif typeface lie: both come with the package sphinx_revealjs."""
 
 from __future__ import annotations
 

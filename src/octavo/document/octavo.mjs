@@ -1,0 +1,69 @@
+// What MyST does not have: the role `val` and the directives `result-figure`, `result-table` and `notes`.
+//
+// They put in names, never numbers: a value, a table or a figure is looked up by name after parsing, so a new number
+// needs no new parse. mystmd numbers what it knows, hence the node types: an `iframe` for a figure (mystmd copies no
+// file for it and passes it through) and an empty `table` for a table, each with the name in its `data`.
+
+const line = (data) => data.node?.position?.start?.line;
+const place = (data) => (line(data) ? { position: data.node.position } : {});
+
+const val = {
+  name: 'val',
+  doc: 'A recorded value, printed with its precision and unit.',
+  body: { type: String, required: true },
+  run(data) {
+    return [{ type: 'octavoValue', name: data.body.trim(), ...place(data) }];
+  },
+};
+
+const resultTable = {
+  name: 'result-table',
+  doc: 'A recorded table; stands inside a `table` directive, which gives it caption and label.',
+  arg: { type: String, required: true },
+  run(data) {
+    return [{ type: 'table', children: [], data: { name: data.arg.trim() }, ...place(data) }];
+  },
+};
+
+const resultFigure = {
+  name: 'result-figure',
+  doc: 'A recorded figure with its caption.',
+  arg: { type: String, required: true },
+  options: {
+    label: { type: String, alias: ['name'] },
+    width: { type: String },
+    alt: { type: String },
+    class: { type: String },
+  },
+  body: { type: 'myst' },
+  run(data) {
+    const options = data.options ?? {};
+    const shown = {
+      type: 'iframe',
+      src: '',
+      data: { name: data.arg.trim(), width: options.width ?? '' },
+      alt: options.alt ?? '',
+      ...place(data),
+    };
+    const children = [shown];
+    if (data.body?.length) children.push({ type: 'caption', children: data.body });
+    const container = { type: 'container', kind: 'figure', children, ...place(data) };
+    if (options.class) container.class = options.class;
+    if (options.label) {
+      container.label = options.label;
+      container.identifier = options.label.toLowerCase();
+    }
+    return [container];
+  },
+};
+
+const notes = {
+  name: 'notes',
+  doc: 'What the speaker says; not on the slide.',
+  body: { type: 'myst', required: true },
+  run(data) {
+    return [{ type: 'div', class: 'notes', children: data.body, ...place(data) }];
+  },
+};
+
+export default { name: 'octavo', roles: [val], directives: [resultTable, resultFigure, notes] };
