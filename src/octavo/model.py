@@ -160,3 +160,19 @@ class Results(Frozen, frozen=True):
 
     results: dict[str, Result] = {}
     sweeps: tuple[str, ...] = ()
+
+
+State = Literal["same", "changed", "new", "missing", "not compared"]
+
+
+class Verdict(Frozen, frozen=True):
+    """What a comparison with the accepted results says of one result.
+
+    ``name`` is its full name (``compare.att``). ``missing`` was accepted and is not made any more; ``new`` was never
+    accepted. ``differences`` are sentences, empty where nothing changed.
+    """
+
+    name: str
+    kind: Literal["value", "table", "figure"]
+    state: State
+    differences: tuple[str, ...] = ()
