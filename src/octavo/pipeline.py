@@ -11,22 +11,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from octavo import landing
 from octavo.engine import key as keys
 from octavo.engine.events import Listener
 from octavo.engine.graph import needed
 from octavo.engine.runner import build as run_tasks
 from octavo.engine.runner import plan, processes
+from octavo.engine.staleness import outputs_digest
 from octavo.engine.store import OUT, Store
-from octavo.engine.task import Outcome, Task
+from octavo.engine.task import Memory, Outcome, Status, Task
 from octavo.errors import NotebookError, OctavoError, UsageError, nearest, raise_all
-from octavo.model import Result, Results, Scalar, Source
+from octavo.model import Result, Results, Scalar, Source, Verdict
 from octavo.notebooks.environment import environment, recorder_files
 from octavo.notebooks.execute import RunPoint, read_record
 from octavo.notebooks.modules import local_modules
 from octavo.notebooks.source import Notebook, check_parameters, load
-from octavo.outputs import WriteDocument
+from octavo.outputs import CONTENT, WriteDocument
 from octavo.project import CONFIG, Document, Project, Sweep
 from octavo.publish import Publication
+from octavo.review.landing import Swept
 
 TARGETS = ("notebooks", "figures", "paper", "slides")
 OUTPUTS: Mapping[str, tuple[str, ...]] = {"paper": ("pdf", "html"), "slides": ("html", "pptx", "pdf")}
@@ -81,19 +84,20 @@ def make_plan(project: Project) -> Plan:
 
 
 def point_name(notebook: str, parameters: Mapping[str, Scalar]) -> str:
-    """Return the name of a point: the notebook, and for a sweep its parameters (``estimate/trim=0.01,seed=3``)."""
+    """Return the name of a point: the notebook, and for a sweep its parameters (``fit/trim=0.01,seed=3``)."""
     words = ",".join(f"{name}={value}" for name, value in parameters.items())
     return f"{notebook}/{words.replace('/', '_')}" if words else notebook
 
 
 def select(whole: Plan, targets: Sequence[str]) -> tuple[Task, ...]:
-    """Return the tasks of the targets (all of them, if none is named): ``paper``, ``slides``, or a notebook's name.
+    """Return the tasks of the targets (all of them, if none is named): ``paper``, a notebook's name, a task's.
 
     Raises UsageError for a name that is none of these.
     """
     if not targets:
         return whole.tasks
     wanted: list[str] = []
+    tasks = [task.name for task in whole.tasks]
     for target in targets:
         if target in ("notebooks", "figures"):
             wanted += [name for names in whole.points.values() for name in names]
@@ -101,10 +105,10 @@ def select(whole: Plan, targets: Sequence[str]) -> tuple[Task, ...]:
             wanted += [task.name for task in whole.tasks if task.name.split(".")[0] == FILES[target]]
         elif target in whole.points:
             wanted += whole.points[target]
-        elif target in whole.parameters:
+        elif target in tasks:
             wanted.append(target)
         else:
-            known = (*TARGETS, *whole.points, *whole.parameters)
+            known = (*TARGETS, *whole.points, *tasks)
             raise UsageError(
                 f"There is no target '{target}'.",
                 hint=nearest(target, known) or f"Known: {', '.join((*TARGETS, *whole.points))}.",
@@ -134,10 +138,76 @@ def publish(whole: Plan, outcomes: Mapping[str, Outcome], *, whole_build: bool) 
         if outcome.folder and outcome.entry:
             for source, target in _published(whole, name, outcome):
                 publication.add(outcome.folder / source, target, outcome.entry.outputs[source][1])
-    if whole_build and all(outcome.done for outcome in outcomes.values()):
+    complete = whole_build and all(outcome.done for outcome in outcomes.values())
+    if complete:
         publication.add_text("results.json", _results_json(whole, outcomes))
+    shown, files = built(whole, outcomes), publication.files(complete)
+    publication.add_made("index.html", landing.key(shown, files), lambda: landing.page(shown, files))
+    if complete:
         publication.finish()
     publication.remember()
+
+
+def built(whole: Plan, outcomes: Mapping[str, Outcome]) -> landing.Built:
+    """Return what was built, for comparing and showing: of notebooks that were not asked for, their last results."""
+    tasks = {task.name: task for task in whole.tasks}
+    first = {name: whole.points[name][0] for name in whole.single()}
+    store = whole.store()
+    memory = {} if all(task in outcomes for task in first.values()) else store.memory()
+    known = {task: outcomes.get(task) or _last(store, tasks[task], memory.get(task)) for task in first.values()}
+    absent = {name: _why_absent(known[task]) for name, task in first.items() if not known[task].folder}
+    sweeps = tuple(
+        Swept(sweep.name, whole.project.relative(sweep.notebook), len(sweep.points))
+        for sweep in whole.project.sweeps
+        if sweep.declared
+    )
+    unfinished = tuple(name for name, outcome in outcomes.items() if not outcome.done)
+    digests = {name: outputs_digest(outcome.entry) for name, outcome in known.items() if outcome.entry}
+    digests |= {f"{name} key": outcome.entry.key for name, outcome in known.items() if outcome.entry}
+    return landing.Built(whole.project, lambda: results(whole, known), digests, absent, sweeps, unfinished)
+
+
+def compare(whole: Plan, outcomes: Mapping[str, Outcome]) -> tuple[Verdict, ...] | None:
+    """Return what became of every result, or None when nothing has been accepted yet. Raises CheckError."""
+    return landing.compare(built(whole, outcomes))
+
+
+def accept(whole: Plan, names: Sequence[str], because: str) -> tuple[Verdict, ...]:
+    """Take over the results of ``names`` (all that differ, if none is named) as last built; return what was taken.
+
+    Raises UsageError for a name that is no result's, and for results that are stale: nobody has seen what they are.
+    """
+    store = whole.store()
+    with store.locked():
+        notebooks = {name.partition(".")[0] for name in names} & set(whole.single()) or set(whole.single())
+        targets = [whole.points[name][0] for name in sorted(notebooks)] or ["notebooks"]
+        stale = plan(select(whole, targets), store)
+        if stale:
+            name, reason = next(iter(stale.items()))
+            raise UsageError(
+                f"'{name}' is not up to date ({reason}), so there is nothing to accept yet.",
+                hint="Run `octavo build`, look at build/index.html, then accept.",
+            )
+        # Nothing runs: all of it is in the store.
+        outcomes = run_tasks(
+            select(whole, targets), store, make_executor=processes(1), jobs=1, listen=lambda event: None
+        )
+        taken = landing.accept(built(whole, outcomes), names, because)
+        publish(whole, outcomes, whole_build=False)
+    return taken
+
+
+def check_bibliography(whole: Plan, outcomes: Mapping[str, Outcome]) -> tuple[landing.BibliographyCheck, ...]:
+    """Return what each bibliography is found to be, with the citations of all the documents that name it."""
+    contents: dict[str, dict[str, Path | None]] = {}
+    for kind, stem in FILES.items():
+        document: Document | None = getattr(whole.project, kind)
+        if document and document.bibliography:
+            outcome = outcomes.get(f"{stem}.content")
+            content = outcome.folder / OUT / CONTENT if outcome and outcome.folder else None
+            named = contents.setdefault(whole.project.relative(document.bibliography), {})
+            named[whole.project.relative(document.source)] = content
+    return tuple(landing.check_bibliography(whole.project.root, name, named) for name, named in contents.items())
 
 
 def results(whole: Plan, outcomes: Mapping[str, Outcome]) -> Results:
@@ -200,10 +270,12 @@ def _points(
         "module": keys.of_files(modules, project.root, digest),
         "environment": keys.of(environment(), variables),
         "kernel": keys.of(notebook.kernel, notebook.language),
-        "tool": keys.of_files(recorder_files(), project.root, digest) if recorder_files() else "",
+        "tool": keys.of_files(recorder_files(), Path(__file__).parent, digest),
     }
     by_name = {other.name: other for other in project.sweeps}
     read = {name: tuple(zip(names[name], by_name[name].points, strict=True)) for name in notebook.sweeps}
+    # The order of the points and the kind of their parameters, which the results that they gave do not tell.
+    parts["sweep"] = keys.of([(name, [list(p.items()) for _, p in points]) for name, points in read.items()])
     media = [(m.name, m.width, m.height, m.formats, m.style) for m in project.media]
     for point in sweep.points:
         name = point_name(sweep.name, point)
@@ -233,10 +305,11 @@ def _document(whole: Plan, kind: str, digest: keys.FileDigest) -> Iterable[Task]
         return
     root, stem = whole.project.root, FILES[kind]
     sources = [p for p in sorted(document.source.parent.rglob("*")) if p.is_file() and not p.name.startswith(".")]
-    sources += [document.bibliography] if document.bibliography else []
+    sources += [path for path in (document.bibliography, document.template) if path]
     tool = keys.of_files(octavo_files(), Path(__file__).parent, digest)
     parts = {
         "code": keys.of(keys.of_files(sources, root, digest), whole.project.relative(document.source)),
+        "sweep": keys.of(_swept(whole), _origins(whole)),
         "environment": keys.of(environment()),
         "tool": tool,
     }
@@ -249,7 +322,7 @@ def _document(whole: Plan, kind: str, digest: keys.FileDigest) -> Iterable[Task]
     for output in OUTPUTS[kind]:
         yield Task(
             f"{stem}.{output}",
-            parts,
+            {**parts, "parameter": keys.of(kind, output)},
             replace(action, format=output, quoted=quoted, sweeps=_swept(whole), notebooks=_origins(whole)),
             (content, *quoted.values()),
         )
@@ -260,7 +333,9 @@ def octavo_files() -> list[Path]:
     package = Path(__file__).parent
     rooms = ("document", "paper", "slides")
     files = [p for room in rooms for p in sorted((package / room).rglob("*")) if p.is_file()]
-    return [p for p in files if p.suffix != ".pyc"] + [package / n for n in ("model.py", "outputs.py", "printing.py")]
+    return [p for p in files if p.suffix != ".pyc"] + [
+        package / name for name in ("assets.py", "model.py", "outputs.py", "printing.py", "svg.py", "tools.py")
+    ]
 
 
 def _swept(whole: Plan) -> tuple[str, ...]:
@@ -289,6 +364,18 @@ def _published(whole: Plan, name: str, outcome: Outcome) -> Iterable[tuple[str, 
         elif name.split(".")[0] in FILES.values() and file.startswith(f"{OUT}/"):
             kind = next(k for k, stem in FILES.items() if stem == name.split(".")[0])
             yield file, f"{kind}/{Path(file).name}"
+
+
+def _last(store: Store, task: Task, memory: Memory | None) -> Outcome:
+    """Return the last result of a task, as far as it is still there."""
+    found = store.find(memory.entry.key, keys.of_file) if memory else None
+    return Outcome(task, Status.STORED, *found) if found else Outcome(task, Status.HELD)
+
+
+def _why_absent(outcome: Outcome) -> str:
+    if outcome.status is Status.FAILED:
+        return "Its notebook failed."
+    return f"Its notebook {outcome.reason}." if outcome.reason else "Its notebook has not been built yet."
 
 
 def _results_json(whole: Plan, outcomes: Mapping[str, Outcome]) -> bytes:

@@ -7,6 +7,7 @@ checked strictly, and ``json_schema`` is made from them. An unknown key is an er
 from __future__ import annotations
 
 import itertools
+import math
 import re
 import tomllib
 import typing
@@ -46,7 +47,7 @@ class SweepSection(Section, frozen=True):
     """``[tool.octavo.sweeps.NAME]``: a notebook and the grid of its points.
 
     ``inputs`` are files that its runs read (globs from the project root) beside those that are traced;
-    ``environment`` are environment variables that it depends on; ``timeout`` is in seconds a point.
+    ``environment`` are environment variables that it depends on; ``timeout`` is in seconds a cell.
     """
 
     notebook: str
@@ -168,7 +169,7 @@ def read(root: Path) -> Project:
 
     Raises UsageError (or Problems, several of them) naming the file, the line and the nearest valid name.
     """
-    text = (root / CONFIG).read_text(encoding="utf-8")
+    text = _text(root / CONFIG)
     section = _convert(_parse(text), text)
     problems: list[OctavoError] = []
     sweeps = tuple(_sweeps(section, root, text, problems))
@@ -190,6 +191,13 @@ def json_schema() -> dict[str, Any]:
     return msgspec.json.schema(OctavoSection)
 
 
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError("This file is not UTF-8 text.", where=CONFIG, hint="Save it as UTF-8.") from error
+
+
 def _parse(text: str) -> Mapping[str, Any]:
     try:
         document = tomllib.loads(text)
@@ -200,7 +208,8 @@ def _parse(text: str) -> Mapping[str, Any]:
         raise UsageError(
             f"This is not valid TOML: {what}.", where=f"{CONFIG}:{line}", hint="Mend that line."
         ) from error
-    section: Mapping[str, Any] = document.get("tool", {}).get("octavo", {})
+    tool = document.get("tool")
+    section: Mapping[str, Any] = tool.get("octavo", {}) if isinstance(tool, dict) else {}
     return section
 
 
@@ -218,12 +227,24 @@ def _convert(data: Mapping[str, Any], text: str) -> OctavoSection:
         return msgspec.convert(data, OctavoSection)
     except msgspec.ValidationError as error:
         what, _, spot = str(error).partition(" - at ")
-        path = tuple(re.findall(r"[\w-]+", spot))
+        path = tuple(re.findall(r"[\w-]+", _named(spot, data)))
         raise UsageError(
-            f"[tool.octavo] {'.'.join(path)}: {what[0].lower()}{what[1:]}.",
+            f"{' '.join(('[tool.octavo]', '.'.join(path))).strip()}: {what[0].lower()}{what[1:]}.",
             where=_where(text, path[:-1], path[-1] if path else ""),
             hint="See docs/reference.md, or `octavo status --schema`.",
         ) from error
+
+
+def _named(spot: str, data: Mapping[str, Any]) -> str:
+    """Put the name of the medium or sweep at fault into msgspec's ``$.media[...].width``, which does not tell it."""
+    for section, kind in (("media", MediumSection), ("sweeps", SweepSection)):
+        if spot.startswith(f"`$.{section}[...]"):
+            for name, item in data[section].items():
+                try:
+                    msgspec.convert(item, kind)
+                except msgspec.ValidationError:
+                    return spot.replace("[...]", f".{name}", 1)
+    return spot
 
 
 def _unknown(kind: Any, data: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str, tuple[str, ...]]]:
@@ -326,7 +347,7 @@ def _sweeps(section: OctavoSection, root: Path, text: str, problems: list[Octavo
             notebook=root / sweep.notebook,
             points=tuple(_points(name, sweep, text, problems)),
             declared=bool(sweep.grid),
-            inputs=tuple(p for glob in sweep.inputs for p in sorted(root.glob(glob))),
+            inputs=tuple(_inputs(name, sweep, root, text, problems)),
             environment=tuple(sweep.environment),
             timeout=sweep.timeout,
         )
@@ -342,10 +363,48 @@ def _sweeps(section: OctavoSection, root: Path, text: str, problems: list[Octavo
         yield Sweep(name=name, notebook=path, points=({},), declared=False)
 
 
+def _inputs(name: str, sweep: SweepSection, root: Path, text: str, problems: list[OctavoError]) -> Iterator[Path]:
+    """Yield the files that the globs of ``inputs`` name; a folder stands for all that is in it."""
+    for glob in sweep.inputs:
+        inside = bool(glob) and not Path(glob).is_absolute()
+        found = sorted(root.glob(glob)) if inside else []
+        files = [f for p in found for f in (sorted(p.rglob("*")) if p.is_dir() else [p]) if f.is_file()]
+        if not files:
+            problems.append(
+                UsageError(
+                    f"The input '{glob}' of the sweep '{name}' names no file.",
+                    where=_where(text, ("sweeps", name), "inputs"),
+                    hint=_nearest_file(root, glob) if inside else "Paths are from the project root.",
+                )
+            )
+        yield from files
+
+
+def _axis_faults(name: str, sweep: SweepSection, where: str) -> Iterator[OctavoError]:
+    """Yield what is wrong with single values: a point is known by their text, and JSON has no infinity."""
+    for key, axis in sweep.grid.items():
+        seen: set[str] = set()
+        for value in [] if isinstance(axis, Count) else axis:
+            if isinstance(value, float) and not math.isfinite(value):
+                yield UsageError(
+                    f"The grid of the sweep '{name}' gives '{key}' the value {value}, which is not finite.",
+                    where=where,
+                    hint="Give a text instead, 'none' say, and let the notebook take it.",
+                )
+            if (text := str(value).replace("/", "_")) in seen:
+                yield UsageError(
+                    f"The grid of the sweep '{name}' gives '{key}' the value {value} twice.",
+                    where=where,
+                    hint="Take one of them out. Values need different texts: 1 and '1' are one name.",
+                )
+            seen.add(text)
+
+
 def _points(name: str, sweep: SweepSection, text: str, problems: list[OctavoError]) -> Iterator[dict[str, Scalar]]:
     """Yield the points of the grid that no exclusion matches; the last parameter runs fastest."""
     axes = [list(range(axis.count)) if isinstance(axis, Count) else list(axis) for axis in sweep.grid.values()]
     matched = [False] * len(sweep.exclude)
+    problems += _axis_faults(name, sweep, _where(text, ("sweeps", name), "grid"))
     where = _where(text, ("sweeps", name), "exclude")
     for rule in sweep.exclude:
         for key in rule:
@@ -375,9 +434,9 @@ def _points(name: str, sweep: SweepSection, text: str, problems: list[OctavoErro
                 )
             )
     if not kept:
-        problems.append(
-            UsageError(f"The sweep '{name}' has no point left.", where=where, hint="Exclude less of its grid.")
-        )
+        hint = "Exclude less of its grid." if sweep.exclude else "Give every parameter of its grid a value."
+        grid = _where(text, ("sweeps", name), "exclude" if sweep.exclude else "grid")
+        problems.append(UsageError(f"The sweep '{name}' has no point left.", where=grid, hint=hint))
 
 
 def _matches(value: Scalar, want: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -37,9 +38,21 @@ class Publication:
             write_atomically(place, content)
         self.now[target] = ""
 
+    def add_made(self, target: str, key: str, make: Callable[[], bytes]) -> None:
+        """Show what ``make`` returns as ``build/target``; it is not called while ``key`` is as it was."""
+        if self.before.get(target) != key or not (self.build / target).is_file():
+            self.add_text(target, make())
+        self.now[target] = key
+
+    def files(self, complete: bool) -> tuple[str, ...]:
+        """Return what is shown in folders of ``build/``; unless the publication is complete, with what was before."""
+        return tuple(sorted(name for name in ({} if complete else self.before) | self.now if "/" in name))
+
     def finish(self) -> None:
         """Say that everything was added: what an earlier build published and this one did not is removed."""
         self.whole = True
+        for failed in list(self.build.glob("notebooks/**/*.failed.ipynb")):
+            failed.unlink()
         for target in sorted(self.before.keys() - self.now.keys()):
             place = self.build / target
             place.unlink(missing_ok=True)
@@ -51,6 +64,19 @@ class Publication:
         known = self.now if self.whole else {**self.before, **self.now}
         if known != self.before:
             write_atomically(self.ledger, msgspec.json.encode(known, order="deterministic"))
+
+
+def replace_files(folder: Path, before: Iterable[str], after: Mapping[str, bytes], *, last: str) -> None:
+    """Bring files of ``folder`` from those named in ``before`` to ``after``; other files of the folder are left alone.
+
+    The file ``last`` is written at the end: it vouches for the others, so a stop halfway is seen.
+    """
+    for name in sorted(after, key=lambda name: (name == last, name)):
+        place = folder / name
+        if not place.is_file() or place.read_bytes() != after[name]:
+            write_atomically(place, after[name])
+    for name in set(before) - after.keys():
+        (folder / name).unlink(missing_ok=True)
 
 
 def _read(ledger: Path) -> dict[str, str]:

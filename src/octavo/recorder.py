@@ -84,6 +84,8 @@ def table(
     Raises NotebookError when an option names a column that the frame does not have.
     """
     names = [str(column) for column in frame.columns]
+    for column in dict.fromkeys(column for column in names if names.count(column) > 1):
+        raise NotebookError(f"The table '{name}' has two columns '{column}'.", hint="Rename one of them in the frame.")
     spans = {column: header for header, columns in groups for column in columns}
     per_column = digits if isinstance(digits, Mapping) else {}
     for option, given in (("digits", per_column), ("labels", labels), ("align", align), ("groups", spans)):
@@ -226,7 +228,7 @@ def _record(name: str, kind: str, recorded: Value | Table | Figure) -> None:
 
 
 def _finite(name: str, number: object) -> int | float:
-    plain = _scalar(number)
+    plain = number.item() if hasattr(number, "item") else number
     if isinstance(plain, bool) or not isinstance(plain, int | float):
         raise NotebookError(f"The value '{name}' must be a number or a text, not {number!r}.")
     if not math.isfinite(plain):

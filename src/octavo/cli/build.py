@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -35,11 +36,16 @@ def build(folder: Path, targets: tuple[str, ...], as_json: bool, quiet: bool) ->
     plan = pipeline.make_plan(project.read(project.find_root(folder)))
     with progress.shown(quiet=quiet or as_json) as (listen, counts):
         outcomes = pipeline.build(plan, targets, listen)
-    if as_json:
-        print(json.dumps(summary(outcomes), indent=1, ensure_ascii=False))
     failed = [outcome.error for outcome in outcomes.values() if outcome.error]
-    if failed:
-        raise _told_once(failed, counts.ended[Status.HELD])
+    error = told_once(failed, counts.ended[Status.HELD]) if failed else None
+    if as_json:
+        told_all = {**summary(outcomes), "errors": errors_json(error) if error else []}
+        print(json.dumps(told_all, indent=1, ensure_ascii=False))
+        if error:
+            print(words(error), file=sys.stderr)
+            raise click.exceptions.Exit(error.exit_code)
+    if error:
+        raise error
     if not quiet and not as_json:
         print(told(counts, time.monotonic() - begun, plan))
 
@@ -69,7 +75,7 @@ def summary(outcomes: dict[str, Outcome]) -> dict[str, object]:
     return {"counts": counts, "tasks": tasks}
 
 
-def _told_once(failed: list[OctavoError], held: int) -> OctavoError:
+def told_once(failed: list[OctavoError], held: int) -> OctavoError:
     """Return the errors of a build, the same one from several outputs only once."""
     once = {words(error): error for error in failed}
     if held:

@@ -16,7 +16,12 @@ from octavo import project
 @click.option("--json", "as_json", is_flag=True, help="Print what was removed as JSON.")
 @click.pass_obj
 def clean(folder: Path, everything: bool, as_json: bool) -> None:
-    """Remove build/. The results stay in the store, so the next build is quick; sources are never touched."""
+    """Remove build/. The results stay in the store, so the next build is quick; sources are never touched.
+
+    \b
+    octavo clean               build/ alone
+    octavo clean --all         the store too, to measure a first build
+    """
     found = project.read(project.find_root(folder))
     targets = [found.build, found.state] if everything else [found.build]
     removed = [found.relative(target) for target in targets if target.exists()]

@@ -48,7 +48,13 @@ class Verbs(click.Group):
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True)
-@click.option("-C", "folder", type=click.Path(path_type=Path), default=Path(), help="Work on the project in FOLDER.")
+@click.option(
+    "-C",
+    "folder",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    default=Path(),
+    help="Work on the project in FOLDER.",
+)
 @click.version_option(__version__, prog_name="octavo")
 @click.pass_context
 def octavo(ctx: click.Context, folder: Path) -> None:
@@ -69,9 +75,8 @@ def octavo(ctx: click.Context, folder: Path) -> None:
 def main() -> None:
     """Run the command; the entry point of the ``octavo`` script."""
     try:
-        octavo.main(prog_name="octavo", standalone_mode=False)
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
+        code = octavo.main(prog_name="octavo", standalone_mode=False)  # of click's Exit, which it does not raise here
+        sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
         error.show()
         sys.exit(2)

@@ -20,7 +20,12 @@ def status(folder: Path, targets: tuple[str, ...], as_json: bool, schema: bool) 
 
     \b
     Reasons, in the order in which they are looked for: new · code · parameter ·
-    data file · module · environment · kernel · tool · upstream · missing output
+    data file · module · environment · kernel · tool · upstream · sweep · missing output
+
+    \b
+    octavo status              everything
+    octavo status slides       what the deck would need
+    octavo status --json       the same for another program
     """
     if schema:
         print(json.dumps(project.json_schema(), indent=1))

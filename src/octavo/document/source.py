@@ -16,16 +16,12 @@ from typing import Any
 import msgspec
 
 from octavo import tools
-from octavo.errors import BuildError, DocumentError, OctavoError, nearest, raise_all
+from octavo.document import problems
+from octavo.errors import BuildError, DocumentError, OctavoError, raise_all
 from octavo.model import Frozen, Place
 
 Node = dict[str, Any]
 
-# Lines of jupyter-book's log that say nothing of the document, each with its reason.
-NOISE = (
-    (r"^Link text is empty for <#", "follows an unresolved reference, which is reported itself"),
-    (r"Cross reference .* not yet resolved", "follows an unresolved reference"),
-)
 STUB_THEME = """jtex: v1
 title: stub
 version: 0.0.0
@@ -35,8 +31,6 @@ build:
   install: "true"
   start: node server.js
 """
-ROLES = ("val", "cite:t", "cite:p", "eq", "numref", "ref", "sub", "sup")
-DIRECTIVES = ("result-figure", "result-table", "notes", "figure", "table", "math", "prf:theorem", "prf:algorithm")
 LABELLED = ("heading", "container", "math", "proof", "table", "code", "admonition")
 
 
@@ -66,16 +60,17 @@ def parse(source: Path, root: Path, bibliography: Path | None, workdir: Path) ->
         "jupyter-book", ["build", "--site"], cwd=workdir, env={"NO_COLOR": "1", "FORCE_COLOR": "0"}, timeout=180
     )
     log = (done.stdout + done.stderr).decode(errors="replace")
-    problems = _log_problems(log, source, root, bibliography)
+    places = problems.Sources(source, root, bibliography)
     pages = sorted((workdir / "_build" / "site" / "content").glob("*.json"))
     if len(pages) != 1:
-        raise_all(problems)
+        raise_all([*problems.of_log(log, places, ())])
         raise BuildError(
             "jupyter-book left no parsed document.", where=name, hint=log.strip()[-2000:] or "Its log is empty."
         )
     content = _content(json.loads(pages[0].read_text(encoding="utf-8")), name)
-    problems += _tree_problems(content, {str(p.where) for p in problems})
-    raise_all(problems)
+    formulas = [node.get("message", "") for node, _ in walk(content) if node.get("error")]
+    found = [*problems.of_log(log, places, formulas), *_tree_problems(content, log, places.text(name))]
+    raise_all(sorted(found, key=_by_line))
     return content
 
 
@@ -164,56 +159,6 @@ def _stage(source: Path, bibliography: Path | None, workdir: Path) -> None:
     (workdir / "myst.yml").write_text(json.dumps(configuration), encoding="utf-8")
 
 
-def _log_problems(log: str, source: Path, root: Path, bibliography: Path | None) -> list[OctavoError]:
-    """Return a DocumentError for every warning and error of the log that is not known noise."""
-    folder = source.parent.relative_to(root).as_posix()
-    problems: list[OctavoError] = []
-    for line in log.splitlines():
-        found = re.match(r"\s*(?:⛔|⚠)\ufe0f?\s+(.*)$", line)
-        if not found:
-            continue
-        where, message = _split(found[1])
-        if any(re.search(pattern, message) for pattern, _ in NOISE):
-            continue
-        where = re.sub(r"^document/", f"{folder}/", where).partition("#parts")[0]
-        where = where.replace("references.bib", bibliography.relative_to(root).as_posix()) if bibliography else where
-        problems.append(_worded(message, where or source.relative_to(root).as_posix(), bibliography))
-    unique = {str(problem): problem for problem in problems}
-    return list(unique.values())
-
-
-def _split(text: str) -> tuple[str, str]:
-    found = re.match(r"(\S+?\.(?:md|bib|yml|ipynb)(?:#\S+?)?)(?::(\d+))?(?::\d+)?(?:-\d+)?(?::\d+)?:?\s+(.*)$", text)
-    if not found:
-        return "", text.strip()
-    return f"{found[1]}:{found[2]}" if found[2] else found[1], found[3].strip()
-
-
-def _worded(message: str, where: str, bibliography: Path | None) -> DocumentError:
-    """Turn a line of the log into a sentence with a way out."""
-    if found := re.search(r'Could not link citation with label "(.+?)"', message):
-        keys = re.findall(r"^\s*@\w+\s*\{\s*([^,\s]+)", _text(bibliography), re.MULTILINE)
-        hint = nearest(found[1], keys) or "Add it to the bibliography."
-        return DocumentError(f"The citation '{found[1]}' is not in the bibliography.", where=where, hint=hint)
-    if found := re.search(r'No target for internal reference "#?(.+?)"', message):
-        return DocumentError(
-            f"The reference '{found[1]}' leads nowhere.", where=where, hint="Give its target that label, or mend it."
-        )
-    if found := re.search(r"unknown (directive|role): (\S+)", message):
-        known = (
-            ("val",) if found[1] == "role" else ("result-figure", "result-table", "notes", "figure", "table", "math")
-        )
-        hint = nearest(found[2], known) or "See docs/reference.md for what Octavo adds to MyST."
-        return DocumentError(f"There is no {found[1]} '{found[2]}'.", where=where, hint=hint)
-    if found := re.search(r"[Dd]uplicate identifier.*?\"(.+?)\"", message):
-        return DocumentError(f"The label '{found[1]}' is given twice.", where=where, hint="Rename one of the two.")
-    return DocumentError(f"jupyter-book says: {message}", where=where)
-
-
-def _text(path: Path | None) -> str:
-    return path.read_text(encoding="utf-8", errors="replace") if path and path.exists() else ""
-
-
 def _content(page: Mapping[str, Any], name: str) -> Content:
     frontmatter = dict(page.get("frontmatter", {}))
     parts = frontmatter.pop("parts", {})
@@ -236,25 +181,42 @@ def _clean(node: Any) -> Any:
     return [_clean(item) for item in node] if isinstance(node, list) else node
 
 
-def _tree_problems(content: Content, told: set[str]) -> Iterator[OctavoError]:
-    """Yield what the log did not tell: errors inside nodes, and labels that are given twice."""
-    seen: dict[str, int | None] = {}
+def _by_line(problem: OctavoError) -> tuple[str, int]:
+    file, _, line = problem.where.rpartition(":")
+    return (file, int(line)) if line.isdigit() else (problem.where, 0)
+
+
+def _tree_problems(content: Content, log: str, text: str) -> Iterator[OctavoError]:
+    """Yield what the log did not tell, or not well: errors inside nodes, and labels that are given twice."""
+    told = problems.labels_given_twice(log)
+    seen: dict[str, int | None] = dict.fromkeys(told)
     for node, line in walk(content):
         where = f"{content.file}:{line}" if line else content.file
-        if node.get("error") and node["type"] in ("math", "inlineMath"):
-            if where not in told:
-                yield DocumentError(
-                    f"The formula ${node['value']}$ is not valid TeX: {node.get('message', 'it cannot be read')}.",
-                    where=where,
-                )
-        elif node.get("error") and where not in told:
-            yield DocumentError(f"jupyter-book marked a {node['type']} as wrong: {node['error']}.", where=where)
-        label = node.get("identifier") if node["type"] in LABELLED else None
-        if label and node.get("label"):
-            if label in seen:
-                yield DocumentError(
-                    f"The label '{node['label']}' is given twice; line {seen[label]} has it first.",
-                    where=where,
-                    hint="Rename one of the two.",
-                )
+        if node.get("error") and not (node["type"] == "cite" and f'citation with label "{node["label"]}"' in log):
+            yield _marked(node, where if line else f"{content.file}{_line_of(node, text)}")
+        label = node.get("label") if node["type"] in LABELLED and node.get("identifier") else None
+        if label and label in seen and label not in told:
+            yield DocumentError(
+                f"The label '{label}' is given twice; {content.file}:{seen[label]} has it first.",
+                where=where,
+                hint="Rename one of the two.",
+            )
+        if label:
             seen.setdefault(label, line)
+
+
+def _line_of(node: Node, text: str) -> str:
+    """Return ``:LINE`` of the text of a node that carries no position, if it is found."""
+    first = str(node.get("value", "")).strip().partition("\n")[0]
+    lines = [n for n, line in enumerate(text.splitlines(), 1) if first and first in line]
+    return f":{lines[0]}" if lines else ""
+
+
+def _marked(node: Node, where: str) -> DocumentError:
+    if node["type"] not in ("math", "inlineMath"):
+        return DocumentError(f"jupyter-book marked a {node['type']} as wrong: {node['error']}.", where=where)
+    reason = node.get("message", "it cannot be read").replace("\u0332", "")  # KaTeX underlines the spot
+    formula = " ".join(node["value"].split())
+    return DocumentError(
+        f"The formula ${formula}$ is not valid TeX: {reason}.", where=where, hint="Compare its braces and names."
+    )

@@ -129,7 +129,9 @@ def _loop(run: _Run, waiting: list[Task], folder: Path, make_executor: ExecutorM
     begun = 0
     try:
         while waiting or flying:
-            while len(flying) < jobs and (found := _next(run, waiting)):
+            # What was with a lost worker runs again alone: so only the one that loses workers is given up.
+            suspected = any(name not in run.outcomes for name in lost)
+            while len(flying) < (1 if suspected else jobs) and (found := _next(run, waiting)):
                 task, decision = found
                 executor = executor or make_executor()
                 made = folder / str(begun)
@@ -139,7 +141,7 @@ def _loop(run: _Run, waiting: list[Task], folder: Path, make_executor: ExecutorM
             if not flying:
                 continue
             done, _ = wait(flying, return_when=FIRST_COMPLETED)
-            if any(isinstance(future.exception(), BrokenExecutor) for future in done):
+            if any(_broken(future) for future in done):
                 waiting[:0] = _survivors(run, flying, lost)
                 _stop(executor)
                 executor, flying = None, {}
@@ -174,7 +176,16 @@ def _next(run: _Run, waiting: list[Task]) -> tuple[Task, Decision] | None:
 def _submit(executor: Executor, task: Task, made: Path, run: _Run) -> Future[Performed]:
     folders = {name: run.outcomes[name].folder for name in task.after}
     upstream = {name: folder / OUT for name, folder in folders.items() if folder}
-    return executor.submit(perform, task.name, task.action, made, upstream)
+    try:
+        return executor.submit(perform, task.name, task.action, made, upstream)
+    except BrokenExecutor as error:  # a worker was lost while it was idle
+        broken: Future[Performed] = Future()
+        broken.set_exception(error)
+        return broken
+
+
+def _broken(future: Future[Performed]) -> bool:
+    return future.done() and isinstance(future.exception(), BrokenExecutor)
 
 
 def perform(name: str, action: Action, folder: Path, upstream: Mapping[str, Path]) -> Performed:
@@ -200,17 +211,23 @@ def perform(name: str, action: Action, folder: Path, upstream: Mapping[str, Path
 def disk_error(error: OSError) -> BuildError:
     """Turn a fault of the disk into words."""
     where = str(error.filename or "")
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return BuildError("The disk is full.", where=where, hint="Free some space and run the same command again.")
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        hint = "Free some space and run the same command again."
+        return BuildError(f"The disk takes no more: {error.strerror}.", where=where, hint=hint)
     if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
         return BuildError("This cannot be written to.", where=where, hint="Make the folder writable and run again.")
+    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+        return BuildError("A file stands where a folder must be.", where=where, hint="Move it away and run again.")
     return BuildError(f"{error.strerror or error}.", where=where)
 
 
 def _survivors(run: _Run, flying: InFlight, lost: dict[str, int]) -> list[Task]:
     """After a worker was lost: keep what other workers finished, give up what was lost too often, return the rest."""
     again = []
-    for task, decision, _ in flying.values():
+    for future, (task, decision, made) in flying.items():
+        if future.done() and not _broken(future):
+            run.end(run.keep(task, decision, made, future))
+            continue
         lost[task.name] = lost.get(task.name, 0) + 1
         if lost[task.name] < LOST:
             again.append(task)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from octavo.engine import key as keys
 from octavo.engine.store import OUT, Store
-from octavo.engine.task import REASONS, Entry, Memory, Task
+from octavo.engine.task import LAST, REASONS, Entry, Memory, Task
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,12 @@ def _why(
 ) -> str:
     if memory is None:
         return "new"
-    changed = _changed_part(task, memory) or _changed_file(store, memory, digest)
-    return changed or _changed_upstream(upstream, memory) or "missing output"
+    changed = _changed_part(REASONS, task, memory) or _changed_file(store, memory, digest)
+    return changed or _changed_upstream(upstream, memory) or _changed_part(LAST, task, memory) or "missing output"
 
 
-def _changed_part(task: Task, memory: Memory) -> str:
-    for reason in REASONS:
+def _changed_part(reasons: tuple[str, ...], task: Task, memory: Memory) -> str:
+    for reason in reasons:
         if task.parts.get(reason) != memory.parts.get(reason):
             return f"{reason} changed"
     return ""

@@ -40,12 +40,15 @@ class Store:
             return None
         for candidate in sorted(folder.iterdir()):
             entry = _load(candidate)
-            if entry and all(digest(self.root / name) == was for name, was in entry.reads.items()):
+            unchanged = entry and all(digest(self.root / name) == was for name, was in entry.reads.items())
+            if entry and unchanged and _whole(candidate, entry):
                 return candidate, entry
         return None
 
     def put(self, key: str, made: Path, reads: Iterable[Path], seconds: float) -> tuple[Path, Entry]:
         """Take over the finished folder ``made`` as the result of ``key``; it is gone from its place afterwards.
+
+        Where that result is there in full (two tasks of one key ran side by side), the first one stays.
 
         Raises OSError when the disk does not take it; then nothing is kept.
         """
@@ -58,6 +61,10 @@ class Store:
             _flush(path)
         place = self._of(key) / keys.of(traced)[:16]
         place.parent.mkdir(parents=True, exist_ok=True)
+        there = _load(place)
+        if there and _whole(place, there):
+            shutil.rmtree(made)
+            return place, there
         if place.exists():
             shutil.rmtree(place)
         made.rename(place)
@@ -121,13 +128,22 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def _load(folder: Path) -> Entry | None:
-    """Return the entry of a folder whose files are all there in full length; a damaged one counts as none."""
+    """Return the entry of a folder; a damaged one counts as none."""
     try:
-        entry = msgspec.json.decode((folder / ENTRY).read_bytes(), type=Entry)
-        sizes = {name: (folder / name).stat().st_size for name in entry.outputs}
+        return msgspec.json.decode((folder / ENTRY).read_bytes(), type=Entry)
     except (OSError, msgspec.DecodeError):
         return None
-    return entry if all(sizes[name] == size for name, (size, _) in entry.outputs.items()) else None
+
+
+def _whole(folder: Path, entry: Entry) -> bool:
+    """Whether every file of a result is there and holds what was put into it; the length, quickly told, comes first."""
+    try:
+        sizes = {name: (folder / name).stat().st_size for name in entry.outputs}
+    except OSError:
+        return False
+    if any(sizes[name] != size for name, (size, _) in entry.outputs.items()):
+        return False
+    return all(keys.of_file(folder / name) == digest for name, (_, digest) in entry.outputs.items())
 
 
 def _flush(path: Path) -> None:

@@ -12,8 +12,10 @@ import msgspec
 
 from octavo.errors import OctavoError
 
-# Every part of a key, in the order in which a change of it is given as the reason.
+# Every part of a key, in the order in which a change of it is given as the reason. What stands in LAST is asked for
+# after the results that a task depends on, which say more of the same change.
 REASONS = ("code", "parameter", "data file", "module", "environment", "kernel", "tool")
+LAST = ("sweep",)
 
 
 class Action(Protocol):
@@ -29,7 +31,7 @@ class Action(Protocol):
 
 @dataclass(frozen=True)
 class Task:
-    """One piece of work. ``parts`` maps a reason of REASONS to the digest of what stands behind it."""
+    """One piece of work. ``parts`` maps a reason of REASONS or LAST to the digest of what stands behind it."""
 
     name: str
     parts: Mapping[str, str]

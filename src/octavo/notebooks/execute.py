@@ -5,9 +5,12 @@ Papermill changes the working directory and keeps registries in its modules, so 
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +21,7 @@ import msgspec
 
 from octavo.errors import NotebookError
 from octavo.model import RUN, Medium, Point, Record, RunInputs, Scalar
+from octavo.notebooks.neutral import neutralise
 from octavo.notebooks.trace import TRACE, traced
 
 RECORD = "record.json"
@@ -52,6 +56,8 @@ class RunPoint:
         trace = folder / "trace.json"
         with environment({**self._environment(), RUN: str(out), TRACE: str(trace)}):
             self._execute(log / EXECUTED)
+        self._ran_to_its_end(log / EXECUTED)
+        neutralise(log / EXECUTED, self.root)
         (out / "run.json").unlink()
         if not (out / RECORD).exists():
             (out / RECORD).write_bytes(msgspec.json.encode(Record()))
@@ -75,37 +81,62 @@ class RunPoint:
         return {**dict.fromkeys(capped, threads), **fixed}
 
     def _execute(self, executed: Path) -> None:
-        import papermill
+        from jupyter_client.kernelspec import NoSuchKernel
         from nbclient.exceptions import CellTimeoutError, DeadKernelError
         from papermill.exceptions import PapermillException, PapermillExecutionError
-        from traitlets.config import Config
 
         try:
-            papermill.execute_notebook(
-                str(self.notebook),
-                str(executed),
-                parameters=dict(self.parameters),
-                cwd=str(self.notebook.parent),
-                progress_bar=False,
-                execution_timeout=int(self.timeout),
-                extra_arguments=["--IPKernelApp.extra_extensions=octavo.notebooks.trace"],
-                config=Config(KernelManager={"transport": "ipc"}),  # no open port, and no warning about one
-            )
+            with tempfile.TemporaryDirectory(prefix="octavo-") as sockets, _muted():
+                self._papermill(executed, sockets)
         except PapermillExecutionError as error:
             raise self._raised(error, executed) from None
         except DeadKernelError as error:
             raise self._stopped("its kernel died", executed, "Memory may have run out.") from error
         except CellTimeoutError as error:
             hint = "Make it quicker, or set `timeout` in the sweep's section of pyproject.toml."
-            raise self._stopped(f"a cell took longer than {self.timeout:.0f} s", executed, hint) from error
+            raise self._stopped(f"a cell took longer than {math.ceil(self.timeout)} s", executed, hint) from error
+        except NoSuchKernel as error:
+            raise NotebookError(
+                f"Its kernel '{error.name}' is not installed.", where=self.name, hint="Choose 'python3' and save it."
+            ) from error
         except PapermillException as error:
             raise NotebookError(f"Papermill refused it: {error}", where=self.name) from error
+        except RuntimeError as error:  # what jupyter_client raises for a kernel that does not answer or dies at once
+            raise self._stopped(
+                f"its kernel did not start ({error})", executed, "Run the same command again."
+            ) from error
+
+    def _papermill(self, executed: Path, sockets: str) -> None:
+        """Execute into ``executed``. Kernels that start at once in one folder would take each other's sockets."""
+        import papermill
+        from traitlets.config import Config
+
+        papermill.execute_notebook(
+            _literal(self.notebook),
+            _literal(executed),
+            parameters=dict(self.parameters),
+            cwd=str(self.notebook.parent),
+            progress_bar=False,
+            execution_timeout=math.ceil(self.timeout),
+            extra_arguments=["--IPKernelApp.extra_extensions=octavo.notebooks.trace"],
+            # No open port, and no warning about one.
+            config=Config(KernelManager={"transport": "ipc", "ip": f"{sockets}/kernel"}),
+        )
+
+    def _ran_to_its_end(self, executed: Path) -> None:
+        """Raise NotebookError where cells did not run: papermill takes `sys.exit()` for success."""
+        cells = [c for c in json.loads(executed.read_text(encoding="utf-8"))["cells"] if c["cell_type"] == "code"]
+        skipped = [c for c in cells if c["execution_count"] is None and "".join(c["source"]).strip()]
+        if skipped and not all("skip-execution" in c["metadata"].get("tags", ()) for c in skipped):
+            raise self._stopped(
+                "it left by sys.exit() before its last cell", executed, "Take that out, or move it down."
+            )
 
     def _raised(self, error: Any, executed: Path) -> NotebookError:
         self._keep(executed)
         code = "\n".join(f"    {line}" for line in error.source.rstrip().splitlines()[-12:])
-        said = re.sub(r"\x1b\[[0-9;]*m", "", str(error.evalue)).strip().replace("\n", "\n    ")
-        line = _line_of(error.traceback)
+        said = re.sub(r"\x1b\[[0-9;]*m| \(\d+\.py, line \d+\)$", "", str(error.evalue)).strip().replace("\n", "\n    ")
+        line = _line_of(error.traceback, error.exec_count)
         return NotebookError(
             f"Cell {_cell_number(executed, error)} raised {error.ename}: {said}\n  Its code{line}:\n{code}",
             where=self.name,
@@ -121,6 +152,7 @@ class RunPoint:
         if executed.exists():
             self.failed.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(executed, self.failed)
+            neutralise(self.failed, self.root)
 
 
 def read_record(folder: Path) -> Record:
@@ -143,6 +175,21 @@ def environment(changes: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = was
 
 
+@contextmanager
+def _muted() -> Iterator[None]:
+    """Keep the chatter of kernels and clients off the user's terminal; what cells print is in the notebook."""
+    saved = {stream: os.dup(stream) for stream in (1, 2)}
+    with Path(os.devnull).open("wb") as nowhere:
+        for stream in saved:
+            os.dup2(nowhere.fileno(), stream)
+    try:
+        yield
+    finally:
+        for stream, was in saved.items():
+            os.dup2(was, stream)
+            os.close(was)
+
+
 def _cell_number(executed: Path, error: Any) -> int:
     """Return the cell's number as a reader counts: code cells of the user's notebook, from 1.
 
@@ -161,11 +208,16 @@ def _cell_number(executed: Path, error: Any) -> int:
     return number
 
 
-def _line_of(lines: list[str]) -> str:
-    """Return ``, at line N`` of the cell, where the kernel's traceback tells."""
+def _line_of(lines: list[str], cell: int) -> str:
+    """Return ``, at line N`` of the cell that Jupyter counts as ``cell``, where the kernel's traceback tells."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(lines))
-    found = re.findall(r"Cell In\[\d+\], line (\d+)", text)
+    found = re.findall(rf"Cell In\[{cell}\], line (\d+)", text)
     return f", at line {found[-1]}" if found else ""
+
+
+def _literal(path: Path) -> str:
+    """Return a path as papermill takes it: it puts the parameters into braces."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def _relative(path: Path, root: Path) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from octavo.document import fidelity
 from octavo.document.source import Content
 from octavo.model import Results
-from octavo.slides import fidelity
 from octavo.slides.deck import Deck
 from octavo.slides.fill import fill
+from octavo.slides.leaves import leaves
 from octavo.slides.reader import read
 from octavo.slides.writers import pdf as pdf_writer
 from octavo.slides.writers import pptx as pptx_writer
@@ -23,7 +24,7 @@ def html(content: Content, results: Results, out_dir: Path) -> Path:
     deck = _deck(content, results)
     pdf_writer.check(deck)  # the two share their measures and their typeface
     page = reveal.write(deck)
-    fidelity.check(fidelity.leaves(deck), reveal.texts(page), "deck.html")
+    fidelity.check(leaves(deck), reveal.texts(page), "deck.html")
     return _put(out_dir / "deck.html", page.encode("utf-8"))
 
 
@@ -31,14 +32,14 @@ def pptx(content: Content, results: Results, out_dir: Path, template: Path) -> P
     """Write ``deck.pptx`` with the layouts of ``template`` and return its path. Raises as ``html`` does."""
     deck = _deck(content, results)
     data = pptx_writer.write(deck, template)
-    fidelity.check(fidelity.leaves(deck), pptx_writer.texts(data), "deck.pptx")
+    fidelity.check(leaves(deck), pptx_writer.texts(data), "deck.pptx")
     return _put(out_dir / "deck.pptx", data)
 
 
 def pdf(content: Content, results: Results, out_dir: Path) -> Path:
     """Write ``deck.pdf``, without the notes, and return its path. Raises as ``html`` does."""
     deck = _deck(content, results)
-    shown = (leaf for leaf in fidelity.leaves(deck) if not leaf.notes)
+    shown = (leaf for leaf in leaves(deck) if not leaf.notes)
     fidelity.check(shown, pdf_writer.texts(deck), "deck.pdf")
     return _put(out_dir / "deck.pdf", pdf_writer.write(deck))
 

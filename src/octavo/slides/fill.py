@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from octavo import printing
-from octavo.errors import DocumentError, OctavoError, nearest, raise_all
-from octavo.model import Place, Result, Results, Table
+from octavo.document.lookup import Lookup
+from octavo.errors import raise_all
+from octavo.model import Results, Table
 from octavo.slides.deck import (
     Big,
     Block,
@@ -37,14 +37,13 @@ def fill(deck: Deck, results: Results) -> Deck:
     """
     filler = _Filler(results)
     filled = filler.deck(deck)
-    raise_all(filler.problems)
+    raise_all(filler.lookup.problems)
     return filled
 
 
 class _Filler:
     def __init__(self, results: Results) -> None:
-        self.results = results
-        self.problems: list[OctavoError] = []
+        self.lookup = Lookup(results)
 
     def deck(self, deck: Deck) -> Deck:
         return msgspec.structs.replace(
@@ -84,45 +83,25 @@ class _Filler:
     def inline(self, inline: Inline) -> Inline:
         if not isinstance(inline, Run) or not inline.value:
             return inline
-        notebook, name, field = (*inline.value.split(".", 2), "")[:3]
-        result = self.result(notebook, inline.value, inline.place)
-        if result is None:
-            return inline
-        if name not in result.record.values:
-            self.missing("value", inline.value, notebook, result.record.values, inline.place)
-            return inline
-        try:
-            text = printing.value(result.record.values[name], field)
-        except ValueError as error:
-            self.problem(f"'{inline.value}' cannot be printed: {error}.", inline.place, "Record it, or print another.")
-            return inline
-        return msgspec.structs.replace(inline, text=text)
+        text = self.lookup.value(inline.value, inline.place)
+        return inline if text is None else msgspec.structs.replace(inline, text=text)
 
     def shown(self, shown: Shown) -> Shown:
-        notebook, _, name = shown.name.partition(".")
         filled = msgspec.structs.replace(shown, caption=self.inlines(shown.caption))
-        result = self.result(notebook, shown.name, shown.place)
-        if result is None:
-            return filled
-        if shown.kind == "table":
-            return self.table(filled, notebook, name, result)
-        return self.figure(filled, notebook, name, result)
+        if shown.kind == "figure":
+            return self.figure(filled)
+        table = self.lookup.table(shown.name, shown.place)
+        return msgspec.structs.replace(filled, grid=grid(table)) if table else filled
 
-    def table(self, shown: Shown, notebook: str, name: str, result: Result) -> Shown:
-        if name not in result.record.tables:
-            self.missing("table", shown.name, notebook, result.record.tables, shown.place)
+    def figure(self, shown: Shown) -> Shown:
+        found = self.lookup.figure(shown.name, shown.place)
+        if found is None:
             return shown
-        return msgspec.structs.replace(shown, grid=grid(result.record.tables[name]))
-
-    def figure(self, shown: Shown, notebook: str, name: str, result: Result) -> Shown:
-        if name not in result.record.figures:
-            self.missing("figure", shown.name, notebook, result.record.figures, shown.place)
-            return shown
-        figure = result.record.figures[name]
+        figure, result = found
         drawings = {d.format: d for d in figure.drawings if d.medium == MEDIUM}
         lacking = sorted({"png", "svg"} - set(drawings))
         if lacking:
-            self.problem(
+            self.lookup.problem(
                 f"The figure '{shown.name}' was not drawn for slides as {' and '.join(lacking)}.",
                 shown.place,
                 'Add [tool.octavo.media.slide] with formats = ["svg", "pdf", "png"] to pyproject.toml.',
@@ -132,31 +111,6 @@ class _Filler:
         drawing = drawings["svg"]
         picture = Picture(files, drawing.width * INCH, drawing.height * INCH)
         return msgspec.structs.replace(shown, picture=picture, alt=shown.alt or figure.alt)
-
-    def result(self, notebook: str, full: str, place: Place | None) -> Result | None:
-        found = self.results.results.get(notebook)
-        if found is None and notebook in self.results.sweeps:
-            self.problem(
-                f"'{full}' names a sweep, which has many results.",
-                place,
-                f"Gather the points in a notebook of one run, with octavo.sweep('{notebook}'), and quote that.",
-            )
-        elif found is None:
-            known = sorted(self.results.results)
-            self.problem(
-                f"No notebook '{notebook}' has results for '{full}'.",
-                place,
-                nearest(notebook, known) or f"There are results of: {', '.join(known) or 'none'}.",
-            )
-        return found
-
-    def missing(self, kind: str, full: str, notebook: str, known: Iterable[str], place: Place | None) -> None:
-        names = [f"{notebook}.{name}" for name in sorted(known)]
-        hint = nearest(full, names) or f"It recorded: {', '.join(names) or 'none'}."
-        self.problem(f"The notebook '{notebook}' recorded no {kind} '{full}'.", place, hint)
-
-    def problem(self, what: str, place: Place | None, hint: str) -> None:
-        self.problems.append(DocumentError(what, where=str(place or ""), hint=hint))
 
 
 def grid(table: Table) -> Grid:

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Any, Literal
 
+from octavo.document import fidelity
 from octavo.document.source import Content
 from octavo.errors import DocumentError, OctavoError, raise_all
 from octavo.model import Place
-from octavo.slides import fidelity
 from octavo.slides.deck import (
     Big,
     Block,
@@ -25,6 +25,7 @@ from octavo.slides.deck import (
     Shown,
     Slide,
 )
+from octavo.slides.leaves import leaves
 
 Node = dict[str, Any]
 MOST_COLUMNS = 3
@@ -350,7 +351,7 @@ def read(content: Content) -> Deck:
         slides=slides,
         place=start,
     )
-    said = "".join(leaf.text for leaf in fidelity.leaves(deck))
+    said = "".join(leaf.text for leaf in leaves(deck))
     fidelity.check((leaf for block in blocks for leaf in _leaves(reader, block)), said, "the deck")
     return deck
 

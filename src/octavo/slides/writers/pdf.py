@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from octavo import assets
 from octavo.errors import BuildError, DocumentError, OctavoError, raise_all
-from octavo.slides import fidelity, fit, layout
+from octavo.slides import fit, layout
 from octavo.slides.deck import Big, Deck, Flow, Formula, Inline, Inlines, Listing, Paragraph, Shown, Slide, plain
 from octavo.slides.formula import typst as typst_formula
 from octavo.slides.layout import GAP, ITEM_GAP, SIZES, STATEMENT_DROP, Zone
+from octavo.slides.leaves import leaves
 
 if TYPE_CHECKING:
     import typst
@@ -76,7 +77,7 @@ def _marks(deck: Deck) -> list[OctavoError]:
             where=str(leaf.place or deck.place),
             hint="Write the accented letter as a formula, `$\\hat{x}$`.",
         )
-        for leaf in fidelity.leaves(deck)
+        for leaf in leaves(deck)
         if any(unicodedata.combining(c) for c in unicodedata.normalize("NFC", leaf.text))
     ]
 
@@ -86,7 +87,7 @@ def _unseen(deck: Deck, message: str) -> list[OctavoError]:
     return [
         DocumentError(
             f"No font of the slides has the character '{text}'.",
-            where=str(next((leaf.place for leaf in fidelity.leaves(deck) if text in leaf.text), deck.place)),
+            where=str(next((leaf.place for leaf in leaves(deck) if text in leaf.text), deck.place)),
             hint="Write it in other letters.",
         )
         for text in dict.fromkeys(GLYPH.findall(message))

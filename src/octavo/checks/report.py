@@ -1,0 +1,164 @@
+"""What `octavo check` says: each difference in words, one line of verdict, and the exit code that goes with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+from msgspec.structs import replace
+
+from octavo.checks.rules import findings as verdict_findings
+from octavo.errors import CheckError
+from octavo.model import Finding, Frozen, Verdict
+
+PASSED, FOUND, NOT_LOOKED = 0, 1, CheckError.exit_code
+NOTHING_ACCEPTED = (
+    "Nothing has been accepted yet, so nothing was compared. "
+    'Look at build/index.html, then: octavo accept --all --because "…".'
+)
+NO_BIBLIOGRAPHY = "No bibliography was checked: neither the paper nor the deck names one in pyproject.toml."
+STATES = ("changed", "new", "missing", "not compared")
+KINDS = ("value", "table", "figure")
+
+
+class Report(Frozen, frozen=True):
+    """All that a check saw. ``verdicts`` and ``findings`` are None where it was not asked to look.
+
+    ``unlooked`` are sentences about what it was asked to look at and could not. ``cited`` counts the keys that the
+    documents cite, ``entries`` those of the bibliography.
+    """
+
+    verdicts: tuple[Verdict, ...] | None = None
+    findings: tuple[Finding, ...] | None = None
+    unlooked: tuple[str, ...] = ()
+    entries: int = 0
+    cited: int = 0
+
+    @property
+    def exit_code(self) -> int:
+        """0 when everything asked holds, 1 when something does not, 4 when something was not looked at."""
+        states = {v.state for v in self.verdicts or ()}
+        if states & {"changed", "new", "missing"} or any(f.severity == "error" for f in self.findings or ()):
+            return FOUND
+        return NOT_LOOKED if "not compared" in states or self.unlooked else PASSED
+
+
+class Bibliography(Protocol):
+    """What was found of one bibliography; see octavo.landing.BibliographyCheck."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]: ...
+    @property
+    def entries(self) -> int: ...
+    @property
+    def cited(self) -> int: ...
+    @property
+    def unread(self) -> tuple[str, ...]: ...
+
+
+def with_results(report: Report, verdicts: tuple[Verdict, ...] | None, problem: str) -> Report:
+    """Return a report with a comparison; None when there was nothing to compare with, or ``problem`` says why."""
+    if verdicts is not None:
+        return replace(report, verdicts=verdicts)
+    return replace(report, unlooked=(*report.unlooked, problem or NOTHING_ACCEPTED))
+
+
+def with_bibliographies(report: Report, checked: Sequence[Bibliography], *, asked: bool) -> Report:
+    """Return a report with the bibliographies; that there is none counts only where it was ``asked`` for by name."""
+    if not checked:
+        return replace(report, unlooked=(*report.unlooked, NO_BIBLIOGRAPHY)) if asked else report
+    unread = sorted({document for each in checked for document in each.unread})
+    missed = (f"Citations were not checked: {_listed(unread)} could not be read.",) if unread else ()
+    return replace(
+        report,
+        findings=tuple(finding for each in checked for finding in each.findings),
+        unlooked=(*report.unlooked, *missed),
+        entries=sum(each.entries for each in checked),
+        cited=sum(each.cited for each in checked),
+    )
+
+
+def text(report: Report) -> str:
+    """Return a report as lines of text; the verdict stands last."""
+    lines = [*_differences(report.verdicts or ()), *(_finding(f) for f in report.findings or ())]
+    if report.verdicts and any(v.state in ("changed", "new", "missing") for v in report.verdicts):
+        lines.append('What is right: octavo accept NAME --because "…". All of it side by side: build/index.html.')
+    return "\n".join([*lines, verdict(report)])
+
+
+def verdict(report: Report) -> str:
+    """Return the verdict, a sentence for each thing looked at."""
+    sentences = [] if report.verdicts is None else [summary(report.verdicts)]
+    if report.findings is not None:
+        sentences.append(_bib_verdict(report))
+    return " ".join([*sentences, *report.unlooked])
+
+
+def data(report: Report) -> dict[str, Any]:
+    """Return a report for ``--json``."""
+    import msgspec
+
+    verdicts = report.verdicts
+    states = ("same", *STATES)
+    found = (*verdict_findings(verdicts or ()), *(report.findings or ()))
+    return {
+        "passed": report.exit_code == PASSED,
+        "exit_code": report.exit_code,
+        "verdict": verdict(report),
+        "counts": {state: sum(v.state == state for v in verdicts) for state in states}
+        if verdicts is not None
+        else None,
+        "results": msgspec.to_builtins(verdicts),
+        "findings": msgspec.to_builtins(found),
+        "not_checked": list(report.unlooked),
+    }
+
+
+def counted(verdicts: Iterable[Verdict]) -> str:
+    """Return how many results of each kind there are: ``68 values, 4 tables and 9 figures``."""
+    kinds = [v.kind for v in verdicts]
+    parts = [f"{n} {kind if n == 1 else kind + 's'}" for kind in KINDS if (n := kinds.count(kind))]  # type: ignore[arg-type]
+    return _listed(parts)
+
+
+def summary(verdicts: Sequence[Verdict]) -> str:
+    """Return what a comparison came to in one line."""
+    if not verdicts:
+        return "Nothing to compare: no notebook recorded a value, a table or a figure, and none was accepted."
+    if all(v.state == "same" for v in verdicts):
+        return f"Nothing changed: {counted(verdicts)} {'is' if len(verdicts) == 1 else 'are'} as accepted."
+    parts = [f"{counted(found)} {state}" for state in STATES if (found := [v for v in verdicts if v.state == state])]
+    same = sum(v.state == "same" for v in verdicts)
+    return f"Not as accepted: {'; '.join(parts)}. {same} of {_number(len(verdicts), 'result')} as accepted."
+
+
+def _bib_verdict(report: Report) -> str:
+    found = report.findings or ()
+    errors = sum(f.severity == "error" for f in found)
+    warnings = len(found) - errors
+    aside = f" ({_number(warnings, 'warning')})" if warnings else ""
+    if errors:
+        return f"The bibliography has {_number(errors, 'error')}{aside}."
+    holds = f"The bibliography holds: {_number(report.entries, 'entry', 'entries')}, {report.cited} cited{aside}."
+    return holds
+
+
+def _differences(verdicts: Iterable[Verdict]) -> Iterable[str]:
+    for verdict in verdicts:
+        if verdict.state != "same":
+            yield f"{verdict.state}: {verdict.kind} {verdict.name}"
+            yield from (f"  {sentence}" for sentence in verdict.differences)
+
+
+def _finding(finding: Finding) -> str:
+    place = f"{finding.place}: " if finding.place else ""
+    hint = f"\n  {finding.hint}" if finding.hint else ""
+    return f"{finding.severity}: {place}{finding.message} [{finding.rule}]{hint}"
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else "".join(parts)
+
+
+def _number(count: int, one: str, many: str = "") -> str:
+    return f"{count} {one if count == 1 else many or one + 's'}"

@@ -1,0 +1,57 @@
+"""Every rule that `octavo check` holds a project to, in one table. A rule's id says what should hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from octavo.model import Finding, Frozen, Verdict
+
+
+class Rule(Frozen, frozen=True):
+    """A rule: what it asks, and the way out where it does not hold. Errors fail the check, warnings do not."""
+
+    id: str
+    severity: Literal["error", "warning"]
+    asks: str
+    way_out: str
+
+
+_ACCEPT = 'Mend what moved it, or take it over: octavo accept NAME --because "…".'
+
+RULES: tuple[Rule, ...] = (
+    Rule("value-as-accepted", "error", "Every value prints as it was accepted, to the last digit.", _ACCEPT),
+    Rule("table-as-accepted", "error", "Every cell and header of a table prints as it was accepted.", _ACCEPT),
+    Rule("figure-as-accepted", "error", "Every figure is drawn as it was accepted.", _ACCEPT),
+    Rule("bib-parses", "error", "Every line of the bibliography can be read.", "Mend the brace, quote or comma."),
+    Rule("bib-key-unique", "error", "A key stands for one entry, whatever its case.", "Rename one of the two."),
+    Rule(
+        "bib-key-citable", "error", "A key has no mark that a citation cannot hold.", "Use letters, digits, - : . _ ."
+    ),
+    Rule("bib-type-known", "error", "Every entry has a type that BibTeX knows.", "Mend the type."),
+    Rule("bib-field-present", "error", "Every entry has the fields that its type needs.", "Add the field."),
+    Rule("bib-field-unique", "error", "An entry has each field once.", "Take one of the two out."),
+    Rule(
+        "bib-field-shaped", "warning", "DOIs, pages, years and names are written as such.", "Write it as the hint says."
+    ),
+    Rule(
+        "bib-citation-defined", "error", "Everything cited is in the bibliography.", "Add the entry, or mend the key."
+    ),
+    Rule("bib-work-once", "error", "A work stands in the bibliography once.", "Keep one of the two."),
+    Rule("bib-entry-used", "warning", "Everything in the bibliography is cited.", "Cite it or take it out."),
+)
+
+
+def findings(verdicts: Iterable[Verdict]) -> tuple[Finding, ...]:
+    """Return a finding for every result that is not as accepted, or could not be compared."""
+    return tuple(
+        Finding(f"{v.kind}-as-accepted", "error", f"{v.name}: {' '.join(v.differences)}", hint=_hint(v))
+        for v in verdicts
+        if v.state != "same"
+    )
+
+
+def _hint(verdict: Verdict) -> str:
+    if verdict.state == "not compared":
+        return "What was not compared is not known to be as accepted."
+    return _ACCEPT.replace("NAME", verdict.name)

@@ -1,0 +1,88 @@
+"""``octavo check``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from octavo import pipeline, project
+from octavo.checks import report as reports
+from octavo.checks.rules import RULES
+from octavo.cli import progress
+from octavo.cli.build import told_once
+from octavo.cli.main import errors_json, words
+from octavo.engine.task import Outcome, Status
+from octavo.errors import CheckError, OctavoError, UsageError, nearest
+
+WHAT = ("results", "bib")
+
+
+@click.command()
+@click.argument("what", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@click.option("--rules", is_flag=True, help="Print the rules and stop.")
+@click.pass_obj
+def check(folder: Path, what: tuple[str, ...], as_json: bool, rules: bool) -> None:
+    """Say whether everything is as it was accepted, and the bibliography in order. WHAT: results, bib, or both.
+
+    Without WHAT the whole project is built first. `results` builds the notebooks only, `bib` only reads the paper
+    and the deck. Nothing is repaired; `octavo accept` takes over what is right.
+
+    \b
+    Exit codes: 0 all of it holds · 1 something differs · 3 the build failed ·
+    4 something could not be looked at (nothing was accepted yet)
+    """
+    if rules:
+        print("\n".join(f"{rule.id} ({rule.severity}): {rule.asks} {rule.way_out}" for rule in RULES))
+        return
+    _check_names(what)
+    plan = pipeline.make_plan(project.read(project.find_root(folder)))
+    with progress.shown(quiet=as_json) as (listen, counts):
+        outcomes = pipeline.build(plan, targets(plan, what), listen)
+    failed = [outcome.error for outcome in outcomes.values() if outcome.error]
+    error = told_once(failed, counts.ended[Status.HELD]) if failed else None
+    report = look(plan, outcomes, what or WHAT)
+    code = error.exit_code if error else report.exit_code
+    if as_json:
+        faults = errors_json(error) if error else []
+        found = {**reports.data(report), "passed": code == 0, "exit_code": code, "errors": faults}
+        print(json.dumps(found, indent=1, ensure_ascii=False))
+    else:
+        print(reports.text(report))
+    if error:
+        print(words(error), file=sys.stderr)
+    sys.exit(code)
+
+
+def targets(plan: pipeline.Plan, what: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what is built for a check: everything, or the notebooks, or the parsed documents."""
+    parsed = tuple(task.name for task in plan.tasks if task.name.endswith(".content"))
+    chosen = {"results": ("notebooks",), "bib": parsed}
+    return tuple(target for name in what for target in chosen[name]) or (("notebooks",) if what else ())
+
+
+def look(plan: pipeline.Plan, outcomes: dict[str, Outcome], what: tuple[str, ...]) -> reports.Report:
+    """Return what a check of ``what`` finds in a build."""
+    report = reports.Report()
+    if "results" in what:
+        try:
+            verdicts, problem = pipeline.compare(plan, outcomes), ""
+        except CheckError as error:
+            verdicts, problem = None, f"Nothing was compared. {error}"
+        report = reports.with_results(report, verdicts, problem)
+    if "bib" in what:
+        report = reports.with_bibliographies(report, pipeline.check_bibliography(plan, outcomes), asked=len(what) == 1)
+    return report
+
+
+def _check_names(what: tuple[str, ...]) -> None:
+    problems: list[OctavoError] = [
+        UsageError(f"There is no check '{name}'.", hint=nearest(name, WHAT) or f"The checks: {', '.join(WHAT)}.")
+        for name in what
+        if name not in WHAT
+    ]
+    if problems:
+        raise problems[0]

@@ -1,0 +1,423 @@
+"""From the parsed document, with the results put in, to Pandoc's syntax tree.
+
+``Bridge`` gives Pandoc's own elements, for the formats whose writers print them well (HTML; docx and JATS when they
+come). A format with floats of its own overrides the methods for those. A node that no method carries is a problem
+with its name, file and line: nothing is left out in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from octavo.document import mathml
+from octavo.document.numbering import Numbering
+from octavo.document.pandoc import ALIGNMENTS, Element, attributes, element, raw, words
+from octavo.document.source import Content
+from octavo.document.tables import Grid, read_grid
+from octavo.errors import DocumentError, OctavoError
+from octavo.model import Place
+
+Node = dict[str, Any]
+WAYS_OUT: Mapping[str, str] = {
+    "iframe": "Show a figure of the results with `{result-figure}`.",
+    "image": "Put it into a `{figure}` directive, or record it in a notebook and show it with `{result-figure}`.",
+    "html": "Write it in MyST: raw HTML exists in one format alone.",
+    "div": "`{notes}` belongs to the slides; anything else, write as paragraphs.",
+    "mermaid": "Draw it in a notebook and show it with `{result-figure}`.",
+}
+STATEMENTS = (
+    "theorem",
+    "lemma",
+    "corollary",
+    "proposition",
+    "definition",
+    "assumption",
+    "remark",
+    "example",
+    "conjecture",
+    "proof",
+    "algorithm",
+)
+KINDS = {"figure": "Figure", "table": "Table", "code": "Listing"}
+
+
+class Bridge:
+    """The carrying of one document into one format. ``form`` is Pandoc's name of the format."""
+
+    form: ClassVar[str] = ""
+
+    def __init__(self, content: Content) -> None:
+        self.content = content
+        self.numbering = Numbering(content.nodes)
+        self.problems: list[OctavoError] = []
+        self.line: int | None = None
+        self.footnotes = {n["identifier"]: n for n in _all(content.nodes) if n["type"] == "footnoteDefinition"}
+        depths = [n["depth"] for n in _all(content.nodes) if n["type"] == "heading"]
+        self.top = min(depths, default=1)
+
+    # What goes wrong
+
+    def place(self, node: Node) -> Place:
+        """Return where a node stands: its own line, or that of what it stands in."""
+        self.line = node.get("position", {}).get("start", {}).get("line") or self.line
+        return Place(self.content.file, self.line)
+
+    def problem(self, node: Node, what: str, hint: str = "") -> None:
+        """Keep a problem for the report at the end."""
+        self.problems.append(DocumentError(what, where=str(self.place(node)), hint=hint))
+
+    def unknown(self, node: Node, what: str = "") -> None:
+        """Keep the problem of a construct that this format cannot carry."""
+        named = what or f"'{node['type']}'"
+        hint = WAYS_OUT.get(node["type"], "Write it in another way; docs/reference.md lists what can be carried.")
+        self.problem(node, f"The paper cannot carry {named} into {self.form}.", hint)
+
+    # Inlines
+
+    def inlines(self, nodes: Iterable[Node]) -> list[Element]:
+        """Return nodes as what stands inside a paragraph."""
+        made: list[Element] = []
+        for node in nodes:
+            self.place(node)
+            method = getattr(self, f"inline_{_method(node)}", None)
+            if method:
+                made += method(node)
+            else:
+                self.unknown(node)
+        return made
+
+    def children(self, node: Node) -> list[Element]:
+        """Return what is inside a node, as inlines."""
+        return self.inlines(node.get("children", []))
+
+    def inline_text(self, node: Node) -> list[Element]:
+        return words(node["value"])
+
+    def inline_value(self, node: Node) -> list[Element]:
+        return [element("Span", [attributes("", ["value"], data_name=node["name"]), words(node["value"])])]
+
+    def inline_emphasis(self, node: Node) -> list[Element]:
+        return [element("Emph", self.children(node))]
+
+    def inline_strong(self, node: Node) -> list[Element]:
+        return [element("Strong", self.children(node))]
+
+    def inline_subscript(self, node: Node) -> list[Element]:
+        return [element("Subscript", self.children(node))]
+
+    def inline_superscript(self, node: Node) -> list[Element]:
+        return [element("Superscript", self.children(node))]
+
+    def inline_smallcaps(self, node: Node) -> list[Element]:
+        return [element("SmallCaps", self.children(node))]
+
+    def inline_underline(self, node: Node) -> list[Element]:
+        return [element("Underline", self.children(node))]
+
+    def inline_delete(self, node: Node) -> list[Element]:
+        return [element("Strikeout", self.children(node))]
+
+    def inline_inline_code(self, node: Node) -> list[Element]:
+        return [element("Code", [attributes(), node["value"]])]
+
+    def inline_break(self, node: Node) -> list[Element]:
+        return [element("LineBreak")]
+
+    def inline_comment(self, node: Node) -> list[Element]:
+        return []
+
+    def inline_abbreviation(self, node: Node) -> list[Element]:
+        return self.children(node)
+
+    def inline_link(self, node: Node) -> list[Element]:
+        return [element("Link", [attributes(), self.children(node), [node["url"], ""]])]
+
+    def inline_footnote_reference(self, node: Node) -> list[Element]:
+        definition = self.footnotes.get(node["identifier"])
+        if definition is None:
+            self.problem(node, f"The footnote '{node['label']}' has no text.", f"Write `[^{node['label']}]: …` below.")
+            return []
+        return [element("Note", self.blocks(definition["children"]))]
+
+    def inline_cross_reference(self, node: Node) -> list[Element]:
+        """A link with the text that mystmd resolved: numbers are counted once, for every format."""
+        target = self.numbering.target(node)
+        if not node.get("resolved") or target is None:
+            self.problem(
+                node, f"The reference '{node.get('label')}' leads nowhere.", "Give its target that label, or mend it."
+            )
+            return []
+        return [element("Link", [attributes(), words(self.numbering.reference(node)), [f"#{target}", ""]])]
+
+    def inline_cite(self, node: Node) -> list[Element]:
+        return [self.citation([node], narrative=node["kind"] == "narrative")]
+
+    def inline_cite_group(self, node: Node) -> list[Element]:
+        cites = node["children"]
+        if node["kind"] != "narrative":
+            return [self.citation(cites, narrative=False)]
+        made: list[Element] = []
+        for position, cite in enumerate(cites):
+            if position:
+                last = position == len(cites) - 1
+                made += words(" and " if last else ", ")
+            made.append(self.citation([cite], narrative=True))
+        return made
+
+    def citation(self, cites: Sequence[Node], *, narrative: bool) -> Element:
+        """Return citations for pandoc's citeproc, which words them and makes the list of references."""
+        made = []
+        for cite in cites:
+            mode = "AuthorInText" if narrative else "NormalCitation"
+            if cite.get("partial") == "year":
+                mode = "SuppressAuthor"
+            elif cite.get("partial"):
+                self.unknown(cite, f"a citation of the {cite['partial']} alone")
+            suffix = words(cite["suffix"]) if cite.get("suffix") else []
+            made.append(
+                {
+                    "citationId": cite["label"],
+                    "citationPrefix": words(cite.get("prefix") or ""),
+                    "citationSuffix": [element("Str", ","), element("Space"), *suffix] if suffix else [],
+                    "citationMode": element(mode),
+                    "citationNoteNum": 0,
+                    "citationHash": 0,
+                }
+            )
+        text = [inline for cite in cites for inline in self.children(cite)]
+        return element("Cite", [made, text])
+
+    def inline_inline_math(self, node: Node) -> list[Element]:
+        return [raw(self.form, self.formula(node))]
+
+    def formula(self, node: Node) -> str:
+        """Return a formula in this format; the base gives MathML."""
+        return self.carried(node, mathml.web)
+
+    def carried(self, node: Node, write: Any) -> str:
+        """Return what ``write`` makes of the formula's HTML, or keep the problem that it cannot."""
+        try:
+            return str(write(node["html"]))
+        except (mathml.Unsupported, KeyError) as error:
+            self.problem(
+                node, f"The formula ${node['value']}$ cannot be carried into {self.form}: {error}.", "Write it simpler."
+            )
+            return ""
+
+    # Blocks
+
+    def blocks(self, nodes: Iterable[Node]) -> list[Element]:
+        """Return nodes as blocks; loose inlines between them become one plain line."""
+        made: list[Element] = []
+        loose: list[Node] = []
+        for node in nodes:
+            self.place(node)
+            name = _method(node)
+            if hasattr(self, f"block_{name}"):
+                if loose:
+                    made.append(element("Plain", self.inlines(loose)))
+                    loose = []
+                made += getattr(self, f"block_{name}")(node)
+            else:
+                loose.append(node)
+        if loose:
+            made.append(element("Plain", self.inlines(loose)))
+        return made
+
+    def block_block(self, node: Node) -> list[Element]:
+        return self.blocks(node["children"])
+
+    def block_paragraph(self, node: Node) -> list[Element]:
+        """A paragraph; a display formula inside splits it."""
+        made: list[Element] = []
+        line: list[Node] = []
+        for child in [*node["children"], None]:
+            if child is None or child["type"] == "math":
+                if line:
+                    made.append(element("Para", self.inlines(line)))
+                    line = []
+                made += self.block_math(child) if child else []
+            else:
+                line.append(child)
+        return made
+
+    def block_heading(self, node: Node) -> list[Element]:
+        number = self.numbering.of(node)
+        text = self.children(node)
+        if number:
+            text = [element("Span", [attributes("", ["number"]), words(number)]), element("Space"), *text]
+        identifier = self.numbering.target(node) or ""
+        return [element("Header", [node["depth"] - self.top + 1, attributes(identifier), text])]
+
+    def block_comment(self, node: Node) -> list[Element]:
+        return []
+
+    def block_footnote_definition(self, node: Node) -> list[Element]:
+        return []  # stands where it is referred to
+
+    def block_thematic_break(self, node: Node) -> list[Element]:
+        return [element("HorizontalRule")]
+
+    def block_blockquote(self, node: Node) -> list[Element]:
+        return [element("BlockQuote", self.blocks(node["children"]))]
+
+    def block_code(self, node: Node) -> list[Element]:
+        return [element("CodeBlock", [attributes("", [node["lang"]] if node.get("lang") else []), node["value"]])]
+
+    def block_list(self, node: Node) -> list[Element]:
+        items = []
+        for item in node["children"]:
+            blocks = self.blocks(item["children"])
+            if "checked" in item:
+                self.unknown(item, "a task list")
+            items.append(blocks if _is_loose(item) else tight(blocks))
+        if node.get("ordered"):
+            return [element("OrderedList", [[node.get("start", 1), element("Decimal"), element("Period")], items])]
+        return [element("BulletList", items)]
+
+    def block_definition_list(self, node: Node) -> list[Element]:
+        entries: list[list[Any]] = []
+        for child in node["children"]:
+            if child["type"] == "definitionTerm":
+                entries.append([self.children(child), []])
+            elif child["type"] == "definitionDescription":
+                entries[-1][1].append(self.blocks(child["children"]))
+            else:
+                self.unknown(child)
+        return [element("DefinitionList", entries)]
+
+    def block_math(self, node: Node) -> list[Element]:
+        number = self.numbering.of(node)
+        body = [raw(self.form, self.formula(node))]
+        if number:
+            body.append(element("Span", [attributes("", ["number"]), words(f"({number})")]))
+        identifier = self.numbering.target(node) or ""
+        return [element("Div", [attributes(identifier, ["equation"]), [element("Plain", body)]])]
+
+    def block_admonition(self, node: Node) -> list[Element]:
+        title, body = self.titled(node)
+        head = [element("Para", [element("Strong", title)])] if title else []
+        return [element("Div", [attributes("", ["admonition", node.get("kind") or "note"]), [*head, *body]])]
+
+    def titled(self, node: Node) -> tuple[list[Element], list[Element]]:
+        """Return the title of an admonition or a statement, and its body."""
+        children = node["children"]
+        title = [inline for c in children if c["type"] == "admonitionTitle" for inline in self.children(c)]
+        return title, self.blocks(c for c in children if c["type"] != "admonitionTitle")
+
+    def block_proof(self, node: Node) -> list[Element]:
+        """A theorem, a definition, a proof, an algorithm: what MyST calls ``prf:``."""
+        if node["kind"] not in STATEMENTS:
+            self.unknown(node, f"'prf:{node['kind']}'")
+            return []
+        name = node["kind"].capitalize()
+        number = self.numbering.of(node) if node["kind"] != "proof" else ""
+        return self.statement(node, f"{name}\u00a0{number}" if number else name)
+
+    def statement(self, node: Node, name: str) -> list[Element]:
+        """Return a theorem or its kin under its name; the base gives a division with a bold opening."""
+        title, body = self.titled(node)
+        head = [element("Strong", words(name))]
+        head += [element("Space"), element("Str", "("), *title, element("Str", ")")] if title else []
+        head += [element("Str", "."), element("Space")]
+        if body and body[0]["t"] == "Para":
+            body[0]["c"][:0] = head
+        else:
+            body.insert(0, element("Para", head))
+        if node["kind"] == "proof" and body[-1]["t"] == "Para":
+            body[-1]["c"] += [element("Str", "\u00a0□")]
+        identifier = self.numbering.target(node) or ""
+        return [element("Div", [attributes(identifier, ["statement", node["kind"]]), body])]
+
+    # Figures and tables
+
+    def block_container(self, node: Node) -> list[Element]:
+        """A figure, table or listing with its caption."""
+        kind = node["kind"]
+        body = [child for child in node["children"] if child["type"] not in ("caption", "comment")]
+        if kind not in KINDS or any(child["type"] == "legend" for child in body):
+            self.unknown(node, f"a '{kind}' container" if kind not in KINDS else "a legend")
+            return []
+        if any(child["type"] in ("iframe", "image") for child in body):
+            self.blocks(child for child in body if child["type"] in ("iframe", "image"))
+            return []
+        return self.float(node, body, self.caption(node))
+
+    def caption(self, node: Node) -> list[Element]:
+        """Return a caption after its bold number; paragraphs are run together."""
+        paragraphs = [p for child in node["children"] if child["type"] == "caption" for p in child["children"]]
+        made = [element("Strong", words(f"{self.label(node)}"))] if self.label(node) else []
+        for paragraph in paragraphs:
+            nodes = paragraph["children"] if paragraph["type"] == "paragraph" else [paragraph]
+            made += [element("Space")] if made else []
+            made += self.inlines(child for child in nodes if child["type"] != "captionNumber")
+        return made
+
+    def label(self, node: Node) -> str:
+        """Return what opens a caption: ``Figure 3.``, or ``(a)`` for a panel."""
+        number = self.numbering.of(node)
+        if node.get("subcontainer"):
+            return f"({node['enumerator']})" if number else ""
+        return f"{KINDS[node['kind']]}\u00a0{number}." if number else ""
+
+    def float(self, node: Node, body: list[Node], caption: list[Element]) -> list[Element]:
+        """Return a figure, table or listing; the base gives Pandoc's own elements."""
+        identifier, classes = self.numbering.target(node) or "", (node.get("class") or "").split()
+        if len(body) == 1 and body[0]["type"] == "table":
+            return [self.table(body[0], identifier, caption)]
+        inner = self.blocks(body)
+        return [element("Figure", [attributes(identifier, classes), [None, [element("Plain", caption)]], inner])]
+
+    def block_drawing(self, node: Node) -> list[Element]:
+        return [element("Plain", self.drawing(node))]
+
+    def drawing(self, node: Node) -> list[Element]:
+        """Return the picture of a figure; every format has its own way."""
+        self.unknown(node, f"the figure '{node['name']}'")
+        return []
+
+    def block_table(self, node: Node) -> list[Element]:
+        return [self.table(node, "", [])]
+
+    def table(self, node: Node, identifier: str, caption: list[Element]) -> Element:
+        """Return a table as Pandoc's own element."""
+        grid = read_grid(node)
+
+        def row(cells: Grid) -> Element:
+            made = [
+                [attributes(), element(ALIGNMENTS[cell.align]), cell.rowspan, cell.colspan, self.cell(cell.node)]
+                for cell in cells
+            ]
+            return [attributes(), made]  # type: ignore[return-value]
+
+        columns = [[element(ALIGNMENTS[align]), element("ColWidthDefault")] for align in grid.alignments]
+        head = [attributes(), [row(cells) for cells in grid.rows[: grid.headers]]]
+        body = [[attributes(), 0, [], [row(cells) for cells in grid.rows[grid.headers :]]]]
+        foot = [attributes(), []]
+        under = [None, [element("Plain", caption)] if caption else []]
+        return element("Table", [attributes(identifier), under, columns, head, body, foot])
+
+    def cell(self, node: Node) -> list[Element]:
+        """Return what is in a cell of a table."""
+        return tight(self.blocks(node["children"]))
+
+
+def tight(blocks: list[Element]) -> list[Element]:
+    """Return paragraphs as plain lines, without the space around them."""
+    return [element("Plain", block["c"]) if block["t"] == "Para" else block for block in blocks]
+
+
+def _is_loose(item: Node) -> bool:
+    return len([child for child in item["children"] if child["type"] == "paragraph"]) > 1
+
+
+def _method(node: Node) -> str:
+    """Return a node's type as Python names methods: ``inlineMath`` gives ``inline_math``."""
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in node["type"])
+
+
+def _all(nodes: Iterable[Node]) -> Iterable[Node]:
+    for node in nodes:
+        yield node
+        yield from _all(node.get("children", []))

@@ -1,0 +1,106 @@
+"""Pandoc's syntax tree in JSON, and the run of pandoc that writes a format from it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from octavo import tools
+from octavo.errors import BuildError
+
+Element = dict[str, Any]
+API_VERSION = [1, 23, 1]
+ALIGNMENTS = {"left": "AlignLeft", "right": "AlignRight", "center": "AlignCenter"}
+
+
+def element(kind: str, content: Any = None) -> Element:
+    """Return an element of Pandoc's tree; those without content have none in JSON either."""
+    return {"t": kind} if content is None else {"t": kind, "c": content}
+
+
+def attributes(identifier: str = "", classes: Sequence[str] = (), **pairs: str) -> list[Any]:
+    """Return the attributes of an element; underscores in names stand for hyphens."""
+    return [identifier, list(classes), [[name.replace("_", "-"), value] for name, value in pairs.items()]]
+
+
+def words(text: str) -> list[Element]:
+    """Return a text as words and spaces, with the dashes that Markdown writers type as hyphens."""
+    text = text.replace("---", "\u2014").replace("--", "\u2013")
+    return [
+        element("Space") if part.isspace() else element("Str", part) for part in re.split(r"([ \t\n]+)", text) if part
+    ]
+
+
+def raw(form: str, text: str) -> Element:
+    """Return text for one format alone, inside a paragraph."""
+    return element("RawInline", [form, text])
+
+
+def raw_block(form: str, text: str) -> Element:
+    """Return text for one format alone, between paragraphs."""
+    return element("RawBlock", [form, text])
+
+
+def meta(value: Any) -> Element:
+    """Return metadata: texts, truths, lists, mappings, and lists of inlines under the key ``inlines``."""
+    if isinstance(value, bool):
+        return element("MetaBool", value)
+    if isinstance(value, str):
+        return element("MetaString", value)
+    if isinstance(value, Mapping):
+        if set(value) in ({"inlines"}, {"blocks"}):
+            ((kind, content),) = value.items()
+            return element(f"Meta{kind.capitalize()}", content)
+        return element("MetaMap", {key: meta(item) for key, item in value.items()})
+    return element("MetaList", [meta(item) for item in value])
+
+
+def write(
+    blocks: Sequence[Element],
+    metadata: Mapping[str, Any],
+    to: str,
+    *,
+    template: Path,
+    folder: Path,
+    options: Sequence[str] = (),
+) -> str:
+    """Return a document in the format ``to``, set into a template; ``folder`` is where pandoc works.
+
+    Raises BuildError when pandoc fails or warns of anything: it leaves out what it cannot write, and goes on.
+    """
+    document = {
+        "pandoc-api-version": API_VERSION,
+        "meta": {key: meta(value) for key, value in metadata.items()},
+        "blocks": list(blocks),
+    }
+    log = folder / "pandoc.log.json"
+    arguments = ["--from=json", f"--to={to}", "--standalone", "--wrap=none", f"--template={template}", f"--log={log}"]
+    stdin = json.dumps(document, ensure_ascii=False).encode()
+    done = tools.run("pandoc", [*arguments, *options], cwd=folder, stdin=stdin)
+    messages = json.loads(log.read_text(encoding="utf-8")) if log.exists() else []
+    told = [_message(message) for message in messages if message.get("verbosity") in ("WARNING", "ERROR")]
+    if done.returncode or told:
+        raise BuildError(
+            f"pandoc could not write {to} whole: {'; '.join(told) or done.stderr.decode(errors='replace').strip()}",
+            hint="Mend what it names; if it names nothing of yours, report it [this is a bug].",
+        )
+    return done.stdout.decode()
+
+
+def markdown(texts: Sequence[str]) -> list[list[Element]]:
+    """Return short texts with Markdown's emphasis as inlines; mystmd leaves those of the front matter as typed."""
+    if not any(re.search(r"[*_`\\]", text) for text in texts):
+        return [words(text) for text in texts]
+    stdin = "\n\n".join(text.replace("\n", " ") for text in texts).encode()
+    done = tools.run("pandoc", ["--from=commonmark+smart", "--to=json"], cwd=Path.cwd(), stdin=stdin)
+    blocks = json.loads(done.stdout)["blocks"]
+    if len(blocks) != len(texts):
+        raise BuildError("The front matter has blocks of Markdown where words are expected.", hint="Use words alone.")
+    return [block["c"] for block in blocks]
+
+
+def _message(message: Mapping[str, Any]) -> str:
+    return str(message.get("pretty") or message.get("message") or message.get("contents") or message.get("type"))

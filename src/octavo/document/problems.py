@@ -1,0 +1,205 @@
+"""The log of jupyter-book, said in words: which file, which line, what is wrong, and the way out.
+
+Its own lines name our staging folder, often lack the line, and come twice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from octavo.errors import DocumentError, nearest
+
+DIRECTIVES = ("result-figure", "result-table", "notes", "figure", "table", "math", "prf:theorem", "prf:algorithm")
+ROLES = ("val", "cite:t", "cite:p", "eq", "numref", "ref", "sub", "sup")
+# Lines of the log that say nothing of the document, each with its reason.
+NOISE = (
+    (r"^Link text is empty for <#", "follows an unresolved reference, which is reported itself"),
+    (r"^Cross reference text is empty for <", "follows an unresolved reference"),
+    (r"Cross reference .* not yet resolved", "follows an unresolved reference"),
+)
+DUPLICATE = re.compile(r"[Dd]uplicate identifier.*?\"(.+?)\"")
+UNREADABLE = re.compile(r"Error reading file: .*? at line (\d+)")
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where a document lies, to name its files as the user knows them."""
+
+    source: Path
+    root: Path
+    bibliography: Path | None
+
+    @property
+    def name(self) -> str:
+        """The document's own file, from the root."""
+        return self.source.relative_to(self.root).as_posix()
+
+    @property
+    def folder(self) -> str:
+        """The document's folder, from the root."""
+        return self.source.parent.relative_to(self.root).as_posix()
+
+    def known(self, staged: str) -> str:
+        """Return a name of the staging folder as the user's own."""
+        if staged == "references.bib" and self.bibliography:
+            return self.bibliography.relative_to(self.root).as_posix()
+        return re.sub(r"^document/", f"{self.folder}/", staged)
+
+    def text(self, name: str) -> str:
+        """Return the text of a file, empty where there is none."""
+        path = self.root / name
+        return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+
+    def lines(self, name: str) -> Iterator[tuple[str, int, str]]:
+        """Yield file, number and text of every line of a file, then of the files that it includes."""
+        text = self.text(name)
+        yield from ((name, number, line) for number, line in enumerate(text.splitlines(), 1))
+        for included in re.findall(r"\{include\}\s+(\S+)", text):
+            file = (self.root / name).parent / included
+            if file.is_file() and file.is_relative_to(self.root):
+                inside = file.read_text(encoding="utf-8", errors="replace")
+                other = file.relative_to(self.root).as_posix()
+                yield from ((other, number, line) for number, line in enumerate(inside.splitlines(), 1))
+
+    def keys(self) -> list[str]:
+        """Return the keys of the bibliography, as far as a look at its lines can tell."""
+        text = self.text(self.known("references.bib")) if self.bibliography else ""
+        return re.findall(r"^\s*@\w+\s*\{\s*([^,\s]+)", text, re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the log: the user's file, the line in it, if it is told, and what is said."""
+
+    file: str
+    line: int | None
+    message: str
+
+
+def labels_given_twice(log: str) -> set[str]:
+    """Return the labels of which the log says that they are given twice."""
+    return set(DUPLICATE.findall(log))
+
+
+def of_log(log: str, sources: Sources, told: Iterable[str]) -> list[DocumentError]:
+    """Return an error for every warning and error of the log that is no noise.
+
+    ``told`` are messages that are reported otherwise.
+    """
+    lines = list(_lines(log, sources))
+    skipped = set(told)
+    broken = any(UNREADABLE.search(line.message) for line in lines)
+    problems = [
+        _worded(line, sources)
+        for line in lines
+        if line.message not in skipped and not (broken and "Could not link citation" in line.message)
+    ]
+    return list({str(problem): problem for problem in problems}.values())
+
+
+def _lines(log: str, sources: Sources) -> Iterator[Line]:
+    place = re.compile(
+        r"(\S+?\.(?:md|bib|yml|ipynb))(?:#\S+?)?(?::(\d+))?(?::\d+)?(?:-\d+)?(?::\d+)?:?\s+(.*)$"
+    )  # file, part of the front matter, line, columns
+    for text in log.splitlines():
+        mark = re.match(r"\s*(?:⛔|⚠)\ufe0f?\s+(.*)$", text)
+        if not mark:
+            continue
+        found = place.match(mark[1])
+        message = found[3] if found else mark[1]
+        if any(re.search(pattern, message) for pattern, _ in NOISE):
+            continue
+        file = sources.known(found[1]) if found else sources.name
+        yield Line(file, int(found[2]) if found and found[2] else None, message.strip())
+
+
+def _worded(line: Line, sources: Sources) -> DocumentError:
+    """Turn a line of the log into a sentence with a way out."""
+    for worded in (_reference, _syntax, _file):
+        if error := worded(line, sources):
+            return error
+    return DocumentError(f"jupyter-book says: {line.message}", where=_at(line, sources))
+
+
+def _reference(line: Line, sources: Sources) -> DocumentError | None:
+    if found := re.search(r'Could not link citation with label "(.+?)"', line.message):
+        hint = nearest(found[1], sources.keys()) or "Add it to the bibliography."
+        return DocumentError(
+            f"The citation '{found[1]}' is not in the bibliography.", where=_at(line, sources, found[1]), hint=hint
+        )
+    missing = r'No target for internal reference "#?(.+?)"|Cross reference target was not found: (\S+)'
+    if found := re.search(missing, line.message):
+        target = found[1] or found[2]
+        return DocumentError(
+            f"The reference '{target}' leads nowhere.",
+            where=_at(line, sources, target),
+            hint=nearest(target, _labels(sources.text(line.file))) or "Give its target that label, or mend it.",
+        )
+    if found := DUPLICATE.search(line.message):
+        return _given_twice(found[1], line, sources)
+    return None
+
+
+def _syntax(line: Line, sources: Sources) -> DocumentError | None:
+    if found := re.search(r"unknown (directive|role): (\S+)", line.message):
+        known = ROLES if found[1] == "role" else DIRECTIVES
+        hint = nearest(found[2], known) or "See docs/reference.md for what Octavo adds to MyST."
+        return DocumentError(f"There is no {found[1]} '{found[2]}'.", where=_at(line, sources, found[2]), hint=hint)
+    if found := re.search(r'unexpected option "(.+?)" provided(?: \(in (\S+)\))?', line.message):
+        directive = f"directive '{found[2]}'" if found[2] else "directive"
+        return DocumentError(
+            f"The {directive} has no option '{found[1]}'.",
+            where=_at(line, sources, found[1]),
+            hint="Mend the name, or take the line out.",
+        )
+    if found := UNREADABLE.search(line.message):
+        return DocumentError(
+            "The bibliography cannot be read from here on.",
+            where=f"{line.file}:{found[1]}",
+            hint="Look at the entry before that line: a brace or a comma may be missing.",
+        )
+    return None
+
+
+def _file(line: Line, sources: Sources) -> DocumentError | None:
+    if not (found := re.search(r'(Include Directive: Could not find|Cannot find image) "(.+?)"', line.message)):
+        return None
+    kind = "included file" if found[1].startswith("Include") else "image"
+    folder = (sources.root / line.file).parent
+    inside = (folder / found[2]).parent
+    names = [p.name for p in sorted(inside.iterdir()) if p.name != Path(line.file).name] if inside.is_dir() else []
+    near = nearest(Path(found[2]).name, names)
+    return DocumentError(
+        f"The {kind} '{found[2]}' does not exist.",
+        where=_at(line, sources, found[2]),
+        hint=near or f"Its path starts from {folder.relative_to(sources.root).as_posix()}/; mend it or add the file.",
+    )
+
+
+def _given_twice(label: str, line: Line, sources: Sources) -> DocumentError:
+    spots = [f"{file}:{number}" for file, number, text in sources.lines(line.file) if label in _labels(text)]
+    where = spots[1] if len(spots) > 1 else _at(line, sources, label)
+    first = f"; {spots[0]} has it first" if len(spots) > 1 else ""
+    return DocumentError(f"The label '{label}' is given twice{first}.", where=where, hint="Rename one of the two.")
+
+
+def _labels(text: str) -> list[str]:
+    """Return the labels that MyST text gives: ``(label)=``, ``:label: label``, ``{#label}``."""
+    found = re.findall(r"^\s*\(([^()\s]+)\)=|(?:label|name):\s*(\S+)|\{#([^\s}]+)", text, re.MULTILINE)
+    return [next(filter(None, groups)) for groups in found]
+
+
+def _at(line: Line, sources: Sources, name: str = "") -> str:
+    """Return the file and line: where the name first stands as a word, from the log's line on or in an included file.
+
+    jupyter-book gives the first line of what the name stands in, none at all, or an included file's under our name.
+    """
+    told = f"{line.file}:{line.line}" if line.line else line.file
+    word = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])")
+    for file, number, text in sources.lines(line.file) if name else ():
+        if (file != line.file or number >= (line.line or 1)) and word.search(text):
+            return f"{file}:{number}"
+    return told

@@ -1,0 +1,81 @@
+"""The one way to run Typst: bundled fonts alone, no clock, and what it would leave out is an error."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from octavo.document.fidelity import Leaf
+from octavo.errors import BuildError, DocumentError, OctavoError, raise_all
+from octavo.model import Place
+
+# Accessible PDF: without it a character that no font has would become a box, and no word said.
+STANDARD: Literal["ua-1"] = "ua-1"
+GLYPH = re.compile(r'the text `"(.+?)"` could not be displayed')
+
+
+def string(text: str) -> str:
+    """Return a text as a string of Typst."""
+    composed = unicodedata.normalize("NFC", text).replace("\n", " ")
+    return '"' + composed.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def fonts() -> list[str]:
+    """Return the folders of the fonts beside Typst's own: Source Sans Pro, and matplotlib's for the figures."""
+    import matplotlib as mpl
+
+    from octavo import assets
+
+    return [str(assets.fonts()), str(Path(mpl.get_data_path()) / "fonts" / "ttf")]
+
+
+def pdf(main: Path, leaves: Sequence[Leaf], file: str) -> bytes:
+    """Return the PDF of a Typst source whose folder holds all that it reads.
+
+    ``leaves`` are its texts, to name the line of one that cannot be shown; ``file`` is what the user wrote.
+    Raises DocumentError (or Problems) for characters that cannot be shown, BuildError for anything else.
+    """
+    import typst
+
+    raise_all(loose_accents(leaves))
+    compiler = typst.Compiler(str(main), root=str(main.parent), font_paths=fonts(), ignore_system_fonts=True)
+    try:
+        data, warnings = compiler.compile_with_warnings(format="pdf", timestamp=0, pdf_standards=[STANDARD])
+    except typst.TypstError as error:
+        raise_all(unseen(leaves, str(error), file))
+        raise BuildError(
+            f"Typst could not set the paper: {error}", where=file, hint="Report it [this is a bug]."
+        ) from error
+    if warnings:
+        told = "; ".join(str(warning) for warning in warnings)
+        raise BuildError(f"Typst warns: {told}", where=file, hint="Report it [this is a bug].")
+    assert isinstance(data, bytes)  # a list only when pages are files of their own
+    return data
+
+
+def loose_accents(leaves: Iterable[Leaf]) -> list[OctavoError]:
+    """Return an error for each text with a loose accent: Typst loses the letter under it, and says nothing."""
+    return [
+        DocumentError(
+            f"'{leaf.text}' has an accent that is a character of its own.",
+            where=str(leaf.place or ""),
+            hint="Write the accented letter as a formula, `$\\hat{x}$`.",
+        )
+        for leaf in leaves
+        if any(unicodedata.combining(c) for c in unicodedata.normalize("NFC", leaf.text))
+    ]
+
+
+def unseen(leaves: Sequence[Leaf], message: str, file: str) -> list[OctavoError]:
+    """Return an error for each text that no font can show, with the line that has it."""
+    return [
+        DocumentError(
+            f"No font has the character '{text}'.",
+            where=str(next((leaf.place for leaf in leaves if text in leaf.text), Place(file))),
+            hint="Write it in other letters.",
+        )
+        for text in dict.fromkeys(GLYPH.findall(message))
+    ]

@@ -1,0 +1,197 @@
+"""Compare results with the accepted ones: values and tables to the printed digit, figures by their drawings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from difflib import SequenceMatcher
+from itertools import zip_longest
+from typing import TypeVar
+
+from octavo.figures.accepted import LEDGER, Accepted, Drawn, Header, Kind, PrintedTable, PrintedValue, Snapshot
+from octavo.figures.svg import UnreadableDrawing
+from octavo.figures.svg import differences as svg_differences
+from octavo.model import Verdict
+
+FIELDS = {
+    "value": "It",
+    "se": "Its standard error",
+    "low": "The lower end of its interval",
+    "high": "The upper end of its interval",
+}
+SHOWN = 12  # differences of one table that are told one by one
+NO_SVG = 'It has no SVG to compare by; add "svg" to the formats of a medium.'
+
+Shown = TypeVar("Shown")
+
+
+class NotCompared(Exception):
+    """Two results could not be compared; the text says why."""
+
+
+def compare(now: Snapshot, accepted: Accepted) -> tuple[Verdict, ...]:
+    """Return what became of every result that is made or was accepted, in the order of their names."""
+    then = accepted.snapshot
+    found = {
+        **_verdicts("value", then.values, now.values, _value),
+        **_verdicts("table", then.tables, now.tables, _table),
+        **_verdicts("figure", then.figures, now.figures, _figure),
+    }
+    found.update({mark: _distrusted(mark, file) for mark, file in _edited(accepted)})
+    return tuple(found[mark] for mark in sorted(found))
+
+
+def without(verdicts: Iterable[Verdict], notebooks: Mapping[str, str]) -> tuple[Verdict, ...]:
+    """Return the verdicts with the results of ``notebooks`` (why each has none) as not compared."""
+    return tuple(
+        Verdict(v.name, v.kind, "not compared", (notebooks[notebook],))
+        if (notebook := v.name.partition(".")[0]) in notebooks
+        else v
+        for v in verdicts
+    )
+
+
+def _edited(accepted: Accepted) -> Iterator[tuple[tuple[str, Kind], str]]:
+    for name, file in accepted.edited.items():
+        acceptance = accepted.acceptances.get(name)
+        yield (name, acceptance.kind if acceptance else "value"), file
+
+
+def _distrusted(mark: tuple[str, Kind], file: str) -> Verdict:
+    text = f"figures/{file} and figures/{LEDGER} do not agree on it: one was changed or lost without `octavo accept`."
+    return Verdict(*mark, "not compared", (text,))
+
+
+def _verdicts(
+    kind: Kind,
+    then: Mapping[str, Shown],
+    now: Mapping[str, Shown],
+    differ: Callable[[Shown, Shown], Iterable[str]],
+) -> dict[tuple[str, Kind], Verdict]:
+    found: dict[tuple[str, Kind], Verdict] = {}
+    for name in {**then, **now}:
+        if name not in then:
+            verdict = Verdict(name, kind, "new", (f"This {kind} was never accepted{_is(now[name])}.",))
+        elif name not in now:
+            verdict = Verdict(name, kind, "missing", (f"This {kind} is not made any more{_was(then[name])}.",))
+        else:
+            verdict = _met(name, kind, then[name], now[name], differ)
+        found[name, kind] = verdict
+    return found
+
+
+def _is(shown: object) -> str:
+    return f"; it is {shown.printed['value']}" if isinstance(shown, PrintedValue) else ""
+
+
+def _was(shown: object) -> str:
+    return f"; it was {shown.printed['value']}" if isinstance(shown, PrintedValue) else ""
+
+
+def _met(name: str, kind: Kind, then: Shown, now: Shown, differ: Callable[[Shown, Shown], Iterable[str]]) -> Verdict:
+    try:
+        differences = tuple(differ(then, now))
+    except NotCompared as reason:
+        return Verdict(name, kind, "not compared", (str(reason),))
+    return Verdict(name, kind, "changed" if differences else "same", differences)
+
+
+def _value(then: PrintedValue, now: PrintedValue) -> Iterator[str]:
+    for field, subject in FIELDS.items():
+        was, becomes = then.printed.get(field), now.printed.get(field)
+        if was == becomes:
+            continue
+        if was is None:
+            yield f"{subject} is {becomes} and was not recorded before."
+        elif becomes is None:
+            yield f"{subject} was {was} and is not recorded any more."
+        else:
+            yield f"{subject} was {was} and is now {becomes}."
+
+
+def _table(then: PrintedTable, now: PrintedTable) -> list[str]:
+    told = [*_columns(then.columns, now.columns), *_rows(then, now)]
+    more = len(told) - SHOWN
+    return told[:SHOWN] + (
+        [f"{_counted(more, 'further cell or row differs', 'further cells or rows differ')}."] * (more > 0)
+    )
+
+
+def _columns(then: Sequence[Header], now: Sequence[Header]) -> Iterator[str]:
+    before, after = {h.name: h for h in then}, {h.name: h for h in now}
+    yield from (f"The column '{before[name].label}' is gone." for name in before if name not in after)
+    yield from (f"The column '{after[name].label}' is new." for name in after if name not in before)
+    shared = [name for name in before if name in after]
+    if shared != [name for name in after if name in before]:
+        yield "The columns stand in another order."
+    for name in shared:
+        was, becomes = before[name], after[name]
+        for what, a, b in (
+            ("header", was.label, becomes.label),
+            ("spanning header", was.group, becomes.group),
+            ("alignment", was.align, becomes.align),
+        ):
+            if a != b:
+                yield f"Column '{was.label}': its {what} was '{a}' and is now '{b}'."
+
+
+def _rows(then: PrintedTable, now: PrintedTable) -> Iterator[str]:
+    """Tell of rows and cells. Rows are matched by the text that names them, or else by where they stand."""
+    matcher = SequenceMatcher(None, _names(then), _names(now), autojunk=False)
+    for _, a, b, c, d in matcher.get_opcodes():
+        for i, j in zip_longest(range(a, b), range(c, d)):
+            if j is None:
+                yield f"Row {i + 1}{_named(then, i)} is gone."
+            elif i is None:
+                yield f"Row {j + 1}{_named(now, j)} is new."
+            else:
+                yield from _cells(then, now, i, j)
+
+
+def _names(table: PrintedTable) -> list[str]:
+    """Return what each row is known by: its cells in the columns of words; its place, where that is not its own."""
+    words = [i for i, header in enumerate(table.columns) if header.align == "left"]
+    names = ["\0".join(row[i] for i in words) for row in table.rows]
+    return names if len(set(names)) == len(names) else [str(i) for i in range(len(names))]
+
+
+def _named(table: PrintedTable, row: int) -> str:
+    words = [cell for header, cell in zip(table.columns, table.rows[row], strict=True) if header.align == "left"]
+    return f" ({words[0]})" if words and words[0] else ""
+
+
+def _cells(then: PrintedTable, now: PrintedTable, i: int, j: int) -> Iterator[str]:
+    before = dict(zip((h.name for h in then.columns), then.rows[i], strict=True))
+    for header, becomes in zip(now.columns, now.rows[j], strict=True):
+        was = before.get(header.name, becomes)
+        if was != becomes:
+            place = f"Row {j + 1}{_named(now, j)}, column '{header.label}'"
+            yield f"{place}: {was or 'nothing'} became {becomes or 'nothing'}."
+
+
+def _figure(then: Drawn, now: Drawn) -> Iterator[str]:
+    if then.alt != now.alt:
+        yield f"Its alternative text was '{then.alt}' and is now '{now.alt}'."
+    shared = sorted(then.drawings.keys() & now.drawings.keys())
+    if not shared:
+        raise NotCompared(NO_SVG)
+    yield from (f"It is not drawn for the medium '{m}' any more." for m in sorted(then.drawings.keys() - now.drawings))
+    yield from (f"It is drawn for the medium '{m}' as well now." for m in sorted(now.drawings.keys() - then.drawings))
+    found = {medium: _drawing(then.drawings[medium], now.drawings[medium]) for medium in shared}
+    differing = [medium for medium in shared if found[medium]]
+    if differing:
+        *sentences, last = found[differing[0]]
+        yield from sentences
+        # The sizes of the shifts are those of the first drawing; the others are of another size.
+        also = f", {', '.join(differing[1:])} as well" if differing[1:] else ""
+        yield f"{last} (In the drawing for {differing[0]}{also}.)" if len(shared) > 1 else last
+
+
+def _drawing(then: str, now: str) -> tuple[str, ...]:
+    try:
+        return svg_differences(then, now)
+    except UnreadableDrawing as error:
+        raise NotCompared(f"One of its drawings is not readable SVG: {error}.") from error
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"

@@ -1,0 +1,163 @@
+"""What was built, beside what was accepted: the comparison, the page that shows it, and taking results over.
+
+Wires the rooms of the figures, the bibliography and the review to a build. The page never makes a build fail: what
+cannot be compared is said on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from octavo.engine import key as keys
+from octavo.errors import OctavoError, UsageError, nearest
+from octavo.model import Finding, Place, Results, Verdict
+from octavo.project import Project
+from octavo.publish import replace_files
+from octavo.review.landing import Swept
+
+ACCEPTED = ("accepted.json", "values.json", "tables/*.json", "*.svg")
+CODE = ("landing.py", "printing.py", "figures/accepted.py", "figures/compare.py", "figures/svg.py", "review/*")
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build left. ``results`` reads it when it is called; ``keys`` tells it apart without reading.
+
+    ``absent`` has the notebooks that have no result, and why; ``unfinished`` the tasks that failed or were held back.
+    """
+
+    project: Project
+    results: Callable[[], Results]
+    keys: Mapping[str, str]
+    absent: Mapping[str, str] = field(default_factory=dict)
+    sweeps: tuple[Swept, ...] = ()
+    unfinished: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BibliographyCheck:
+    """What was found of a bibliography, and of how many entries and citations; ``unread`` documents were not parsed."""
+
+    findings: tuple[Finding, ...]
+    entries: int
+    cited: int
+    unread: tuple[str, ...] = ()
+
+
+def compare(built: Built) -> tuple[Verdict, ...] | None:
+    """Return what became of every result, or None when there are results and nothing has been accepted yet.
+
+    Raises CheckError when the accepted results cannot be read.
+    """
+    from octavo.figures import accepted, compare
+
+    now = accepted.snapshot(built.results())
+    held = accepted.read(built.project.accepted)
+    if held is None:
+        return None if now.values or now.tables or now.figures or built.absent else ()
+    return compare.without(compare.compare(now, held), built.absent)
+
+
+def accept(built: Built, names: Sequence[str], because: str) -> tuple[Verdict, ...]:
+    """Write what ``names`` are now to the accepted results (all that differ, if none is named); return what was taken.
+
+    Raises UsageError for a name that no result has, or whose notebook has no result.
+    """
+    from octavo.figures import accepted, compare
+
+    folder = built.project.accepted
+    now, held = accepted.snapshot(built.results()), accepted.read(folder)
+    verdicts = compare.without(compare.compare(now, held or accepted.Accepted()), built.absent)
+    taken = _chosen(verdicts, names, built)
+    if taken:
+        after = accepted.take(held, now, [verdict.name for verdict in taken], because)
+        before = accepted.files(held) if held else {}
+        replace_files(folder, before, accepted.files(after), last=accepted.LEDGER)
+    return taken
+
+
+def _chosen(verdicts: Sequence[Verdict], names: Sequence[str], built: Built) -> tuple[Verdict, ...]:
+    """Return the results that differ among those of ``names``: full names, or notebooks."""
+    known = {v.name for v in verdicts}
+    notebooks = {v.name.partition(".")[0] for v in verdicts}
+    for name in names:
+        if name.partition(".")[0] in built.absent:
+            raise UsageError(
+                f"'{name}' cannot be accepted. {built.absent[name.partition('.')[0]]}", hint="Run `octavo build` first."
+            )
+        if name not in known | notebooks:
+            raise UsageError(
+                f"There is no result '{name}'.",
+                hint=nearest(name, sorted(known | notebooks)) or "build/index.html has all their names.",
+            )
+    return tuple(
+        v
+        for v in verdicts
+        if v.state != "same"
+        and v.name.partition(".")[0] not in built.absent
+        and (not names or v.name in names or v.name.partition(".")[0] in names)
+    )
+
+
+def key(built: Built, outputs: Sequence[str]) -> str:
+    """Return a digest of all that the page shows, without reading any result."""
+    project, package = built.project, Path(__file__).parent
+    code = [path for glob in CODE for path in package.glob(glob) if path.is_file()]
+    held = [path for glob in ACCEPTED for path in project.accepted.glob(glob)]
+    return keys.of(
+        project.title,
+        dict(built.keys),
+        dict(built.absent),
+        [(sweep.name, sweep.notebook, sweep.points) for sweep in built.sweeps],
+        built.unfinished,
+        list(outputs),
+        keys.of_files(held, project.root),
+        keys.of_files(code, package),
+    )
+
+
+def page(built: Built, outputs: Sequence[str]) -> bytes:
+    """Return ``build/index.html``. Accepted results that cannot be read are told on it."""
+    from octavo.figures import accepted
+    from octavo.review import landing
+
+    verdicts, problem, shown = None, "", landing.Accepted()
+    try:
+        verdicts = compare(built)
+        held = accepted.read(built.project.accepted)
+    except (OctavoError, OSError) as error:
+        problem, held = f"Nothing was compared. {error}", None
+    if held:
+        drawn = {name: next(iter(figure.drawings.values()), "") for name, figure in held.snapshot.figures.items()}
+        shown = landing.Accepted(drawn, {name: a.because for name, a in held.acceptances.items()})
+    return landing.page(
+        built.project.title,
+        built.results(),
+        verdicts,
+        outputs,
+        built.sweeps,
+        accepted=shown,
+        unfinished=built.unfinished,
+        problem=problem,
+    ).encode()
+
+
+def check_bibliography(root: Path, name: str, contents: Mapping[str, Path | None]) -> BibliographyCheck:
+    """Check the bibliography ``name`` against its documents: their sources, and where the parsed content lies.
+
+    Where a document was not parsed, what it cites is not known, and the rules about citations are not asked.
+    """
+    from octavo.bib import load, rules
+    from octavo.document import source
+
+    bibliography = load.load(root / name, name)
+    cited: dict[str, Place] = {}
+    for path in filter(None, contents.values()):
+        for citation, place in source.cited(source.load(path)).items():
+            cited.setdefault(citation, place)
+    unread = tuple(document for document, path in contents.items() if path is None)
+    unknown = {entry.key: Place(name) for entry in bibliography.entries} if unread else {}
+    found = rules.check(bibliography, {**unknown, **cited})
+    return BibliographyCheck(found, len(bibliography.entries), len(cited), unread)

@@ -1,0 +1,58 @@
+"""Take out of an executed notebook what belongs to the machine and the moment: paths, times, random ids.
+
+What is left is the same wherever and whenever the same run is made.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sysconfig
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+BINARY = ("image/png", "image/jpeg", "application/pdf")
+MOMENT = ("papermill", "execution", "widgets")  # metadata of cells and of the notebook
+
+
+def neutralise(path: Path, root: Path) -> None:
+    """Rewrite the executed notebook at ``path``; ``root`` is the project that its paths then start from."""
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    clean = _cleaner(root)
+    for place in (notebook, *notebook["cells"]):
+        for name in MOMENT:
+            place["metadata"].pop(name, None)
+    for number, cell in enumerate(notebook["cells"], 1):
+        if "id" in cell:
+            cell["id"] = f"cell-{number}"  # papermill's own cells have random ones
+        if "outputs" in cell:
+            cell["outputs"] = _each_text(cell["outputs"], clean)
+    path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _cleaner(root: Path) -> Callable[[str], str]:
+    paths = sysconfig.get_paths()
+    known = {str(root): ".", paths["purelib"]: "site-packages", paths["stdlib"]: "python", str(Path.home()): "~"}
+    longest = sorted(known, key=len, reverse=True)
+    place = re.compile("(" + "|".join(map(re.escape, longest)) + r")(/|(?![\w.-]))")
+
+    def short(found: re.Match[str]) -> str:
+        start = known[found[1]]
+        return "" if start == "." and found[2] else start + found[2]
+
+    def clean(text: str) -> str:
+        text = re.sub(r"[^\s'\"]*/ipykernel_\d+/", "ipykernel/", text)  # a folder named for the process
+        return place.sub(short, re.sub(r"\bat 0x[0-9a-f]{6,}", "at 0x…", text))
+
+    return clean
+
+
+def _each_text(output: Any, clean: Callable[[str], str]) -> Any:
+    if isinstance(output, str):
+        return clean(output)
+    if isinstance(output, list):
+        return [_each_text(item, clean) for item in output]
+    if isinstance(output, dict):
+        return {k: v if k in BINARY else _each_text(v, clean) for k, v in output.items()}
+    return output

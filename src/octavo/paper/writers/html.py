@@ -1,0 +1,105 @@
+"""Write the paper as one HTML file: formulas as MathML, drawings and fonts inside, readable on a phone."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import ClassVar
+
+from octavo import assets, svg
+from octavo.document import fidelity, pandoc
+from octavo.document.bridge import Bridge, Node
+from octavo.document.fidelity import Leaf
+from octavo.document.pandoc import Element, attributes, element, raw
+from octavo.document.source import Content
+from octavo.errors import raise_all
+from octavo.paper import matter
+
+FORM = "html"
+FACES = (("regular", 400, "normal"), ("italic", 400, "italic"), ("semibold", 600, "normal"))
+
+
+def write(content: Content, *, root: Path, bibliography: Path | None) -> bytes:
+    """Return the paper as a page that needs no network.
+
+    Raises DocumentError (or Problems) for what cannot be carried.
+    """
+    bridge = HtmlBridge(content)
+    metadata = matter.metadata(content, bridge, bibliography)
+    metadata["css"] = {"blocks": [pandoc.raw_block(FORM, styles())]}
+    blocks = matter.body(content, bridge, [])
+    raise_all(bridge.problems)
+    options = ["--section-divs", "--email-obfuscation=none", *(["--citeproc"] if bibliography else [])]
+    template = Path(__file__).with_name("paper.template.html")
+    with TemporaryDirectory(prefix="octavo-") as folder:
+        page = pandoc.write(blocks, metadata, "html5", template=template, folder=Path(folder), options=options)
+    wanted = [*fidelity.leaves(content), *(Leaf(text, None) for text in matter.front_texts(content))]
+    fidelity.check(wanted, texts(page), "paper.html")
+    return page.encode()
+
+
+def texts(page: str) -> str:
+    """Return what a page says."""
+    from lxml import html
+
+    return "".join(html.fromstring(page).xpath("//body//text()"))
+
+
+def styles() -> str:
+    """Return the style sheet, with the typeface inside."""
+    faces = []
+    for name, weight, style in FACES:
+        data = b64encode((assets.fonts() / f"source-sans-pro-{name}.woff").read_bytes()).decode("ascii")
+        faces.append(
+            f'@font-face {{ font-family: "Source Sans Pro"; font-weight: {weight}; font-style: {style}; '
+            f'src: url("data:font/woff;base64,{data}") format("woff"); }}'
+        )
+    return "\n".join([*faces, Path(__file__).with_name("paper.css").read_text(encoding="utf-8").strip()])
+
+
+class HtmlBridge(Bridge):
+    """Pandoc's own elements, but for drawings and abbreviations."""
+
+    form: ClassVar[str] = FORM
+
+    def __init__(self, content: Content) -> None:
+        super().__init__(content)
+        self.drawings = 0
+
+    def inline_abbreviation(self, node: Node) -> list[Element]:
+        title = node.get("title", "").replace("&", "&amp;").replace('"', "&quot;")
+        return [raw(FORM, f'<abbr title="{title}">'), *self.children(node), raw(FORM, "</abbr>")]
+
+    def drawing(self, node: Node) -> list[Element]:
+        if "svg" not in node["files"]:
+            self.problem(
+                node,
+                f"The figure '{node['name']}' was not drawn as SVG.",
+                f'Add "svg" to the formats of [tool.octavo.media.{node["medium"]}].',
+            )
+            return []
+        self.drawings += 1
+        text = Path(node["files"]["svg"]).read_text(encoding="utf-8")
+        made = svg.inline(text, f"d{self.drawings}", node["alt"])
+        return [raw(FORM, f'<span class="drawing" style="max-width:{node["width"] * 1.35:.2f}in">{made}</span>')]
+
+    def statement(self, node: Node, name: str) -> list[Element]:
+        if node["kind"] != "algorithm":
+            return super().statement(node, name)
+        title, body = self.titled(node)
+        head = [element("Strong", pandoc.words(f"{name}.")), element("Space"), *title]
+        identifier = self.numbering.target(node) or ""
+        return [element("Div", [attributes(identifier, ["statement", "algorithm"]), [element("Para", head), *body]])]
+
+    def float(self, node: Node, body: list[Node], caption: list[Element]) -> list[Element]:
+        panels = [child for child in body if child["type"] == "container"]
+        if not panels:
+            return super().float(node, body, caption)
+        identifier = self.numbering.target(node) or ""
+        inner = [element("Div", [attributes("", ["panels"]), self.blocks(panels)])]
+        return [element("Figure", [attributes(identifier), [None, [element("Plain", caption)]], inner])]
+
+    def table(self, node: Node, identifier: str, caption: list[Element]) -> Element:
+        # A wide table scrolls by itself on a phone, not the whole page with it.
+        return element("Div", [attributes("", ["scrolled"]), [super().table(node, identifier, caption)]])

@@ -1,0 +1,231 @@
+"""Write the paper as a PDF by Typst, whose compiler and fonts come with its wheel: two columns on US letter."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, ClassVar
+
+from octavo.document import fidelity, mathml, pandoc, typst
+from octavo.document.bridge import Bridge, Node
+from octavo.document.fidelity import Leaf
+from octavo.document.pandoc import Element, element, raw, raw_block
+from octavo.document.source import Content
+from octavo.document.tables import Cell, read_grid
+from octavo.errors import raise_all
+from octavo.paper import matter
+
+FORM = "typst"
+COLUMN = 3.35  # inches: two of them and the gutter make the page's 7 inches
+FORMATS = ("svg", "png")  # PDF/UA forbids a PDF inside; the first that a figure has is shown
+UPRIGHT = ("definition", "remark", "example", "proof")
+
+
+def write(content: Content, *, root: Path, bibliography: Path | None) -> bytes:
+    """Return the paper as the bytes of a PDF.
+
+    Raises DocumentError (or Problems) for what cannot be carried, set or shown.
+    """
+    with TemporaryDirectory(prefix="octavo-") as name:
+        folder = Path(name)
+        wanted = [*fidelity.leaves(content), *(Leaf(text, None) for text in matter.front_texts(content))]
+        main = folder / "main.typ"
+        main.write_text(source(content, folder, bibliography), encoding="utf-8")
+        fidelity.check(wanted, texts(main.read_text(encoding="utf-8")), "paper.pdf")
+        return typst.pdf(main, wanted, content.file)
+
+
+def source(content: Content, folder: Path, bibliography: Path | None) -> str:
+    """Return the Typst source of the paper; its template and figures are put into ``folder``."""
+    templates = Path(__file__).parent
+    shutil.copyfile(templates / "paper.typ", folder / "paper.typ")
+    bridge = TypstBridge(content)
+    metadata = matter.metadata(content, bridge, bibliography)
+    blocks = matter.body(content, bridge, [raw_block(FORM, "#show: appendix")])
+    raise_all(bridge.problems)
+    (folder / "figures").mkdir()
+    for file, path in bridge.files.items():
+        shutil.copyfile(path, folder / "figures" / file)
+    options = ["--citeproc"] if bibliography else []
+    # Without smart quotes: the source has the typographic ones, and Typst would turn some of them around.
+    return pandoc.write(
+        blocks, metadata, "typst-smart", template=templates / "main.template.typ", folder=folder, options=options
+    )
+
+
+def texts(markup: str) -> str:
+    """Return what a Typst source says: its markup without escapes."""
+    return re.sub(r"\\(.)", r"\1", re.sub(r"(?<!\\)~", " ", markup))
+
+
+class TypstBridge(Bridge):
+    """Floats, tables, equations and statements as calls of the template's functions."""
+
+    form: ClassVar[str] = FORM
+
+    def __init__(self, content: Content) -> None:
+        super().__init__(content)
+        self.files: dict[str, str] = {}
+
+    def inline_value(self, node: Node) -> list[Element]:
+        return self.inline_text(node)
+
+    def formula(self, node: Node) -> str:
+        made = self.carried(node, mathml.typst)
+        return f"#math.equation(alt: {typst.string(node['value'])}, ${made}$.body);"
+
+    def block_math(self, node: Node) -> list[Element]:
+        made = self.carried(node, mathml.typst)
+        number = self.numbering.of(node)
+        printed = typst.string(f"({number})") if number else "none"
+        call = f"#equation({printed}, {typst.string(node['value'])}, $ {made} $.body)"
+        return [raw_block(FORM, call + self.anchor(node))]
+
+    def block_heading(self, node: Node) -> list[Element]:
+        number = self.numbering.of(node)
+        identifier = self.numbering.target(node) or ""
+        text = [raw(FORM, f"#numbered({typst.string(number)});")] if number else []
+        level = node["depth"] - self.top + 1
+        return [element("Header", [level, pandoc.attributes(identifier), [*text, *self.children(node)]])]
+
+    def block_admonition(self, node: Node) -> list[Element]:
+        title, body = self.titled(node)
+        return [plain(raw(FORM, "#admonition["), *title, raw(FORM, "][")), *body, raw_block(FORM, "]")]
+
+    def statement(self, node: Node, name: str) -> list[Element]:
+        title, body = self.titled(node)
+        kind = node["kind"]
+        if kind == "algorithm":
+            call, caption = "#algorithm[", [element("Strong", pandoc.words(f"{name}."))]
+            caption += [element("Space"), *title] if title else []
+            return [plain(raw(FORM, call), *caption, raw(FORM, "][")), *closed(body, "]" + self.anchor(node))]
+        look = "upright" if kind in UPRIGHT else "italic"
+        opener = f"#statement({typst.string(name)}, {typst.string(look)}, ["
+        end = "#qed]" if kind == "proof" else "]"
+        return [plain(raw(FORM, opener), *title, raw(FORM, "])[")), *closed(body, end + self.anchor(node))]
+
+    def float(self, node: Node, body: list[Node], caption: list[Element]) -> list[Element]:
+        panels = [child for child in body if child["type"] == "container"]
+        if panels and len(panels) != len(body):
+            self.unknown(node, "panels together with other things in one figure")
+            return []
+        if panels:
+            return [self.panels(node, panels, caption)]
+        wide = "wide" in self.classes(node) or any(c.get("width", 0) > COLUMN for c in body if c["type"] == "drawing")
+        opener = f"#floating({typst.string(node['kind'])}, wide: {_bool(wide)}, ["
+        inner = [inline for child in body for inline in self.floated(child)]
+        return [plain(raw(FORM, opener), *inner, raw(FORM, "], ["), *caption, raw(FORM, "])" + self.anchor(node)))]
+
+    def floated(self, node: Node) -> list[Element]:
+        """Return what stands in a float, without the space of a paragraph around it."""
+        if node["type"] == "drawing":
+            return self.drawing(node)
+        if node["type"] == "table":
+            return self.rows(node)
+        if node["type"] == "code":
+            lang = typst.string(node["lang"]) if node.get("lang") else "none"
+            # The string of a raw block keeps its lines.
+            lines = node["value"].replace("\\", "\\\\").replace('"', '\\"')
+            return [raw(FORM, f'#raw(block: true, lang: {lang}, "{lines}");')]
+        self.unknown(node, f"'{node['type']}' in a figure or table")
+        return []
+
+    def panels(self, node: Node, panels: list[Node], caption: list[Element]) -> Element:
+        """Return a figure of panels, side by side or below one another."""
+        found = re.search(r"grid-cols-(\d+)", " ".join(self.classes(node)))
+        columns = int(found[1]) if found else 2
+        drawings = [child for panel in panels for child in panel["children"] if child["type"] == "drawing"]
+        widest = max((drawing["width"] for drawing in drawings), default=COLUMN)
+        wide = "wide" in self.classes(node) or widest * columns > COLUMN + 0.01
+        parts = [raw(FORM, f"#panels({columns}, wide: {_bool(wide)}, (")]
+        for panel in panels:
+            body = [c for c in panel["children"] if c["type"] not in ("caption", "comment")]
+            inner = [inline for child in body for inline in self.floated(child)]
+            closing = f"]){self.anchor(panel)}],"
+            parts += [raw(FORM, "[#panel(["), *inner, raw(FORM, "], ["), *self.caption(panel), raw(FORM, closing)]
+        return plain(*parts, raw(FORM, "), ["), *caption, raw(FORM, "])" + self.anchor(node)))
+
+    def drawing(self, node: Node) -> list[Element]:
+        kind = next((kind for kind in FORMATS if kind in node["files"]), None)
+        if kind is None:
+            self.problem(
+                node,
+                f"The figure '{node['name']}' was drawn neither as SVG nor as PNG.",
+                f'Add "svg" to the formats of [tool.octavo.media.{node["medium"]}].',
+            )
+            return []
+        file = f"{node['name']}.{node['medium']}.{kind}"
+        self.files[file] = node["files"][kind]
+        if not node["alt"]:
+            self.problem(
+                node,
+                f"The figure '{node['name']}' has no text for readers who cannot see it.",
+                'Say what it shows: octavo.figure("…", draw, alt="…").',
+            )
+        call = f"#drawing({typst.string(f'figures/{file}')}, {node['width']}in, {typst.string(node['alt'])});"
+        return [raw(FORM, call)]
+
+    def table(self, node: Node, identifier: str, caption: list[Element]) -> Element:
+        return plain(*self.rows(node))
+
+    def rows(self, node: Node) -> list[Element]:
+        """Return a table with the rules of a printed one: above, below, and under the headers."""
+        grid = read_grid(node)
+        aligned = ", ".join(grid.alignments)
+        parts = [raw(FORM, f"#table(columns: {len(grid.alignments)}, align: ({aligned},), table.hline(stroke: .7pt),")]
+        if grid.headers:
+            parts.append(raw(FORM, "table.header("))
+        for number, row in enumerate(grid.rows):
+            parts += [inline for cell in row for inline in self.cell_call(cell)]
+            if number < grid.headers - 1:
+                spans = (cell for cell in row if cell.colspan > 1 and cell.node["children"])
+                parts += [raw(FORM, _rule(number + 1, cell)) for cell in spans]
+            if number == grid.headers - 1:
+                parts.append(raw(FORM, "), table.hline(stroke: .4pt),"))
+        return [*parts, raw(FORM, "table.hline(stroke: .7pt));")]
+
+    def cell_call(self, cell: Cell) -> list[Element]:
+        options = [f"align: {cell.align}"]
+        options += [f"colspan: {cell.colspan}"] if cell.colspan > 1 else []
+        options += [f"rowspan: {cell.rowspan}"] if cell.rowspan > 1 else []
+        blocks = self.cell(cell.node)
+        if any(block["t"] != "Plain" for block in blocks):
+            self.unknown(cell.node, "a list, formula or table of its own in a cell")
+        inlines: list[Element] = [inline for block in blocks for inline in block["c"]]
+        return [raw(FORM, f"table.cell({', '.join(options)})["), *inlines, raw(FORM, "],")]
+
+    def references(self, division: Element) -> list[Element]:
+        """Set the references small and hanging."""
+        return [raw_block(FORM, "#references["), division, raw_block(FORM, "]")]
+
+    def classes(self, node: Node) -> list[str]:
+        """Return the classes that the author gave."""
+        return (node.get("class") or "").split()
+
+    def anchor(self, node: Node) -> str:
+        """Return the label that references lead to."""
+        target = self.numbering.target(node)
+        return f" <{target}>" if target else ""
+
+
+def plain(*inlines: Element) -> Element:
+    """Return inlines as a block without the space of a paragraph."""
+    return element("Plain", list(inlines))
+
+
+def closed(body: list[Element], end: str) -> list[Element]:
+    """Return blocks with ``end`` in the last paragraph: on its own it would begin a new, empty one."""
+    if body and body[-1]["t"] in ("Para", "Plain"):
+        last: dict[str, Any] = {"t": body[-1]["t"], "c": [*body[-1]["c"], raw(FORM, end)]}
+        return [*body[:-1], last]
+    return [*body, raw_block(FORM, end)]
+
+
+def _rule(row: int, cell: Cell) -> str:
+    return f"table.hline(y: {row}, start: {cell.column}, end: {cell.column + cell.colspan}, stroke: .4pt),"
+
+
+def _bool(truth: bool) -> str:
+    return "true" if truth else "false"

@@ -1,0 +1,291 @@
+"""``build/index.html``: what differs from the accepted results, then everything that was built and where it came from.
+
+One page that needs no other file but those beside it in ``build/``, and no network. The same results give the same
+bytes: it knows no clock and no machine.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path, PurePosixPath
+
+from octavo import printing
+from octavo.model import Drawing, Figure, Frozen, Result, Results, Table, Value, Verdict
+
+DIGEST = 12  # characters of a digest that are shown
+DOCUMENTS = {"paper": "Paper", "slides": "Deck"}
+FORMATS = {
+    ".pdf": "PDF",
+    ".html": "web page",
+    ".pptx": "PowerPoint",
+    ".docx": "Word",
+    ".tex": "LaTeX",
+    ".xml": "JATS",
+    ".zip": "archive",
+}
+FIRST = ("column", "wide", "slide")  # the medium that is shown, where there are several
+STATES = ("changed", "new", "missing", "not compared")
+
+States = dict[tuple[str, str], str]  # of a kind and a full name
+
+
+class Swept(Frozen, frozen=True):
+    """A notebook of several points."""
+
+    name: str
+    notebook: str
+    points: int
+
+
+class Accepted(Frozen, frozen=True):
+    """What the page tells of the accepted results: their drawings by name (as SVG), and the reason given for each."""
+
+    drawings: dict[str, str] = {}
+    reasons: dict[str, str] = {}
+
+
+class Origin(Frozen, frozen=True):
+    """Where a result came from, as it is shown."""
+
+    notebook: str
+    file: str
+    executed: str
+    parameters: str
+    digest: str
+
+
+class Link(Frozen, frozen=True):
+    """An address inside ``build/`` and its text."""
+
+    text: str
+    address: str
+
+
+class Difference(Frozen, frozen=True):
+    """A result that is not as accepted. ``then`` and ``now`` are a changed figure's drawings."""
+
+    name: str
+    kind: str
+    state: str
+    sentences: tuple[str, ...]
+    here: bool
+    then: str = ""
+    now: str = ""
+
+
+class ValueRow(Frozen, frozen=True):
+    """A value as it is shown."""
+
+    name: str
+    text: str
+    se: str
+    interval: str
+    state: str
+
+
+class ValueGroup(Frozen, frozen=True):
+    """The values of one notebook."""
+
+    origin: Origin
+    rows: tuple[ValueRow, ...]
+
+
+class Cell(Frozen, frozen=True):
+    """A cell of a table; ``span`` is the number of columns that it covers."""
+
+    text: str
+    align: str
+    span: int = 1
+
+
+class TableView(Frozen, frozen=True):
+    """A table as it is shown; ``groups`` is empty where no column has a spanning header."""
+
+    name: str
+    origin: Origin
+    state: str
+    groups: tuple[Cell, ...]
+    labels: tuple[Cell, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+class FigureView(Frozen, frozen=True):
+    """A figure as it is shown: its picture, if a browser can show one, and a link to every file of it."""
+
+    name: str
+    origin: Origin
+    state: str
+    alt: str
+    picture: str
+    links: tuple[tuple[str, tuple[Link, ...]], ...]
+
+
+def page(
+    title: str,
+    results: Results,
+    verdicts: Sequence[Verdict] | None,
+    outputs: Sequence[str],
+    sweeps: Sequence[Swept],
+    *,
+    accepted: Accepted | None = None,
+    unfinished: Sequence[str] = (),
+    problem: str = "",
+) -> str:
+    """Return the page as HTML.
+
+    ``verdicts`` is None when nothing has been accepted yet, or ``problem`` says why nothing was compared. ``outputs``
+    are files below ``build/``; ``unfinished`` are the tasks of this build that failed or waited for one that did.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    states: States = {(v.kind, v.name): v.state for v in verdicts or ()}
+    figures = tuple(_figures(results, states))
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    rendered = environment.get_template("landing.html.j2").render(
+        title=title,
+        verdict=_verdict(verdicts, problem),
+        compared=verdicts is not None,
+        differences=tuple(_differences(verdicts or (), figures, accepted or Accepted())),
+        documents=_documents(outputs),
+        unfinished=tuple(unfinished),
+        figures=figures,
+        tables=tuple(_tables(results, states)),
+        values=tuple(_values(results, states)),
+        sweeps=tuple(sweeps),
+        reasons=_reasons(accepted or Accepted()),
+    )
+    return rendered.lstrip()
+
+
+def _verdict(verdicts: Sequence[Verdict] | None, problem: str) -> str:
+    if verdicts is None:
+        return problem or "Nothing has been accepted yet."
+    counts = {state: sum(v.state == state for v in verdicts) for state in STATES}
+    if not any(counts.values()):
+        return "Nothing differs from the accepted results."
+    parts = [f"{count} {state}" for state, count in counts.items() if count]
+    return f"Not as accepted: {', '.join(parts)}; {len(verdicts) - sum(counts.values())} as accepted."
+
+
+def _differences(
+    verdicts: Sequence[Verdict], figures: Sequence[FigureView], accepted: Accepted
+) -> Iterator[Difference]:
+    pictures = {figure.name: figure.picture for figure in figures}
+    for verdict in sorted(verdicts, key=lambda v: (STATES.index(v.state) if v.state in STATES else -1, v.name)):
+        if verdict.state == "same":
+            continue
+        here = verdict.state in ("changed", "new")
+        then = now = ""
+        if verdict.kind == "figure" and verdict.state in ("changed", "missing"):
+            then, now = _embedded(accepted.drawings.get(verdict.name, "")), pictures.get(verdict.name, "")
+        yield Difference(verdict.name, verdict.kind, verdict.state, verdict.differences, here, then, now)
+
+
+def _embedded(svg: str) -> str:
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}" if svg else ""
+
+
+def _documents(outputs: Sequence[str]) -> tuple[tuple[str, tuple[Link, ...]], ...]:
+    """Return the files of the paper and the deck that a reader opens."""
+    found = []
+    for folder, name in DOCUMENTS.items():
+        paths = [PurePosixPath(o) for o in sorted(outputs) if PurePosixPath(o).parent.as_posix() == folder]
+        order = sorted((p for p in paths if p.suffix in FORMATS), key=lambda p: list(FORMATS).index(p.suffix))
+        if order:
+            found.append((name, tuple(Link(FORMATS[p.suffix], p.as_posix()) for p in order)))
+    return tuple(found)
+
+
+def _origin(notebook: str, result: Result) -> Origin:
+    source = result.source
+    parameters = ", ".join(f"{name} = {value}" for name, value in source.parameters.items())
+    return Origin(notebook, source.notebook, f"notebooks/{notebook}.ipynb", parameters, source.digest[:DIGEST])
+
+
+def _figures(results: Results, states: States) -> Iterator[FigureView]:
+    for notebook, result in sorted(results.results.items()):
+        for name, figure in sorted(result.record.figures.items()):
+            full = f"{notebook}.{name}"
+            links = _drawing_links(notebook, figure)
+            state = states.get(("figure", full), "")
+            yield FigureView(full, _origin(notebook, result), state, figure.alt, _picture(notebook, figure), links)
+
+
+def _drawing_links(notebook: str, figure: Figure) -> tuple[tuple[str, tuple[Link, ...]], ...]:
+    """Return the files of a figure by medium, each medium with its size."""
+    return tuple(
+        (f"{medium}, {width:.2f} × {height:.2f} in", tuple(Link(d.format.upper(), _address(notebook, d)) for d in files))
+        for (medium, width, height), files in groupby(figure.drawings, lambda d: (d.medium, d.width, d.height))
+    )
+
+
+def _address(notebook: str, drawing: Drawing) -> str:
+    return f"figures/{notebook}.{PurePosixPath(drawing.file).name}"
+
+
+def _picture(notebook: str, figure: Figure) -> str:
+    """Return the drawing that a browser shows best: a vector one before a raster one, the column's before others."""
+    shown = [d for d in figure.drawings if d.format != "pdf"]
+    known = {medium: rank for rank, medium in enumerate(FIRST)}
+    shown.sort(key=lambda d: (d.format != "svg", known.get(d.medium, len(known)), d.medium))
+    return _address(notebook, shown[0]) if shown else ""
+
+
+def _tables(results: Results, states: States) -> Iterator[TableView]:
+    for notebook, result in sorted(results.results.items()):
+        for name, table in sorted(result.record.tables.items()):
+            full = f"{notebook}.{name}"
+            yield TableView(
+                full,
+                _origin(notebook, result),
+                states.get(("table", full), ""),
+                _groups(table),
+                tuple(Cell(column.label, column.align) for column in table.columns),
+                tuple(
+                    tuple(
+                        Cell(printing.cell(c, column), column.align)
+                        for c, column in zip(row, table.columns, strict=True)
+                    )
+                    for row in table.rows
+                ),
+            )
+
+
+def _groups(table: Table) -> tuple[Cell, ...]:
+    """Return the spanning headers, or nothing where there are none."""
+    if not any(column.group for column in table.columns):
+        return ()
+    spans = [(name, len(list(columns))) for name, columns in groupby(column.group for column in table.columns)]
+    return tuple(Cell(name, "center", span) for name, span in spans)
+
+
+def _values(results: Results, states: States) -> Iterator[ValueGroup]:
+    for notebook, result in sorted(results.results.items()):
+        rows = tuple(
+            _value(f"{notebook}.{name}", value, states.get(("value", f"{notebook}.{name}"), ""))
+            for name, value in sorted(result.record.values.items())
+        )
+        if rows:
+            yield ValueGroup(_origin(notebook, result), rows)
+
+
+def _value(name: str, value: Value, state: str) -> ValueRow:
+    se = "" if value.se is None else printing.value(value, "se")
+    interval = "" if value.low is None or value.high is None else printing.value(value, "ci")
+    return ValueRow(name, printing.value(value), se, interval, state)
+
+
+def _reasons(accepted: Accepted) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return every reason given, with what was accepted for it."""
+    names: dict[str, list[str]] = {}
+    for name, reason in sorted(accepted.reasons.items()):
+        names.setdefault(reason, []).append(name)
+    return tuple((reason, tuple(found)) for reason, found in sorted(names.items()))

@@ -1,0 +1,135 @@
+"""The command itself: help that teaches, exit codes, JSON of each verb, and what a terminal shows."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from octavo.cli.main import VERBS
+from octavo.cli.progress import Counts
+from octavo.engine.events import Ended, Planned, Started
+from octavo.engine.task import Outcome, Status, Task
+
+if TYPE_CHECKING:
+    from tests.conftest import Tiny
+
+ONE: dict[str, object] = {"notebooks/one.ipynb": ["import octavo\noctavo.value('n', 1)"]}
+
+
+@pytest.mark.parametrize("verb", [v for v in VERBS if v not in ("check", "accept")])
+def test_help_teaches(tiny: Callable[..., Tiny], verb: str) -> None:
+    """`octavo VERB --help` says what it does and shows an example; it needs no project."""
+    said = tiny({"pyproject.toml": ""}).octavo(verb, "--help")
+    assert (said.code, said.err) == (0, "")
+    assert re.search(rf"^  octavo {verb}( \S+)?  +\w", said.out, re.MULTILINE), said.out
+
+
+def test_the_first_words_of_a_newcomer(tiny: Callable[..., Tiny]) -> None:
+    """No arguments, `--help` and `--version` answer; all verbs and exit codes are named."""
+    project = tiny({})
+    said = project.octavo("--help")
+    assert said.code == 0 and all(f"  {verb} " in said.out for verb in VERBS)
+    assert "130 Ctrl-C" in said.out
+    assert "Usage:" in (project.octavo().out + project.octavo().err)
+    assert project.octavo("--version").out.startswith("octavo")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("biuld",), "There is no verb 'biuld'. did you mean 'build'?"),
+        (("xyz",), "There is no verb 'xyz'. The verbs: build, status"),
+        (("build", "--jsn"), "No such option"),
+        (("status", "nothing"), "There is no target 'nothing'"),
+        (("-C", "nowhere", "build"), "Directory 'nowhere' does not exist."),
+    ],
+)
+def test_a_wrong_command_line_is_exit_code_2(
+    tiny: Callable[..., Tiny], arguments: tuple[str, ...], expected: str
+) -> None:
+    """What cannot be meant is refused with the nearest name; nothing was begun."""
+    said = tiny({}).octavo(*arguments)
+    assert (said.code, said.out) == (2, "")
+    assert expected in said.err
+
+
+def test_json_of_each_verb_parses_and_is_alone_on_stdout(tiny: Callable[..., Tiny]) -> None:
+    """`--json` prints one document and nothing else, before a build, after it, and when a build fails."""
+    project = tiny(ONE)
+    assert json.loads(project.octavo("status", "--json").out) == {"total": 1, "stale": {"one": "new"}}
+    said = project.octavo("build", "--json")
+    built = json.loads(said.out)
+    assert said.err == ""
+    assert built["counts"] == {"stored": 0, "ran": 1, "failed": 0, "held": 0} and built["errors"] == []
+    assert built["tasks"][0]["reason"] == "new" and built["tasks"][0]["key"]
+    project.write({"notebooks/one.ipynb": ["1 / 0"]})
+    said = project.octavo("build", "--json")
+    failed = json.loads(said.out)
+    assert said.code == 3 and "ZeroDivisionError" in said.err
+    assert failed["errors"] == failed["tasks"][0]["errors"]
+    assert failed["errors"][0]["where"] == "notebooks/one.ipynb"
+    assert json.loads(project.octavo("clean", "--json").out) == {"removed": ["build"]}
+    assert json.loads(project.octavo("status", "--schema").out)["$defs"]
+    project.write({"pyproject.toml": "[tool.octavo]\ntitel = 1\n"})
+    for verb in ("build", "status", "clean"):
+        said = project.octavo(verb, "--json")
+        assert said.code == 2
+        assert json.loads(said.out)["errors"][0]["where"] == "pyproject.toml:2"
+
+
+def test_from_any_folder_of_the_project(tiny: Callable[..., Tiny]) -> None:
+    """The project is found from below, or named with -C."""
+    project = tiny(ONE)
+    for arguments, cwd in ((("status",), project.root / "notebooks"), (("-C", str(project.root), "status"), Path("/"))):
+        done = subprocess.run(
+            [*COMMAND, *arguments],
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+        )
+        assert done.stdout == "one: new\n1 would run, 0 up to date.\n", done.stderr
+
+
+COMMAND = [sys.executable, "-c", "from octavo.cli import main; main()"]
+
+
+def test_a_terminal_shows_what_is_done_and_running(tiny: Callable[..., Tiny]) -> None:
+    """On a terminal one line tells how many are done and running, and is gone at the end."""
+    pty = pytest.importorskip("pty")
+    project = tiny(ONE)
+    master, slave = pty.openpty()
+    done = subprocess.Popen([*COMMAND, "build"], cwd=project.root, stdout=subprocess.DEVNULL, stderr=slave)
+    os.close(slave)
+    shown = b""
+    while True:
+        try:
+            data = os.read(master, 4096)
+        except OSError:
+            break
+        if not data:
+            break
+        shown += data
+    os.close(master)
+    assert done.wait() == 0
+    assert b"0/1 done" in shown and b"1 running" in shown and b"1/1 done" in shown
+
+
+def test_the_state_of_a_build_in_one_line() -> None:
+    """Done, running, from the store, failed, held back, and how long it may still take."""
+    now = iter([0.0, 30.0])
+    counts = Counts(clock=lambda: next(now))
+    tasks = [Task(str(n), {}, lambda folder, upstream: ()) for n in range(6)]
+    counts.note(Planned(6))
+    for task, status in zip(tasks, (Status.RAN, Status.RAN, Status.FAILED, Status.STORED), strict=False):
+        counts.note(Started(task.name, "new"))
+        counts.note(Ended(Outcome(task, status)))
+    counts.note(Started("4", "new"))
+    assert counts.words() == "4/6 done · 1 running · 1 from the store · 1 failed · about 20 s left"

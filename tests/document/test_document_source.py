@@ -1,0 +1,152 @@
+"""What is wrong in a source, told once, with the user's own file and line; read by the real parser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from octavo.document import source
+from octavo.document.source import Content
+from octavo.errors import OctavoError, Problems
+
+HEAD = "---\ntitle: A text\n---\n\n"
+BIB = "@article{smith1986,\n author={Smith, Ann}, title={On it}, journal={A Journal}, year={1986}\n}\n"
+
+
+def parse(root: Path, text: str | bytes, bib: str = BIB, **files: str) -> Content:
+    (root / "paper").mkdir()
+    (root / "work").mkdir()
+    for name, content in {"refs.bib": bib, **{k.replace("__", "."): v for k, v in files.items()}}.items():
+        (root / ("paper" if name != "refs.bib" else ".") / name).write_text(content)
+    path = root / "paper/text.md"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return source.parse(path, root, root / "refs.bib", root / "work")
+
+
+def told(root: Path, text: str | bytes, bib: str = BIB, **files: str) -> list[str]:
+    """Return the faults as the user reads them, one string each."""
+    with pytest.raises(OctavoError) as caught:
+        parse(root, text, bib, **files)
+    problems = caught.value.problems if isinstance(caught.value, Problems) else (caught.value,)
+    assert all(problem.hint for problem in problems)
+    return [str(problem) for problem in problems]
+
+
+WRONG = f"""{HEAD}Cites [@smith1987], see [](#nowhere) and {{valu}}`x`.
+
+(twice)=
+## One
+
+(twice)=
+## Two
+
+:::{{note-s}}
+Text.
+:::
+
+![alt](mising.png)
+
+```{{include}} gone.md
+```
+
+$$
+\\frac{{1
+$$
+
+Inline $\\nosuch{{x}}$ here.
+
+:::{{figure}} missing.png
+:label: fig-a
+A caption.
+:::
+
+```{{math}}
+:label: fig-a
+\\bar
+```
+
+See {{ref}}`sec-x` and {{cite:t}}`zzz`.
+
+:::{{figure}} missing.png
+:nooption: 3
+:::
+"""
+FAULTS = [
+    "paper/text.md:5: There is no role 'valu'.\n  did you mean 'val'?",
+    "paper/text.md:5: The reference 'nowhere' leads nowhere.\n  Give its target that label, or mend it.",
+    "paper/text.md:5: The citation 'smith1987' is not in the bibliography.\n  did you mean 'smith1986'?",
+    "paper/text.md:10: The label 'twice' is given twice; paper/text.md:7 has it first.\n  Rename one of the two.",
+    "paper/text.md:13: There is no directive 'note-s'.\n  did you mean 'notes'?",
+    "paper/text.md:17: The image 'mising.png' does not exist.\n  did you mean 'missing2.png'?",
+    "paper/text.md:19: The included file 'gone.md' does not exist.\n"
+    "  Its path starts from paper/; mend it or add the file.",
+    "paper/text.md:22: The formula $\\frac{1$ is not valid TeX: Unexpected end of input in a macro argument, "
+    "expected '}' at end of input: \\frac{1.\n  Compare its braces and names.",
+    "paper/text.md:26: The formula $\\nosuch{x}$ is not valid TeX: Undefined control sequence: \\nosuch at position 1: "
+    "\\nosuch{x}.\n  Compare its braces and names.",
+    "paper/text.md:28: The image 'missing.png' does not exist.\n  did you mean 'missing2.png'?",
+    "paper/text.md:34: The label 'fig-a' is given twice; paper/text.md:29 has it first.\n  Rename one of the two.",
+    "paper/text.md:35: The formula $\\bar$ is not valid TeX: Unexpected end of input in a macro argument, expected '}' "
+    "at end of input: \\bar.\n  Compare its braces and names.",
+    "paper/text.md:38: The citation 'zzz' is not in the bibliography.\n  Add it to the bibliography.",
+    "paper/text.md:38: The reference 'sec-x' leads nowhere.\n  Give its target that label, or mend it.",
+    "paper/text.md:41: The directive 'figure' has no option 'nooption'.\n  Mend the name, or take the line out.",
+]
+
+
+def test_every_fault_is_told_once_with_file_and_line(tmp_path: Path) -> None:
+    """All faults of a text come at once, in the order of its lines, each once, none with a name of our staging."""
+    found = told(tmp_path, WRONG, missing2__png="")
+    assert found == FAULTS
+    assert not [text for text in found if "document/" in text or "jupyter-book" in text]
+
+
+def test_a_fault_in_an_included_file_names_that_file(tmp_path: Path) -> None:
+    """What is wrong in an included file is told with its own name and line."""
+    found = told(tmp_path, f"{HEAD}```{{include}} part.md\n```\n", part__md="Good.\n\nA {nonsense}`x`.\n")
+    assert found == [
+        "paper/part.md:3: There is no role 'nonsense'.\n  See docs/reference.md for what Octavo adds to MyST."
+    ]
+
+
+def test_a_broken_bibliography_is_told_and_not_its_consequences(tmp_path: Path) -> None:
+    """A .bib file that cannot be read is one message with its line; the citations that follow from it are not told."""
+    found = told(tmp_path, f"{HEAD}See [@smith1986].\n", BIB.replace("{On it}", "{On it") + "@misc{x,\n title={A}}\n")
+    assert found == [
+        "refs.bib:4: The bibliography cannot be read from here on.\n"
+        "  Look at the entry before that line: a brace or a comma may be missing."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("# No front matter\n", "paper/text.md:1: The front matter is missing."),
+        ("---\nauthor: A\n---\n", "paper/text.md:1: The front matter has no title."),
+        ("---\ntitle: On: it\n---\n", "paper/text.md:2: The front matter is not valid YAML: mapping values are not"),
+        ("---\ntitle: [a\n---\n", "paper/text.md:2: The front matter is not valid YAML: expected ',' or ']'"),
+        ("---\n- a\n---\n", "paper/text.md:1: The front matter has no title."),
+        (b"---\ntitle: \xe9\n---\n", "paper/text.md: This file is not UTF-8 text."),
+    ],
+)
+def test_the_front_matter_is_read_before_anything_runs(tmp_path: Path, text: str | bytes, expected: str) -> None:
+    """Invalid front matter is told with its line, in YAML's words, without starting jupyter-book."""
+    (found,) = told(tmp_path, text)
+    assert found.startswith(expected)
+    assert not (tmp_path / "work/myst.yml").exists()
+
+
+def test_a_good_text_is_the_same_wherever_it_lies(tmp_path: Path) -> None:
+    """The parsed content holds no path and no random key: two parses in two places are the same bytes."""
+    saved = []
+    for place in ("one", "two"):
+        root = tmp_path / place
+        root.mkdir()
+        content = parse(root, f"{HEAD}(sec-a)=\n# One\n\nSee @smith1986, [](#sec-a), $x^2$ and {{val}}`a.b`.\n")
+        assert list(source.cited(content)) == ["smith1986"]
+        source.save(content, root / "content.json")
+        assert source.load(root / "content.json") == content
+        saved.append((root / "content.json").read_bytes())
+    assert saved[0] == saved[1]
+    assert str(tmp_path).encode() not in saved[0]

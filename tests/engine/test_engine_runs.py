@@ -1,0 +1,325 @@
+"""Whole builds of the engine without kernels or sleep: an executor that runs at once, actions that are fakes."""
+
+from __future__ import annotations
+
+import errno
+import pickle
+from collections.abc import Callable, Mapping
+from concurrent.futures import BrokenExecutor, Executor, Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from octavo.engine import key as keys
+from octavo.engine import runner
+from octavo.engine.events import Ended, Event, Planned, Started
+from octavo.engine.store import Store
+from octavo.engine.task import REASONS, Outcome, Status, Task
+from octavo.errors import BuildError, NotebookError
+
+
+class AtOnce(Executor):
+    """An executor that runs what it is given at once, in this process."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            future.set_exception(error)
+        return future
+
+
+@dataclass
+class Write:
+    """An action that writes a text and, for every task that it depends on, what that wrote; it counts its runs."""
+
+    text: str = "x"
+    reads: tuple[Path, ...] = ()
+    error: BaseException | None = None
+    log: str = ""
+    runs: list[Path] = field(default_factory=list)
+
+    def __call__(self, folder: Path, upstream: Mapping[str, Path]) -> tuple[Path, ...]:
+        self.runs.append(folder)
+        if self.error:
+            raise self.error
+        below = [(path / "text").read_text() for _, path in sorted(upstream.items())]
+        (folder / "out" / "text").write_text("".join([self.text, *below]))
+        if self.log:
+            (folder / "log").mkdir()
+            (folder / "log" / "seen").write_text(self.log)
+        return self.reads
+
+
+def task(name: str, action: Write | None = None, *after: str, **parts: str) -> Task:
+    return Task(
+        name, {"code": name, **{k.replace("_", " "): v for k, v in parts.items()}}, action or Write(name), after
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / ".octavo", tmp_path)
+
+
+def build(
+    store: Store, *tasks: Task, events: list[Event] | None = None, executor: Executor | None = None, jobs: int = 2
+) -> dict[str, Outcome]:
+    heard = events if events is not None else []
+    return runner.build(tasks, store, make_executor=lambda: executor or AtOnce(), jobs=jobs, listen=heard.append)
+
+
+def statuses(outcomes: Mapping[str, Outcome]) -> dict[str, str]:
+    return {name: outcome.status.value for name, outcome in sorted(outcomes.items())}
+
+
+def test_what_is_made_is_stored_and_not_made_again(store: Store) -> None:
+    """The second build takes all from the store, and `plan` says beforehand that it will."""
+    action = Write("a")
+    tasks = [task("a", action), task("b", Write("b"), "a")]
+    assert runner.plan(tasks, store) == {"a": "new", "b": "upstream: a will run"}
+    first = build(store, *tasks)
+    assert first["b"].folder and (first["b"].folder / "out/text").read_text() == "ba"
+    assert runner.plan(tasks, store) == {}
+    assert statuses(build(store, *tasks)) == {"a": "stored", "b": "stored"}
+    assert len(action.runs) == 1
+
+
+def test_a_second_build_writes_nothing(store: Store) -> None:
+    """With nothing to do, not even the memory of the last build is written again."""
+    tasks = [task("a")]
+    build(store, *tasks)
+    before = {p: p.stat().st_mtime_ns for p in store.state.rglob("*") if p.is_file()}
+    build(store, *tasks)
+    assert {p: p.stat().st_mtime_ns for p in store.state.rglob("*") if p.is_file()} == before
+
+
+@pytest.mark.parametrize("part", [*REASONS, "sweep"])
+def test_every_part_of_a_key_reruns_and_is_the_reason(store: Store, part: str) -> None:
+    """A key is complete: whichever part changes, the task runs again and says which part it was."""
+    before, after = Task("a", {part: "1"}, Write()), Task("a", {part: "2"}, Write())
+    build(store, before)
+    assert runner.plan([after], store) == {"a": f"{part} changed"}
+    assert statuses(build(store, after)) == {"a": "ran"}
+    assert statuses(build(store, before)) == {"a": "stored"}, "what was made before is still good"
+
+
+def test_the_first_reason_in_the_fixed_order_is_given(store: Store, tmp_path: Path) -> None:
+    """Of several reasons, the first of the fixed order is told: parts, files, upstream, sweep, missing output."""
+    data = tmp_path / "data.txt"
+    data.write_text("1")
+    every = [*REASONS, "data file data.txt", "upstream: below", "sweep"]
+
+    def tasks(changed: list[str]) -> tuple[Task, Task]:
+        parts = {part: "2" if part in changed else "1" for part in (*REASONS, "sweep")}
+        data.write_text("2" if "data file data.txt" in changed else "1")
+        below = task("below", Write("other"), code="2") if "upstream: below" in changed else task("below")
+        return below, Task("a", parts, Write("a", (data,)), ("below",))
+
+    made = build(store, *tasks([]))["a"]
+    build(store, tasks(["upstream: below"])[0])  # its other result is known, but not what `a` makes of it
+    for first in range(len(every)):
+        assert runner.plan(tasks(every[first:]), store) == {"a": f"{every[first]} changed"}
+    assert made.folder
+    (made.folder / "out/text").unlink()
+    assert runner.plan(tasks([]), store) == {"a": "missing output"}
+
+
+def test_a_traced_file_counts_for_what_it_holds(store: Store, tmp_path: Path) -> None:
+    """A file that a run read belongs to its result: changed or gone it is stale, restored it is good again."""
+    data, module = tmp_path / "data.txt", tmp_path / "lib.py"
+    data.write_text("1")
+    module.write_text("1")
+    wanted = task("a", Write("a", (data, module)))
+    build(store, wanted)
+    module.write_text("2")
+    assert runner.plan([wanted], store) == {"a": "module lib.py changed"}
+    data.unlink()
+    assert runner.plan([wanted], store) == {"a": "data file data.txt changed"}
+    data.write_text("1")
+    module.write_text("1")
+    assert runner.plan([wanted], store) == {}
+
+
+def test_results_that_stayed_the_same_cause_nothing_further(store: Store) -> None:
+    """Early cut-off: a task that ran again and gave the same artifacts does not rerun its readers; its log is free."""
+    reader = Write("b")
+    build(store, task("a", Write("same", log="1")), task("b", reader, "a"))
+    outcomes = build(store, task("a", Write("same", log="2"), code="edited"), task("b", reader, "a"))
+    assert statuses(outcomes) == {"a": "ran", "b": "stored"}
+    outcomes = build(store, task("a", Write("other"), code="edited again"), task("b", reader, "a"))
+    assert statuses(outcomes) == {"a": "ran", "b": "ran"}
+    assert outcomes["b"].reason == "upstream: a changed"
+
+
+def test_upstream_results_that_come_and_go_are_named(store: Store) -> None:
+    """A reader runs again when a result that it reads is new or gone, and says which."""
+    build(store, task("a"), task("b"), task("r", Write("r"), "a", "b"))
+    assert runner.plan([task("a"), task("r", Write("r"), "a")], store) == {"r": "upstream: b is gone"}
+    three = [task("a"), task("b"), task("c")]
+    build(store, *three)
+    assert runner.plan([*three, task("r", Write("r"), "a", "b", "c")], store) == {"r": "upstream: c is new"}
+
+
+def test_a_lost_output_is_made_again(store: Store) -> None:
+    """A result of which a file is gone, cut short or damaged is not believed, and made again."""
+    wanted = task("a")
+    for damage in ("gone", "short", "other", "entry"):
+        folder = build(store, wanted)["a"].folder
+        assert folder
+        if damage == "gone":
+            (folder / "out/text").unlink()
+        elif damage == "short":
+            (folder / "out/text").write_text("")
+        elif damage == "other":
+            (folder / "out/text").write_text("b")  # as long as before
+        else:
+            (folder / "entry.json").write_text('{"key": "')
+        assert runner.plan([wanted], store) == {"a": "missing output"}
+    assert statuses(build(store, wanted)) == {"a": "ran"}
+
+
+def test_a_failed_task_holds_back_its_readers_and_no_others(store: Store) -> None:
+    """One failure: those that depend on it wait, at any depth, the others go on; the next build begins there."""
+    broken = Write("a", error=NotebookError("It is wrong.", where="a"))
+    tasks = [task("a", broken), task("b", Write("b"), "a"), task("c", Write("c"), "b"), task("d")]
+    outcomes = build(store, *tasks)
+    assert statuses(outcomes) == {"a": "failed", "b": "held", "c": "held", "d": "ran"}
+    assert (str(outcomes["a"].error), outcomes["c"].reason) == ("a: It is wrong.", "waits for b")
+    broken.error = None
+    assert statuses(build(store, *tasks)) == {"a": "ran", "b": "ran", "c": "ran", "d": "stored"}
+
+
+def test_a_failure_is_not_stored(store: Store) -> None:
+    """A task that failed runs again in the next build."""
+    broken = Write("a", error=NotebookError("It is wrong."))
+    build(store, task("a", broken))
+    build(store, task("a", broken))
+    assert len(broken.runs) == 2
+
+
+def test_events_tell_the_whole_story(store: Store) -> None:
+    """Planned with the total, Started with the reason, Ended for every task, also for stored and held ones."""
+    build(store, task("stored"))
+    events: list[Event] = []
+    broken = Write("x", error=NotebookError("No."))
+    build(store, task("stored"), task("bad", broken), task("held", Write(), "bad"), events=events)
+    assert events[0] == Planned(3)
+    assert [e for e in events if isinstance(e, Started)] == [Started("bad", "new")]
+    ended = {e.outcome.task.name: e.outcome.status for e in events if isinstance(e, Ended)}
+    assert ended == {"stored": Status.STORED, "bad": Status.FAILED, "held": Status.HELD}
+
+
+def test_a_bug_in_an_action_says_that_it_is_one(store: Store) -> None:
+    """An exception that nobody foresaw becomes a message that admits the bug, and the build goes on."""
+    outcomes = build(store, task("a", Write(error=ZeroDivisionError("oops"))), task("b"))
+    assert statuses(outcomes) == {"a": "failed", "b": "ran"}
+    assert "ZeroDivisionError: oops [this is a bug in Octavo]" in str(outcomes["a"].error)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(errno.ENOSPC, "The disk takes no more"), (errno.EROFS, "This cannot be written to."), (errno.EIO, "error")],
+)
+def test_faults_of_the_disk_are_told_in_words(store: Store, number: int, words: str) -> None:
+    """A full or read-only disk is a message with a way out; what was finished before is kept."""
+    outcomes = build(store, task("a"), task("b", Write(error=OSError(number, "Some error", "out/text"))))
+    assert statuses(outcomes) == {"a": "ran", "b": "failed"}
+    assert words in str(outcomes["b"].error)
+    assert runner.plan([task("a")], store) == {}
+
+
+def test_ctrl_c_keeps_what_was_finished(store: Store) -> None:
+    """Stopped in the middle: what ended is in the store and remembered, the temporary folder is gone."""
+    tasks = [task("a"), task("b", Write(error=KeyboardInterrupt()))]
+    with pytest.raises(KeyboardInterrupt):
+        build(store, *tasks, jobs=1)
+    assert runner.plan(tasks, store) == {"b": "new"}
+    assert not (store.state / "tmp").exists()
+
+
+class Fragile(AtOnce):
+    """An executor that breaks when a certain action is given to it, as a pool does when its worker is killed."""
+
+    def __init__(self, fatal: Write, times: int) -> None:
+        self.fatal, self.times, self.broken = fatal, times, False
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        if args[1] is self.fatal and self.times:
+            self.times -= 1
+            future: Future[Any] = Future()
+            future.set_exception(BrokenExecutor("a worker was killed"))
+            return future
+        return super().submit(fn, *args, **kwargs)
+
+
+def test_a_lost_worker_is_forgiven_once(store: Store) -> None:
+    """A worker that was killed once: its task runs again; what another worker had finished is kept, not run again."""
+    fatal, other = Write("a"), Write("b")
+    outcomes = build(store, task("b", other), task("a", fatal), executor=Fragile(fatal, 1))
+    assert statuses(outcomes) == {"a": "ran", "b": "ran"}
+    assert len(other.runs) == 1
+
+
+def test_only_the_task_that_loses_workers_is_given_up(store: Store) -> None:
+    """A task that loses its worker every time is given up with a hint; those beside it are not."""
+    fatal = Write("a")
+    names = ("b", "c", "d")
+    outcomes = build(store, task("a", fatal), *map(task, names), executor=Fragile(fatal, 9), jobs=4)
+    assert statuses(outcomes) == {"a": "failed", **dict.fromkeys(names, "ran")}
+    assert "killed, twice" in str(outcomes["a"].error) and "jobs = 1" in str(outcomes["a"].error)
+
+
+class Idle(AtOnce):
+    """An executor that turns out to be broken when it is used the first time."""
+
+    broken = True
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        if self.broken:
+            self.broken = False
+            raise BrokenExecutor("a worker was killed while idle")
+        return super().submit(fn, *args, **kwargs)
+
+
+def test_a_worker_lost_while_idle_does_not_stop_the_build(store: Store) -> None:
+    """A pool that broke between two tasks is replaced."""
+    assert statuses(build(store, task("a"), task("b"), executor=Idle())) == {"a": "ran", "b": "ran"}
+
+
+def test_errors_cross_from_a_worker_whole() -> None:
+    """Where, what and hint survive the way from another process."""
+    error = NotebookError("It is wrong.", where="a.ipynb", hint="Mend it.")
+    copy = pickle.loads(pickle.dumps(error))
+    assert (type(copy), str(copy), copy.hint) == (NotebookError, str(error), "Mend it.")
+
+
+def test_real_processes_run_tasks_and_survive_one_that_dies(store: Store) -> None:
+    """With real workers: a task that kills its worker fails by name, the others are made."""
+    tasks = [Task(name, {"code": name}, Die() if name == "dies" else Write(name)) for name in ("a", "dies", "b")]
+    outcomes = runner.build(tasks, store, make_executor=runner.processes(2), jobs=2, listen=lambda event: None)
+    assert statuses(outcomes) == {"a": "ran", "b": "ran", "dies": "failed"}
+    assert isinstance(outcomes["dies"].error, BuildError)
+
+
+class Die:
+    """An action whose process ends at once, as when memory runs out."""
+
+    def __call__(self, folder: Path, upstream: Mapping[str, Path]) -> tuple[Path, ...]:
+        import os
+
+        os._exit(9)
+
+
+def test_keys_know_kinds_and_order() -> None:
+    """A digest tells 1 from 1.0, True and '1', a list from its parts, and does not depend on the order of dicts."""
+    different = [keys.of(x) for x in (1, 1.0, True, "1", [1], None, "")]
+    assert len(set(different)) == len(different)
+    assert keys.of("ab", "c") != keys.of("a", "bc")
+    assert keys.of({"a": 1, "b": 2}) == keys.of({"b": 2, "a": 1})
+    assert keys.of_task({"code": "1"}, {}) != keys.of_task({}, {"code": "1"})

@@ -1,0 +1,139 @@
+"""What of a notebook counts for its results, and what it says of itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from octavo.errors import NotebookError, OctavoError
+from octavo.notebooks.modules import local_modules
+from octavo.notebooks.neutral import neutralise
+from octavo.notebooks.source import check_parameters, load
+
+
+def book(path: Path, *cells: str | dict[str, Any], **metadata: object) -> Path:
+    """Write a notebook of code cells; a dict is a cell as it stands."""
+    made = [c if isinstance(c, dict) else {"cell_type": "code", "source": c, "metadata": {}} for c in cells]
+    path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": made}))
+    return path
+
+
+def code(tmp_path: Path, *cells: str | dict[str, Any]) -> tuple[str, ...]:
+    return load(book(tmp_path / "a.ipynb", *cells), "a.ipynb").code
+
+
+PLAIN = "x = 1\nprint(x)"
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "x=1\n\n\nprint( x )  # said\n",
+        "# above\nx = 1\nprint(x)\n# below",
+        "x = (1)\nprint(\n    x,\n)",
+        {"cell_type": "code", "source": ["x = 1\n", "print(x)"], "metadata": {"tags": ["a"]}, "execution_count": 7},
+        {"cell_type": "code", "source": PLAIN, "metadata": {}, "outputs": [{"output_type": "stream", "text": "1"}]},
+    ],
+)
+def test_what_cannot_change_a_result_is_not_in_the_code(tmp_path: Path, cell: str | dict[str, Any]) -> None:
+    """Comments, layout, outputs, counts and tags leave the code what it was; so does Markdown."""
+    assert code(tmp_path, cell) == code(tmp_path, PLAIN)
+    assert code(tmp_path, cell, {"cell_type": "markdown", "source": "Text", "metadata": {}}) == code(tmp_path, PLAIN)
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("x = 1", "x = 2"),
+        ("x = 1", "x = 1.0"),
+        ("x = 'a'", "x = 'b'"),
+        ("'a docstring'", "'another'"),
+        ("%time f()", "%time g()"),
+        ("!ls data", "!ls data # all"),
+        ("%%bash\nls", "%%bash\nls -l"),
+        ("x = = 1", "x = = 2"),
+    ],
+)
+def test_what_can_change_a_result_is_in_the_code(tmp_path: Path, one: str, two: str) -> None:
+    """Code, constants, magics, shell lines and cells that do not parse all count."""
+    assert code(tmp_path, one) != code(tmp_path, two)
+    assert code(tmp_path, one, "y") != code(tmp_path, "y", one)
+
+
+def test_a_notebook_says_what_it_declares_and_reads(tmp_path: Path) -> None:
+    """Parameters come from the tagged cell alone, sweeps from literal names, imports from all of the code."""
+    tagged = {"cell_type": "code", "source": "a = 1\nb: int = 2\nc, d = 3, 4\n", "metadata": {"tags": ["parameters"]}}
+    cells = ("z = 1", tagged, "import lib.sub\nfrom pkg import mod as m\ndef f():\n    import late\nfrom . import rel")
+    reads = "octavo.sweep('two')\nsweep('one')\noctavo.sweep('two')\noctavo.sweep(name)\nother('three')"
+    found = load(book(tmp_path / "a.ipynb", *cells, reads), "a.ipynb")
+    assert found.parameters == ("a", "b")
+    assert found.sweeps == ("two", "one")
+    assert found.imports == {"lib.sub", "pkg", "pkg.mod", "late"}
+    assert (found.kernel, found.language) == ("python3", "python")
+
+
+def test_every_undeclared_parameter_is_told(tmp_path: Path) -> None:
+    """Each is named with the notebook, where it was asked for, and the nearest name."""
+    tagged = {"cell_type": "code", "source": "alpha = 1", "metadata": {"tags": ["parameters"]}}
+    found = load(book(tmp_path / "a.ipynb", tagged), "notebooks/a.ipynb")
+    check_parameters(found, ("alpha",), "pyproject.toml")
+    with pytest.raises(OctavoError) as caught:
+        check_parameters(found, ("alpah", "seed"), "pyproject.toml")
+    assert str(caught.value) == (
+        "pyproject.toml: The grid sets 'alpah', which notebooks/a.ipynb does not declare as a parameter.\n"
+        "  did you mean 'alpha'?\n"
+        "pyproject.toml: The grid sets 'seed', which notebooks/a.ipynb does not declare as a parameter.\n"
+        "  It declares: alpha."
+    )
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"nbformat": 4}', '{"nbformat": 4, "cells": {}}', '"x"', "3"])
+def test_json_that_is_no_notebook(tmp_path: Path, text: str) -> None:
+    """JSON of another kind is refused in words."""
+    (tmp_path / "a.ipynb").write_text(text)
+    with pytest.raises(NotebookError, match=r"a.ipynb: This is not a notebook of format 4"):
+        load(tmp_path / "a.ipynb", "a.ipynb")
+
+
+def test_local_modules_are_found_at_any_depth(tmp_path: Path) -> None:
+    """Modules, packages, what they import relatively and absolutely; circles end; what is installed is left out."""
+    for name, text in {
+        "lib.py": "import deep.inner\nimport numpy\nimport lib",
+        "deep/__init__.py": "from . import side",
+        "deep/inner.py": "from .other import f\nfrom .. import nothing",
+        "deep/other.py": "import lib",
+        "deep/side.py": "syntax error here",
+        "unused.py": "",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found = local_modules(["lib", "os"], (tmp_path,))
+    names = [path.relative_to(tmp_path).as_posix() for path in found]
+    assert names == ["deep/__init__.py", "deep/inner.py", "deep/other.py", "deep/side.py", "lib.py"]
+
+
+def test_an_executed_notebook_says_nothing_of_the_machine(tmp_path: Path) -> None:
+    """Paths start from the project or from what they belong to; times, addresses, process numbers and ids are gone."""
+    root = tmp_path / "study"
+    text = (
+        f"{root}/lib/a.py:3: {tmp_path}/study-b {root}\n{Path.home()}/x /tmp/ipykernel_123/99.py <f at 0x7f0012345678>"
+    )
+    cell = {
+        "cell_type": "code",
+        "id": "a1b2",
+        "source": str(root),
+        "metadata": {"papermill": {"start_time": "now"}, "execution": {"shell": "now"}, "tags": ["kept"]},
+        "outputs": [{"output_type": "stream", "name": "stdout", "text": text}, {"data": {"image/png": str(root)}}],
+    }
+    path = book(tmp_path / "a.ipynb", cell, papermill={"input_path": str(root)})
+    neutralise(path, root)
+    done = json.loads(path.read_text())
+    assert done["metadata"] == {} and done["cells"][0]["metadata"] == {"tags": ["kept"]}
+    assert done["cells"][0]["id"] == "cell-1"
+    assert done["cells"][0]["outputs"][0]["text"] == (
+        f"lib/a.py:3: {tmp_path}/study-b .\n~/x ipykernel/99.py <f at 0x…>"
+    )
+    assert done["cells"][0]["source"] == str(root), "the user's own words stay"

@@ -1,0 +1,236 @@
+"""What a user does wrong, told by the real command: where, what, and the way out; never a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import signal
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.conftest import Content, Tiny
+
+SWEEP = "[tool.octavo.sweeps.fit]\nnotebook = 'notebooks/fit.ipynb'\ngrid = { alpha = [1, 2] }\n"
+FIT = {"notebooks/fit.ipynb": ["[parameters] alpha = 0"]}
+
+# What is wrong, the files, the lines of the message. Nothing is run for any of them.
+BEFORE_THE_RUN: list[tuple[str, dict[str, Content], list[str]]] = [
+    (
+        "a parameter that the notebook does not declare",
+        {"pyproject.toml": SWEEP, "notebooks/fit.ipynb": ["[parameters] alfa = 0"]},
+        [
+            "error: pyproject.toml, [tool.octavo.sweeps.fit]: The grid sets 'alpha', which notebooks/fit.ipynb does "
+            "not declare as a parameter.",
+            "  did you mean 'alfa'?",
+        ],
+    ),
+    (
+        "a notebook without a parameters cell",
+        {"pyproject.toml": SWEEP, "notebooks/fit.ipynb": ["alpha = 0"]},
+        [
+            "error: pyproject.toml, [tool.octavo.sweeps.fit]: The grid sets 'alpha', which notebooks/fit.ipynb does "
+            "not declare as a parameter.",
+            "  Give the tag 'parameters' to the cell that sets it (JupyterLab: Property Inspector, Cell Tags).",
+        ],
+    ),
+    (
+        "a notebook that is no JSON",
+        {"notebooks/fit.ipynb": '{\n "cells": [\n<<<<<<< HEAD\n'},
+        [
+            "error: notebooks/fit.ipynb:3: This notebook is not JSON: Expecting value.",
+            "  A merge may have left marks in it: mend that line, or restore the notebook from git.",
+        ],
+    ),
+    (
+        "a notebook of an old format",
+        {"notebooks/fit.ipynb": '{"nbformat": 3, "worksheets": []}'},
+        [
+            "error: notebooks/fit.ipynb: This is not a notebook of format 4.",
+            "  Open it in JupyterLab and save it again.",
+        ],
+    ),
+    (
+        "a notebook in another language",
+        {"notebooks/fit.ipynb": '{"nbformat": 4, "cells": [], "metadata": {"kernelspec": {"language": "R"}}}'},
+        ["error: notebooks/fit.ipynb: Its language is R; Octavo runs Python."],
+    ),
+    (
+        "a sweep that does not exist",
+        {"notebooks/fit.ipynb": ["import octavo", "octavo.sweep('fitt')"]},
+        [
+            "error: notebooks/fit.ipynb: It reads the sweep 'fitt', which does not exist.",
+            "  did you mean 'fit'?",
+        ],
+    ),
+    (
+        "notebooks that read each other",
+        {"notebooks/a.ipynb": ["octavo.sweep('b')"], "notebooks/b.ipynb": ["octavo.sweep('a')"]},
+        ["error: These wait for each other: ", "  Take one octavo.sweep(…) out of one of them."],
+    ),
+    (
+        "invalid TOML",
+        {"pyproject.toml": "[tool.octavo]\ntitle =\njobs = 1\n"},
+        ["error: pyproject.toml:2: This is not valid TOML: Invalid value.", "  Mend that line."],
+    ),
+    (
+        "TOML that is not UTF-8",
+        {"pyproject.toml": b"[tool.octavo]\ntitle = '\xe9'\n"},
+        ["error: pyproject.toml: This file is not UTF-8 text.", "  Save it as UTF-8."],
+    ),
+    (
+        "a folder of no project",
+        {"pyproject.toml": "[project]\nname = 'x'\n"},
+        ["error: No pyproject.toml with a [tool.octavo] section in", "  Go to the folder of your project"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("files", "lines"), [c[1:] for c in BEFORE_THE_RUN], ids=[c[0] for c in BEFORE_THE_RUN])
+def test_what_is_wrong_before_anything_runs(
+    tiny: Callable[..., Tiny], files: dict[str, Content], lines: list[str]
+) -> None:
+    """The message says where, what and the way out; nothing was begun."""
+    project = tiny(files)
+    said = project.octavo("build")
+    assert said.code in (2, 3)
+    told = said.err.splitlines()
+    assert len(told) == len(lines), said.err
+    for line, wanted in zip(told, lines, strict=True):
+        assert line.startswith(wanted)
+    assert said.out == "" and not (project.root / "build").exists()
+    as_json = json.loads(project.octavo("status", "--json").out)
+    assert as_json["errors"][0]["what"] and as_json["errors"][0]["what"] in told[0]
+
+
+def test_several_faults_are_told_at_once(tiny: Callable[..., Tiny]) -> None:
+    """All that is wrong with the notebooks comes in one go, each with a mark in front."""
+    project = tiny(
+        {
+            "pyproject.toml": SWEEP,
+            "notebooks/fit.ipynb": ["[parameters] alfa = 0", "octavo.sweep('nothing')"],
+            "notebooks/other.ipynb": "{",
+        }
+    )
+    said = project.octavo("build")
+    assert said.code == 3
+    assert [line for line in said.err.splitlines() if line.startswith("error: ")] == [
+        "error: notebooks/other.ipynb:1: This notebook is not JSON: Expecting property name enclosed in double quotes.",
+        "error: pyproject.toml, [tool.octavo.sweeps.fit]: The grid sets 'alpha', which notebooks/fit.ipynb does not "
+        "declare as a parameter.",
+        "error: notebooks/fit.ipynb: It reads the sweep 'nothing', which does not exist.",
+    ]
+
+
+def test_a_notebook_that_raises(study: Tiny) -> None:
+    """One point raises: its cell, line, code and words are told, the others go on, the last good outputs stay."""
+    before = study.read("build/results.json"), study.read("build/notebooks/fit/a=2.ipynb")
+    study.replace("notebooks/fit.ipynb", "helper.twice(a) * n", "check(helper.twice(a)) * n")
+    check = "import helper\ndef check(x):\n    if x == 4:\n        raise ValueError('four\\nis too many')\n    return x"
+    study.replace("notebooks/fit.ipynb", "import helper", json.dumps(check)[1:-1])
+    said = study.octavo("build")
+    assert said.code == 3
+    assert said.err[said.err.index("error: ") :].splitlines() == [
+        "error: notebooks/fit.ipynb (a=2): Cell 3 raised ValueError: four",
+        "    is too many",
+        "  Its code, at line 3:",
+        "    # the factor",
+        "    n = int(Path('../data/n.txt').read_text())",
+        "    octavo.value('twice', check(helper.twice(a)) * n)",
+        "  The notebook as far as it ran: build/notebooks/fit/a=2.failed.ipynb",
+        "error: 1 further result(s) wait for these; what was built before is still in build/.",
+    ]
+    assert "held    all  (waits for fit/a=2)" in said.err
+    assert "ran     fit/a=1" in said.err and "ran     fit/a=3" in said.err
+    assert (study.read("build/results.json"), study.read("build/notebooks/fit/a=2.ipynb")) == before
+    kept = study.read("build/notebooks/fit/a=2.failed.ipynb")
+    assert "is too many" in kept and str(study.root) not in kept
+    assert "fit/a=2: code changed" in study.octavo("status").out
+    as_json = json.loads(study.octavo("build", "--json").out)
+    assert as_json["counts"] == {"stored": 2, "ran": 0, "failed": 1, "held": 1}
+    study.replace("notebooks/fit.ipynb", "x == 4", "x == 40")
+    study.replace("pyproject.toml", "[1, 2, 3]", "[1, 3]")
+    assert study.octavo("build").code == 0
+    assert not list(study.root.glob("build/**/*.failed.ipynb")), "what failed once and is no more is not shown"
+
+
+def test_ways_in_which_a_run_can_end(tiny: Callable[..., Tiny]) -> None:
+    """Recording mistakes, a kernel that dies, one that leaves early, one that takes too long: each by its name."""
+    config = "[tool.octavo.sweeps.slow]\nnotebook = 'notebooks/slow.ipynb'\ntimeout = 0.5\n"
+    project = tiny(
+        {
+            "pyproject.toml": config,
+            "notebooks/slow.ipynb": ["import time\ntime.sleep(60)"],
+            "notebooks/twice.ipynb": ["import octavo", "octavo.value('att', 1)\noctavo.value('att', 2)"],
+            "notebooks/nan.ipynb": ["import octavo\noctavo.value('att', float('nan'))"],
+            "notebooks/syntax.ipynb": ["x = 1", "[md] Text", "x = = 1"],
+            "notebooks/dies.ipynb": ["import os\nos._exit(1)"],
+            "notebooks/leaves.ipynb": ["import octavo, sys", "sys.exit()", "octavo.value('late', 1)"],
+            "notebooks/kernel.ipynb": '{"nbformat": 4, "nbformat_minor": 5, "cells": [], "metadata": '
+            '{"kernelspec": {"name": "mine", "language": "python", "display_name": "Mine"}}}',
+            "notebooks/good.ipynb": ["import octavo\noctavo.value('att', 1)"],
+        }
+    )
+    said = project.octavo("build")
+    assert said.code == 3
+    for text in (
+        "notebooks/slow.ipynb: It was stopped: a cell took longer than",
+        "notebooks/twice.ipynb: Cell 2 raised NotebookError: This run already recorded 'att'.\n"
+        "      A name stands for one result: choose another, or record it once.\n  Its code, at line 2:\n",
+        "notebooks/nan.ipynb: Cell 1 raised NotebookError: The value 'att' is nan, not a finite number.",
+        "notebooks/syntax.ipynb: Cell 2 raised SyntaxError: invalid syntax",
+        "notebooks/dies.ipynb: It was stopped: its kernel died.",
+        "notebooks/leaves.ipynb: It was stopped: it left by sys.exit() before its last cell.",
+        "notebooks/kernel.ipynb: Its kernel 'mine' is not installed.",
+    ):
+        assert text in said.err
+    assert "ran     good" in said.err and (project.root / "build/notebooks/good.ipynb").exists()
+    assert said.err.count("error: ") == 7
+
+
+def test_a_disk_that_takes_no_more(tiny: Callable[..., Tiny]) -> None:
+    """No file can grow (a full disk, a quota): one message, nothing half written is believed, then it is made."""
+    project = tiny({"notebooks/one.ipynb": ["import octavo\nprint('much ' * 9000)\noctavo.value('n', 1)"]})
+
+    def full() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    said = project.octavo("build", preexec_fn=full)
+    assert said.code == 3
+    assert said.err[said.err.index("error: ") :].splitlines() == [
+        "error: The disk takes no more: File too large.",
+        "  Free some space and run the same command again.",
+    ]
+    assert project.octavo("status").out.startswith("one: new")
+    assert project.octavo("build").code == 0
+
+
+def test_a_build_folder_that_cannot_be_written(study: Tiny) -> None:
+    """Something in the way of build/, or a folder that is read-only: one message, and the store stays good."""
+    shutil.rmtree(study.root / "build")
+    study.write({"build": "mine"})
+    said = study.octavo("build")
+    assert (said.code, said.out) == (3, "")
+    assert said.err.startswith(f"error: {study.root}/build")
+    assert said.err.endswith(": A file stands where a folder must be.\n  Move it away and run again.\n")
+    (study.root / "build").unlink()
+    (study.root / "build").mkdir(mode=0o500)
+    if os.geteuid():  # root writes everywhere
+        said = study.octavo("build")
+        assert said.code == 3
+        assert ": This cannot be written to.\n  Make the folder writable and run again.\n" in said.err
+    (study.root / "build").chmod(0o700)
+    assert study.octavo("build").out.startswith("Nothing to do")
+
+
+@pytest.mark.parametrize("target", ["paperr", "fitt", "fit/a=9"])
+def test_an_unknown_target_offers_the_nearest(study: Tiny, target: str) -> None:
+    """A target that does not exist is refused, with the nearest name, before anything runs."""
+    said = study.octavo("build", target)
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith(f"error: There is no target '{target}'.\n  did you mean '")
