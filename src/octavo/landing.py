@@ -130,7 +130,7 @@ def page(built: Built, outputs: Sequence[str]) -> bytes:
     except (OctavoError, OSError) as error:
         problem, held = f"Nothing was compared. {error}", None
     if held:
-        drawn = {name: next(iter(figure.drawings.values()), "") for name, figure in held.snapshot.figures.items()}
+        drawn = {name: landing.first(figure.drawings) for name, figure in held.snapshot.figures.items()}
         shown = landing.Accepted(drawn, {name: a.because for name, a in held.acceptances.items()})
     return landing.page(
         built.project.title,

@@ -63,7 +63,7 @@ def test_formulas_are_mathml(page: str) -> None:
 
 def test_figures_have_their_alt_text(page: str) -> None:
     """A figure carries its alternative text."""
-    assert html.fromstring(page).xpath("//img/@alt") == ["Two lines that cross"]
+    assert html.fromstring(page).xpath("//figure/svg/@aria-label") == ["Two lines that cross"]
 
 
 def test_table_cells(page: str) -> None:

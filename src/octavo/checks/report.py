@@ -129,7 +129,8 @@ def summary(verdicts: Sequence[Verdict]) -> str:
         return f"Nothing changed: {counted(verdicts)} {'is' if len(verdicts) == 1 else 'are'} as accepted."
     parts = [f"{counted(found)} {state}" for state in STATES if (found := [v for v in verdicts if v.state == state])]
     same = sum(v.state == "same" for v in verdicts)
-    return f"Not as accepted: {'; '.join(parts)}. {same} of {_number(len(verdicts), 'result')} as accepted."
+    rest = f"{same} of {_number(len(verdicts), 'result is', 'results are')} as accepted."
+    return f"Not as accepted: {'; '.join(parts)}. {rest}"
 
 
 def _bib_verdict(report: Report) -> str:

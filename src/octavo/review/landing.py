@@ -7,7 +7,7 @@ bytes: it knows no clock and no machine.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 
@@ -165,6 +165,15 @@ def page(
     return rendered.lstrip()
 
 
+def first(drawings: Mapping[str, str]) -> str:
+    """Return the drawing of the medium that the page shows, or nothing where there is none."""
+    return drawings[min(drawings, key=_rank)] if drawings else ""
+
+
+def _rank(medium: str) -> tuple[int, str]:
+    return FIRST.index(medium) if medium in FIRST else len(FIRST), medium
+
+
 def _verdict(verdicts: Sequence[Verdict] | None, problem: str) -> str:
     if verdicts is None:
         return problem or "Nothing has been accepted yet."
@@ -221,9 +230,10 @@ def _figures(results: Results, states: States) -> Iterator[FigureView]:
 
 def _drawing_links(notebook: str, figure: Figure) -> tuple[tuple[str, tuple[Link, ...]], ...]:
     """Return the files of a figure by medium, each medium with its size."""
+    by_medium = groupby(figure.drawings, lambda d: (d.medium, d.width, d.height))
     return tuple(
-        (f"{medium}, {width:.2f} × {height:.2f} in", tuple(Link(d.format.upper(), _address(notebook, d)) for d in files))
-        for (medium, width, height), files in groupby(figure.drawings, lambda d: (d.medium, d.width, d.height))
+        (f"{medium}, {width:.2f} × {height:.2f} in", tuple(Link(d.format.upper(), _address(notebook, d)) for d in same))
+        for (medium, width, height), same in by_medium
     )
 
 
@@ -234,8 +244,7 @@ def _address(notebook: str, drawing: Drawing) -> str:
 def _picture(notebook: str, figure: Figure) -> str:
     """Return the drawing that a browser shows best: a vector one before a raster one, the column's before others."""
     shown = [d for d in figure.drawings if d.format != "pdf"]
-    known = {medium: rank for rank, medium in enumerate(FIRST)}
-    shown.sort(key=lambda d: (d.format != "svg", known.get(d.medium, len(known)), d.medium))
+    shown.sort(key=lambda d: (d.format != "svg", _rank(d.medium)))
     return _address(notebook, shown[0]) if shown else ""
 
 

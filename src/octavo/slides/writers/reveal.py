@@ -12,7 +12,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from octavo import assets
+from octavo import assets, svg
 from octavo.slides import fit, layout
 from octavo.slides.deck import (
     Big,
@@ -36,7 +36,6 @@ FACES = (
     ("semibold", 600, "normal"),
     ("semibolditalic", 600, "italic"),
 )
-MIME = {"svg": "image/svg+xml", "png": "image/png"}
 
 
 def write(deck: Deck) -> str:
@@ -141,7 +140,7 @@ def _cover(deck: Deck) -> str:
 def _slide(deck: Deck, number: int, slide: Slide) -> str:
     drop = layout.STATEMENT_DROP if slide.statement else 0
     if slide.shown:
-        bodies = [_stack(slide, slide.shown)]
+        bodies = [_stack(slide, slide.shown, number)]
     else:
         bodies = [_flow(tuple(b for b in column if not isinstance(b, Shown))) for column in slide.columns]
     zones = zip(slide.zones, bodies, strict=True)
@@ -155,10 +154,10 @@ def _slide(deck: Deck, number: int, slide: Slide) -> str:
     )
 
 
-def _stack(slide: Slide, shown: Shown) -> str:
+def _stack(slide: Slide, shown: Shown, number: int) -> str:
     caption = f'<p class="caption">{_inlines(shown.caption)}</p>' if shown.caption else ""
     flow = f'<div class="flow small">{_flow(slide.flow)}{caption}</div>' if slide.flow or caption else ""
-    body = _table(shown, slide) if shown.grid else _picture(shown, slide)
+    body = _table(shown, slide) if shown.grid else _picture(shown, slide, number)
     gap = f'<div style="height:{_px(fit.gap(shown))}"></div>' if flow and fit.gap(shown) else ""
     parts = (flow, gap, body) if slide.flow_first else (body, gap, flow)
     return f'<div class="stack" data-name="{escape(shown.name)}">{"".join(parts)}</div>'
@@ -190,14 +189,13 @@ def _list(items: list[Item]) -> str:
     return f"<{tag}{start}>{''.join(parts)}</{tag}>"
 
 
-def _picture(shown: Shown, slide: Slide) -> str:
+def _picture(shown: Shown, slide: Slide, number: int) -> str:
     assert shown.picture is not None
-    kind = "svg" if "svg" in shown.picture.files else "png"
-    data = b64encode(shown.picture.files[kind].read_bytes()).decode("ascii")
     width, height = fit.scaled(shown, slide.zones[0].w, slide.zones[0].h)
-    alt = escape(shown.alt or plain(shown.caption) or shown.name)
-    style = f"width:{_px(width)};height:{_px(height)}"
-    return f'<figure><img alt="{alt}" style="{style}" src="data:{MIME[kind]};base64,{data}" /></figure>'
+    alt = shown.alt or plain(shown.caption) or shown.name
+    # In the page, not as an image: an image cannot use the page's typeface.
+    drawing = svg.inline(shown.picture.files["svg"].read_text(encoding="utf-8"), f"slide-{number}", alt)
+    return f'<figure style="width:{_px(width)};height:{_px(height)}">{drawing}</figure>'
 
 
 def _table(shown: Shown, slide: Slide) -> str:

@@ -1,0 +1,1 @@
+"""How long things take. Never part of the tests: a timed test fails on a busy machine."""
