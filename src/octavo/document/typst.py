@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from octavo.document.fidelity import Leaf
 from octavo.errors import BuildError, DocumentError, OctavoError, raise_all
 from octavo.model import Place
+
+if TYPE_CHECKING:
+    import typst
 
 # Accessible PDF: without it a character that no font has would become a box, and no word said.
 STANDARD: Literal["ua-1"] = "ua-1"
@@ -19,8 +23,12 @@ GLYPH = re.compile(r'the text `"(.+?)"` could not be displayed')
 
 def string(text: str) -> str:
     """Return a text as a string of Typst."""
-    composed = unicodedata.normalize("NFC", text).replace("\n", " ")
-    return '"' + composed.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return '"' + composed(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def composed(text: str) -> str:
+    """Return a text on one line, in composed Unicode."""
+    return unicodedata.normalize("NFC", text).replace("\n", " ")
 
 
 def fonts() -> list[str]:
@@ -32,10 +40,11 @@ def fonts() -> list[str]:
     return [str(assets.fonts()), str(Path(mpl.get_data_path()) / "fonts" / "ttf")]
 
 
-def pdf(main: Path, leaves: Sequence[Leaf], file: str) -> bytes:
+def pdf(main: Path, leaves: Sequence[Leaf], file: str, formulas: Mapping[str, Place]) -> bytes:
     """Return the PDF of a Typst source whose folder holds all that it reads.
 
-    ``leaves`` are its texts, to name the line of one that cannot be shown; ``file`` is what the user wrote.
+    ``leaves`` are its texts, to name the line of one that cannot be shown; ``file`` is what the user wrote;
+    ``formulas`` are the places of display formulas by their TeX, to name one that is too wide.
     Raises DocumentError (or Problems) for characters that cannot be shown, BuildError for anything else.
     """
     import typst
@@ -49,11 +58,24 @@ def pdf(main: Path, leaves: Sequence[Leaf], file: str) -> bytes:
         raise BuildError(
             f"Typst could not set the paper: {error}", where=file, hint="Report it [this is a bug]."
         ) from error
+    raise_all(_too_wide(compiler, formulas))
     if warnings:
         told = "; ".join(str(warning) for warning in warnings)
         raise BuildError(f"Typst warns: {told}", where=file, hint="Report it [this is a bug].")
     assert isinstance(data, bytes)  # a list only when pages are files of their own
     return data
+
+
+def _too_wide(compiler: typst.Compiler, formulas: Mapping[str, Place]) -> list[OctavoError]:
+    """Return an error for each display formula that runs out of its column or into its number."""
+    return [
+        DocumentError(
+            f"The formula is wider than its column: {' '.join(tex.split())[:60]} …",
+            where=str(formulas.get(tex, "")),
+            hint="Break it into lines: \\begin{aligned} a &= b \\\\ &\\quad + c \\end{aligned}.",
+        )
+        for tex in json.loads(compiler.query("<too-wide>", field="value"))
+    ]
 
 
 def loose_accents(leaves: Iterable[Leaf]) -> list[OctavoError]:

@@ -12,9 +12,10 @@ from octavo.document import fidelity, mathml, pandoc, typst
 from octavo.document.bridge import Bridge, Node
 from octavo.document.fidelity import Leaf
 from octavo.document.pandoc import Element, element, raw, raw_block
-from octavo.document.source import Content
+from octavo.document.source import Content, walk
 from octavo.document.tables import Cell, read_grid
 from octavo.errors import raise_all
+from octavo.model import Place
 from octavo.paper import matter
 
 FORM = "typst"
@@ -34,7 +35,12 @@ def write(content: Content, *, root: Path, bibliography: Path | None) -> bytes:
         main = folder / "main.typ"
         main.write_text(source(content, folder, bibliography), encoding="utf-8")
         fidelity.check(wanted, texts(main.read_text(encoding="utf-8")), "paper.pdf")
-        return typst.pdf(main, wanted, content.file)
+        formulas = {
+            typst.composed(node["value"]): Place(content.file, line)
+            for node, line in walk(content)
+            if node["type"] == "math"
+        }
+        return typst.pdf(main, wanted, content.file, formulas)
 
 
 def source(content: Content, folder: Path, bibliography: Path | None) -> str:
