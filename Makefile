@@ -21,7 +21,7 @@ status: $(READY)
 check: $(READY)
 	@$(BIN)/octavo check
 test: $(READY)
-	@$(BIN)/python -m pytest -m "not proof"
+	@$(BIN)/octavo build && $(BIN)/python -m pytest -m "not proof"
 proofs: $(READY)
 	@$(BIN)/python -m pytest -m proof
 bench: $(READY)

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from octavo.document import mathml
 from octavo.document.numbering import Numbering
 from octavo.document.pandoc import ALIGNMENTS, Element, attributes, element, raw, words
-from octavo.document.source import Content
+from octavo.document.source import Content, included
 from octavo.document.tables import Grid, read_grid
 from octavo.errors import DocumentError, OctavoError
 from octavo.model import Place
@@ -21,7 +21,7 @@ from octavo.model import Place
 Node = dict[str, Any]
 WAYS_OUT: Mapping[str, str] = {
     "iframe": "Show a figure of the results with `{result-figure}`.",
-    "image": "Put it into a `{figure}` directive, or record it in a notebook and show it with `{result-figure}`.",
+    "image": "Draw it in a notebook and show it with `{result-figure}`.",
     "html": "Write it in MyST: raw HTML exists in one format alone.",
     "div": "`{notes}` belongs to the slides; anything else, write as paragraphs.",
     "mermaid": "Draw it in a notebook and show it with `{result-figure}`.",
@@ -39,7 +39,7 @@ STATEMENTS = (
     "proof",
     "algorithm",
 )
-KINDS = {"figure": "Figure", "table": "Table", "code": "Listing"}
+KINDS = {"figure": "Figure", "table": "Table", "code": "Program"}  # mystmd's words for them in references
 
 
 class Bridge:
@@ -51,6 +51,7 @@ class Bridge:
         self.content = content
         self.numbering = Numbering(content.nodes)
         self.problems: list[OctavoError] = []
+        self.file = content.file
         self.line: int | None = None
         self.footnotes = {n["identifier"]: n for n in _all(content.nodes) if n["type"] == "footnoteDefinition"}
         depths = [n["depth"] for n in _all(content.nodes) if n["type"] == "heading"]
@@ -61,7 +62,7 @@ class Bridge:
     def place(self, node: Node) -> Place:
         """Return where a node stands: its own line, or that of what it stands in."""
         self.line = node.get("position", {}).get("start", {}).get("line") or self.line
-        return Place(self.content.file, self.line)
+        return Place(self.file, self.line)
 
     def problem(self, node: Node, what: str, hint: str = "") -> None:
         """Keep a problem for the report at the end."""
@@ -71,7 +72,7 @@ class Bridge:
         """Keep the problem of a construct that this format cannot carry."""
         named = what or f"'{node['type']}'"
         hint = WAYS_OUT.get(node["type"], "Write it in another way; docs/reference.md lists what can be carried.")
-        self.problem(node, f"The paper cannot carry {named} into {self.form}.", hint)
+        self.problem(node, f"The paper cannot carry {named}.", hint)
 
     # Inlines
 
@@ -200,9 +201,7 @@ class Bridge:
         try:
             return str(write(node["html"]))
         except (mathml.Unsupported, KeyError) as error:
-            self.problem(
-                node, f"The formula ${node['value']}$ cannot be carried into {self.form}: {error}.", "Write it simpler."
-            )
+            self.problem(node, f"The formula ${node['value']}$ cannot be carried: {error}.", "Write it simpler.")
             return ""
 
     # Blocks
@@ -227,6 +226,13 @@ class Bridge:
 
     def block_block(self, node: Node) -> list[Element]:
         return self.blocks(node["children"])
+
+    def block_include(self, node: Node) -> list[Element]:
+        """What another file holds; its lines are that file's."""
+        outer, self.file = self.file, included(self.file, node)
+        made = self.blocks(node["children"])
+        self.file = outer
+        return made
 
     def block_paragraph(self, node: Node) -> list[Element]:
         """A paragraph; a display formula inside splits it."""

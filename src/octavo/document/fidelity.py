@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from octavo.document.source import Content
+from octavo.document.source import Content, included
 from octavo.errors import DocumentError, OctavoError, raise_all
 from octavo.model import Frozen, Place
 
@@ -38,7 +38,8 @@ def _of(nodes: Iterable[dict[str, Any]], file: str, line: int | None) -> Iterato
             # Dashes are typed as hyphens; see octavo.document.pandoc.words.
             text = node["value"].replace("---", "\u2014").replace("--", "\u2013")
             yield Leaf(text if node["type"] in ("text", "value") else node["value"], Place(file, here))
-        yield from _of(node.get("children", []), file, here)
+        inner = included(file, node) if node["type"] == "include" else file
+        yield from _of(node.get("children", []), inner, here)
 
 
 def check(wanted: Iterable[Leaf], text: str, medium: str) -> None:

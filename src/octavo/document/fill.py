@@ -10,7 +10,7 @@ import msgspec
 
 from octavo import printing
 from octavo.document.lookup import Lookup
-from octavo.document.source import Content
+from octavo.document.source import Content, included
 from octavo.errors import nearest, raise_all
 from octavo.model import Drawing, Place, Results, Table
 
@@ -51,9 +51,14 @@ class _Filler:
         if node["type"] == "table" and name:
             table = self.lookup.table(name, place)
             return {**node, "children": rows(table)} if table else node
-        if "children" in node:
-            return {**node, "children": self.nodes(node["children"], line)}
-        return node
+        if "children" not in node:
+            return node
+        outer = self.file
+        if node["type"] == "include":
+            self.file = included(outer, node)
+        filled = {**node, "children": self.nodes(node["children"], line)}
+        self.file = outer
+        return filled
 
     def drawing(self, node: Node, name: str, place: Place) -> Node:
         found = self.lookup.figure(name, place)

@@ -10,7 +10,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import msgspec
@@ -99,6 +99,11 @@ def walk(content: Content) -> Iterator[tuple[Node, int | None]]:
         # Their positions count from the part's own first line; the front matter itself has none.
         yield from ((node, None) for node, _ in _walk(nodes, None))
     yield from _walk(content.nodes, None)
+
+
+def included(file: str, node: Node) -> str:
+    """Return the name of the file that an ``include`` in ``file`` puts in its place."""
+    return (PurePosixPath(file).parent / node["file"]).as_posix() if node.get("file") else file
 
 
 def _walk(nodes: list[Node], line: int | None) -> Iterator[tuple[Node, int | None]]:
