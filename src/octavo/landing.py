@@ -18,7 +18,16 @@ from octavo.publish import replace_files
 from octavo.review.landing import Swept
 
 ACCEPTED = ("accepted.json", "values.json", "tables/*.json", "*.svg")
-CODE = ("landing.py", "printing.py", "figures/accepted.py", "figures/compare.py", "figures/svg.py", "review/*")
+CODE = (
+    "landing.py",
+    "printing.py",
+    "assets.py",
+    "svg.py",
+    "figures/accepted.py",
+    "figures/compare.py",
+    "figures/svg.py",
+    "review/*",
+)
 
 
 @dataclass(frozen=True)

@@ -19,4 +19,5 @@ def inline(drawing: str, prefix: str, alt: str) -> str:
     body = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", body)
     opening, rest = body.split(">", 1)
     opening = re.sub(r'\s(width|height|version)="[^"]*"', "", opening)
-    return f'{opening} role="img" aria-label="{escape(alt)}">{rest}'
+    end = "/>" if opening.endswith("/") else ">"
+    return f'{opening.rstrip("/")} role="img" aria-label="{escape(alt)}"{end}{rest}'

@@ -130,9 +130,9 @@ def test_a_difference_is_told_in_words_that_are_escaped() -> None:
 def test_a_changed_figure_stands_beside_what_was_accepted() -> None:
     """Both drawings are on the page, the accepted one inside it."""
     changed = Verdict("one.line", "figure", "changed", ("The curve moved.",))
-    pictures = Read(built((changed,), accepted=Accepted({"one.line": "<svg/>"}))).all("img", "src")
-    assert pictures[0].startswith("data:image/svg+xml;base64,")
-    assert pictures[1] == "figures/one.line.column.svg"
+    read = Read(built((changed,), accepted=Accepted({"one.line": '<svg><path id="p"/></svg>'})))
+    assert "one.line as accepted" in read.all("svg", "aria-label")
+    assert "then-one-line-p" in read.all("path", "id")
 
 
 def test_an_unfinished_build_and_an_unread_record_are_told() -> None:

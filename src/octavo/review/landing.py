@@ -6,12 +6,11 @@ bytes: it knows no clock and no machine.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 
-from octavo import printing
+from octavo import assets, printing, svg
 from octavo.model import Drawing, Figure, Frozen, Result, Results, Table, Value, Verdict
 
 DIGEST = 12  # characters of a digest that are shown
@@ -112,13 +111,14 @@ class TableView(Frozen, frozen=True):
 
 
 class FigureView(Frozen, frozen=True):
-    """A figure as it is shown: its picture, if a browser can show one, and a link to every file of it."""
+    """A figure as it is shown: its picture, if there is one (``inline``: its SVG), and links to its files."""
 
     name: str
     origin: Origin
     state: str
     alt: str
     picture: str
+    inline: str
     links: tuple[tuple[str, tuple[Link, ...]], ...]
 
 
@@ -151,6 +151,7 @@ def page(
     )
     rendered = environment.get_template("landing.html.j2").render(
         title=title,
+        faces=assets.font_faces(("regular", "semibold")),
         verdict=_verdict(verdicts, problem),
         compared=verdicts is not None,
         differences=tuple(_differences(verdicts or (), figures, accepted or Accepted())),
@@ -187,19 +188,22 @@ def _verdict(verdicts: Sequence[Verdict] | None, problem: str) -> str:
 def _differences(
     verdicts: Sequence[Verdict], figures: Sequence[FigureView], accepted: Accepted
 ) -> Iterator[Difference]:
-    pictures = {figure.name: figure.picture for figure in figures}
+    pictures = {f.name: f.inline.replace(f.name.replace(".", "-"), f"now-{f.name}".replace(".", "-")) for f in figures}
     for verdict in sorted(verdicts, key=lambda v: (STATES.index(v.state) if v.state in STATES else -1, v.name)):
         if verdict.state == "same":
             continue
         here = verdict.state in ("changed", "new")
         then = now = ""
         if verdict.kind == "figure" and verdict.state in ("changed", "missing"):
-            then, now = _embedded(accepted.drawings.get(verdict.name, "")), pictures.get(verdict.name, "")
+            drawn = accepted.drawings.get(verdict.name, "")
+            then = _inlined(drawn, f"then-{verdict.name}", f"{verdict.name} as accepted")
+            now = pictures.get(verdict.name, "")
         yield Difference(verdict.name, verdict.kind, verdict.state, verdict.differences, here, then, now)
 
 
-def _embedded(svg: str) -> str:
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}" if svg else ""
+def _inlined(drawing: str, name: str, alt: str) -> str:
+    """Return a drawing for the page itself: an image of it could not use the page's typeface."""
+    return svg.inline(drawing, name.replace(".", "-"), alt) if "<svg" in drawing else ""
 
 
 def _documents(outputs: Sequence[str]) -> tuple[tuple[str, tuple[Link, ...]], ...]:
@@ -223,9 +227,10 @@ def _figures(results: Results, states: States) -> Iterator[FigureView]:
     for notebook, result in sorted(results.results.items()):
         for name, figure in sorted(result.record.figures.items()):
             full = f"{notebook}.{name}"
+            picture, inline = _picture(full, result, figure)
             links = _drawing_links(notebook, figure)
             state = states.get(("figure", full), "")
-            yield FigureView(full, _origin(notebook, result), state, figure.alt, _picture(notebook, figure), links)
+            yield FigureView(full, _origin(notebook, result), state, figure.alt, picture, inline, links)
 
 
 def _drawing_links(notebook: str, figure: Figure) -> tuple[tuple[str, tuple[Link, ...]], ...]:
@@ -241,11 +246,15 @@ def _address(notebook: str, drawing: Drawing) -> str:
     return f"figures/{notebook}.{PurePosixPath(drawing.file).name}"
 
 
-def _picture(notebook: str, figure: Figure) -> str:
-    """Return the drawing that a browser shows best: a vector one before a raster one, the column's before others."""
+def _picture(full: str, result: Result, figure: Figure) -> tuple[str, str]:
+    """Return the address of the drawing that a browser shows best, and its text if it is an SVG that can be read."""
     shown = [d for d in figure.drawings if d.format != "pdf"]
     shown.sort(key=lambda d: (d.format != "svg", _rank(d.medium)))
-    return _address(notebook, shown[0]) if shown else ""
+    if not shown:
+        return "", ""
+    file = result.folder / shown[0].file
+    drawing = file.read_text(encoding="utf-8") if shown[0].format == "svg" and file.is_file() else ""
+    return _address(full.partition(".")[0], shown[0]), _inlined(drawing, full, figure.alt or full)
 
 
 def _tables(results: Results, states: States) -> Iterator[TableView]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar
@@ -17,7 +16,6 @@ from octavo.errors import raise_all
 from octavo.paper import matter
 
 FORM = "html"
-FACES = (("regular", 400, "normal"), ("italic", 400, "italic"), ("semibold", 600, "normal"))
 
 
 def write(content: Content, *, root: Path, bibliography: Path | None) -> bytes:
@@ -48,14 +46,8 @@ def texts(page: str) -> str:
 
 def styles() -> str:
     """Return the style sheet, with the typeface inside."""
-    faces = []
-    for name, weight, style in FACES:
-        data = b64encode((assets.fonts() / f"source-sans-pro-{name}.woff").read_bytes()).decode("ascii")
-        faces.append(
-            f'@font-face {{ font-family: "Source Sans Pro"; font-weight: {weight}; font-style: {style}; '
-            f'src: url("data:font/woff;base64,{data}") format("woff"); }}'
-        )
-    return "\n".join([*faces, Path(__file__).with_name("paper.css").read_text(encoding="utf-8").strip()])
+    sheet = Path(__file__).with_name("paper.css").read_text(encoding="utf-8").strip()
+    return f"{assets.font_faces()}\n{sheet}"
 
 
 class HtmlBridge(Bridge):

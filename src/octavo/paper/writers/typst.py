@@ -49,6 +49,8 @@ def source(content: Content, folder: Path, bibliography: Path | None) -> str:
     shutil.copyfile(templates / "paper.typ", folder / "paper.typ")
     bridge = TypstBridge(content)
     metadata = matter.metadata(content, bridge, bibliography)
+    metadata["names"] = _strings([str(author["name"]) for author in content.frontmatter.get("authors", [])])
+    metadata["topics"] = _strings([matter.plain_text(keyword["inlines"]) for keyword in metadata["keywords"]])
     blocks = matter.body(content, bridge, [raw_block(FORM, "#show: appendix")])
     raise_all(bridge.problems)
     (folder / "figures").mkdir()
@@ -231,6 +233,11 @@ def closed(body: list[Element], end: str) -> list[Element]:
 
 def _rule(row: int, cell: Cell) -> str:
     return f"table.hline(y: {row}, start: {cell.column}, end: {cell.column + cell.colspan}, stroke: .4pt),"
+
+
+def _strings(texts: list[str]) -> dict[str, list[Element]]:
+    """Return metadata that prints as an array of Typst's strings: what a PDF says of itself has no markup."""
+    return {"inlines": [raw(FORM, f"({''.join(f'{typst.string(text)}, ' for text in texts)})")]}
 
 
 def _bool(truth: bool) -> str:

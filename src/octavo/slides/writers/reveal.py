@@ -6,7 +6,6 @@ fonts and the figures are put into the file, so that it needs nothing beside it.
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
@@ -30,12 +29,6 @@ from octavo.slides.deck import (
 from octavo.slides.layout import SIZES, Zone
 
 TEMPLATES = Path(__file__).with_name("nbconvert")
-FACES = (
-    ("regular", 400, "normal"),
-    ("italic", 400, "italic"),
-    ("semibold", 600, "normal"),
-    ("semibolditalic", 600, "italic"),
-)
 
 
 def write(deck: Deck) -> str:
@@ -80,17 +73,9 @@ def _styles() -> Iterable[str]:
     dist = assets.reveal() / "dist"
     yield (dist / "reset.css").read_text(encoding="utf-8").strip()
     yield (dist / "reveal.css").read_text(encoding="utf-8").strip()
-    yield "\n".join(_face(*face) for face in FACES)
+    yield assets.font_faces([name for name, _, _ in assets.FACES])
     yield _measures()
     yield (TEMPLATES / "deck" / "deck.css").read_text(encoding="utf-8").strip()
-
-
-def _face(name: str, weight: int, style: str) -> str:
-    data = b64encode((assets.fonts() / f"source-sans-pro-{name}.woff").read_bytes()).decode("ascii")
-    return (
-        f'@font-face {{ font-family: "Source Sans Pro"; font-weight: {weight}; font-style: {style}; '
-        f'src: url("data:font/woff;base64,{data}") format("woff"); }}'
-    )
 
 
 def _scripts() -> Iterable[str]:
