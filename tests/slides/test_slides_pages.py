@@ -6,8 +6,8 @@ import re
 from io import BytesIO
 
 import pytest
-from conftest import GRID, MATHML, at, deck_of, slide, text
 from lxml import html
+from made_deck import GRID, MATHML, at, deck_of, slide, text
 from pypdf import PdfReader
 
 from octavo.errors import OctavoError
@@ -150,7 +150,7 @@ def test_a_character_that_no_font_has() -> None:
     """A character that would become an empty box stops the build, with its line."""
     far = "\N{CJK UNIFIED IDEOGRAPH-4E2D}"
     made = deck_of(slide("Plain", (text("x"),)), slide("Far", (text(f"a {far} b", line=70),)))
-    with pytest.raises(OctavoError, match=f"slides/deck.md:70: No font of the slides has the character '{far}'"):
+    with pytest.raises(OctavoError, match=f"slides/deck.md:70: No font has the character '{far}'"):
         pdf.write(made)
 
 

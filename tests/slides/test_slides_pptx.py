@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import GRID, at, deck_of, slide, text
+from made_deck import GRID, at, deck_of, slide, text
 from pptx import Presentation
 from pptx.util import Pt
 

@@ -7,6 +7,7 @@ macros and found errors before. What is not known here raises Unsupported; a chi
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -70,6 +71,9 @@ UNDER = {**dict.fromkeys("‾_―", "underline"), "⏟": "underbrace"}
 ARROWS = set("→←⟶⟵⇒⇐↔⇔")
 BRACKETS = set("()[]{}⟨⟩⌊⌋⌈⌉")
 BARS = {"|": "|", "∣": "|", "∥": "∥", "‖": "∥"}
+# KaTeX tells the kinds apart by their space; relations and operators like \mathop have none of their own.
+AROUND = {("0.22em", "0.22em"): "binary", ("0em", "0em"): "normal", ("0em", "0.17em"): "punctuation"}
+POINTS = {"left": "& {}", "right": "{} &", "center": "{}"}  # a cell on its side of the column's alignment point
 EMPTY = '""'  # a cell or a base without content
 SPECIAL = set("_^/&#$\"\\()[]{},;|'~*:`.!<>=-@")
 
@@ -103,7 +107,7 @@ def _tag(element: Element) -> str:
 
 
 def _text(element: Element) -> str:
-    return element.text or ""
+    return unicodedata.normalize("NFC", element.text or "")  # KaTeX's ≠ is = and a stroke
 
 
 def _escape(text: str) -> str:
@@ -128,18 +132,32 @@ def _node(element: Element) -> str:
     if tag in GROUPS:
         return _group(element, tag)
     if tag in ("mi", "mo", "mn", "mtext") and len(element):
-        # KaTeX puts whole elements into <mo> and <mi> to give them its spacing (\overset, \underset).
-        return f'class("relation", {_children(element)})' if tag == "mo" else _children(element)
+        # KaTeX puts whole elements into <mo> and <mi> to give them its spacing (\overset, \mathop, \bmod).
+        return _classed(element) if tag == "mo" else _children(element)
     writer = WRITERS.get(tag)
     if writer is None:
         raise Unsupported(f"<{tag}>")
     return writer(element)
 
 
+def _classed(element: Element) -> str:
+    """Return what stands in an operator, with the space around it that TeX gives to its kind."""
+    made = _children(element)
+    parent = element.getparent()
+    if _tag(parent) in ("mover", "munder", "munderover") and parent[0] is element:
+        return made  # the whole has the space
+    around = (element.get("lspace"), element.get("rspace"))
+    letters = all(_tag(child) in ("mi", "mtext", "mrow") for child in element.iterdescendants())
+    kind = AROUND.get(around) or ("large" if letters else "relation")
+    return f'class("{kind}", {made})'
+
+
 def _group(element: Element, tag: str) -> str:
     children = list(element)
-    if element.get("width") == "0px" and all(_tag(child) == "mphantom" for child in children):
-        return ""  # mhchem's strut: no width and nothing to see
+    if element.get("width") == "0px":
+        if all(_tag(child) == "mphantom" for child in children):
+            return ""  # mhchem's strut: no width and nothing to see
+        raise Unsupported(r"\rlap or \llap")
     if element.get("mathcolor"):
         raise Unsupported(r"\color")
     if tag == "mrow" and (fenced := _fenced(children)):
@@ -215,9 +233,11 @@ def _operator(element: Element) -> str:
     if set(text) == {"′"}:
         return text
     if text in BARS:
-        # ∣ with TeX's spaces of a relation (\mid) or none: KaTeX tells them apart by the tag, <mo> or <mi>.
-        return f'class("{"relation" if text == "∣" else "normal"}", {_escape(BARS[text])})'
-    return _escape(text)
+        # With TeX's spaces of a relation (\mid, \parallel), or none: as a bracket (\lvert) it is told not to stretch.
+        relation = text in "∣∥" and element.get("stretchy") != "false"
+        return f'class("{"relation" if relation else "normal"}", {_escape(BARS[text])})'
+    kind = AROUND.get((element.get("lspace"), element.get("rspace"))) or ("relation" if text.isalpha() else "")
+    return f'class("{kind}", {_escape(text)})' if kind else _escape(text)  # braces make it normal, as in 1{,}000
 
 
 def _words(element: Element) -> str:
@@ -281,15 +301,22 @@ def _stacked(element: Element) -> str:
     return f"limits({made}){_attached(below, above)}"
 
 
-def _table(element: Element) -> str:
+def _check_table(element: Element) -> None:
     if element.get("width"):
         raise Unsupported(r"\tag (give the formula a label: Octavo numbers it)")
+    if {*element.get("columnlines", "").split(), *element.get("rowlines", "").split()} - {"none"}:
+        raise Unsupported("lines in an array")
+
+
+def _table(element: Element) -> str:
+    _check_table(element)
     rows = [[_children(cell) for cell in row if not _is_glue(cell)] for row in element]
     sides = (element.get("columnalign") or "center").split()
     if _is_outermost(element) and (len(sides) == 1 or (set(sides) <= {"right", "left"} and sides[0] == "right")):
         return " \\ ".join(" & ".join(row) for row in rows)
-    align = "" if sides[0] == "center" else f", align: #{sides[0]}"
-    return f"mat(delim: #none{align}, {'; '.join(', '.join(cell or EMPTY for cell in row) for row in rows)})"
+    sides += [sides[-1]] * max(len(row) for row in rows)
+    cells = ([POINTS[side].format(cell or EMPTY) for cell, side in zip(row, sides, strict=False)] for row in rows)
+    return f"mat(delim: #none, {'; '.join(map(', '.join, cells))})"
 
 
 def _is_glue(cell: Element) -> bool:
@@ -315,6 +342,8 @@ def _square_root(element: Element) -> str:
 def _enclosed(element: Element) -> str:
     if element.get("notation") == "box":
         return f"#box(stroke: .5pt, inset: 3pt, baseline: 3pt)[${_children(element)}$]"
+    if element.get("notation") == "updiagonalstrike":
+        return f"cancel({_children(element)})"
     raise Unsupported(f"menclose {element.get('notation', '')}")
 
 
@@ -354,7 +383,7 @@ GREEK = {"bold": (0x1D6A8, 0x1D6C2), "bold-italic": (0x1D71C, 0x1D736)}
 def web(html: str) -> str:
     """Return a formula as MathML that browsers show: its letters in Unicode's alphabets, which MathML Core needs.
 
-    Raises Unsupported when there is no MathML.
+    Raises Unsupported when there is no MathML, or what MathML Core has no word for.
     """
     from lxml import etree
 
@@ -365,7 +394,10 @@ def web(html: str) -> str:
             element.text = "".join(letter(c, variant) for c in _text(element))
             del element.attrib["mathvariant"]
     for table in root.xpath("//*[local-name() = 'mtable']"):
+        _check_table(table)
         _align(table)
+    for element in root.xpath("//*[local-name() = 'menclose']"):
+        raise Unsupported(rf"\boxed or \cancel ({element.get('notation', '')})")
     return str(etree.tostring(root, encoding="unicode"))
 
 

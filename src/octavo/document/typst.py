@@ -32,12 +32,16 @@ def composed(text: str) -> str:
 
 
 def fonts() -> list[str]:
-    """Return the folders of the fonts beside Typst's own: Source Sans Pro, and matplotlib's for the figures."""
+    """Return the fonts beside Typst's own: the folder of Source Sans Pro, and matplotlib's files for the figures.
+
+    Without its last resort, a font that has a box for every character: what cannot be shown would pass in silence.
+    """
     import matplotlib as mpl
 
     from octavo import assets
 
-    return [str(assets.fonts()), str(Path(mpl.get_data_path()) / "fonts" / "ttf")]
+    files = sorted((Path(mpl.get_data_path()) / "fonts" / "ttf").glob("*.ttf"))
+    return [str(assets.fonts()), *(str(file) for file in files if not file.name.startswith("LastResort"))]
 
 
 def pdf(main: Path, leaves: Sequence[Leaf], file: str, formulas: Mapping[str, Place]) -> bytes:

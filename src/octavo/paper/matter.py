@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from octavo.document.bridge import Bridge
 from octavo.document.numbering import is_appendix
 from octavo.document.pandoc import Element, attributes, element, markdown, words
 from octavo.document.source import Content
-from octavo.errors import DocumentError
+from octavo.errors import DocumentError, OctavoError
 
 PARTS = ("abstract", "acknowledgments")
 TITLES = ("title", "subtitle", "short_title")
@@ -19,24 +19,7 @@ TITLES = ("title", "subtitle", "short_title")
 def metadata(content: Content, bridge: Bridge, bibliography: Path | None) -> dict[str, Any]:
     """Return the front matter for a template. Problems are kept in ``bridge``."""
     front = content.frontmatter
-    for name in (*TITLES, "keywords"):
-        if "$" in str(front.get(name, "")):
-            bridge.problems.append(
-                DocumentError(
-                    f"The {name.replace('_', ' ')} has a formula, which not every format can show.",
-                    where=f"{content.file}:1",
-                    hint="Say it in words.",
-                )
-            )
-    for name in content.parts:
-        if name not in PARTS:
-            bridge.problems.append(
-                DocumentError(
-                    f"The paper has no place for the part '{name}'.",
-                    where=content.file,
-                    hint=f"Its parts: {', '.join(PARTS)}. Write anything else as a section.",
-                )
-            )
+    bridge.problems += _misplaced(content)
     named = [name for name in TITLES if front.get(name)]
     titles = dict(zip(named, markdown([str(front[name]) for name in named]), strict=True))
     keywords = markdown([str(word) for word in front.get("keywords", [])])
@@ -60,6 +43,24 @@ def metadata(content: Content, bridge: Bridge, bibliography: Path | None) -> dic
     if bibliography:
         made |= {"bibliography": str(bibliography), "link-citations": True}
     return made
+
+
+def _misplaced(content: Content) -> Iterator[OctavoError]:
+    """Yield what the front matter has that no format can show."""
+    for name in (*TITLES, "keywords"):
+        if "$" in str(content.frontmatter.get(name, "")):
+            yield DocumentError(
+                f"The {name.replace('_', ' ')} has a formula, which not every format can show.",
+                where=f"{content.file}:1",
+                hint="Say it in words.",
+            )
+    for name in content.parts:
+        if name not in PARTS:
+            yield DocumentError(
+                f"The paper has no place for the part '{name}'.",
+                where=content.file,
+                hint=f"Its parts: {', '.join(PARTS)}. Write anything else as a section.",
+            )
 
 
 def body(content: Content, bridge: Bridge, appendix: Sequence[Element]) -> list[Element]:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from octavo import assets
-from octavo.errors import BuildError, DocumentError, OctavoError, raise_all
+from octavo.document.typst import STANDARD, fonts, loose_accents, string, unseen
+from octavo.errors import BuildError, OctavoError, raise_all
 from octavo.slides import fit, layout
 from octavo.slides.deck import Big, Deck, Flow, Formula, Inline, Inlines, Listing, Paragraph, Shown, Slide, plain
 from octavo.slides.formula import typst as typst_formula
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
     import typst
 
 MEDIUM = "the PDF"
-# Accessible PDF: without it a character that no font has would become a box, and no word said.
-STANDARD: Literal["ua-1"] = "ua-1"
-GLYPH = re.compile(r'the text `"(.+?)"` could not be displayed')
 MARKS = {1: "•", 2: "–"}
 FORMATS = ("svg", "png")  # PDF/UA forbids a PDF inside; the first that a figure has is shown
 
@@ -54,14 +50,13 @@ def _typst(deck: Deck) -> Iterator[typst.Compiler]:
     import typst
 
     fit.check(deck)
-    raise_all(_marks(deck))
+    raise_all(loose_accents(leaves(deck)))
     with TemporaryDirectory(prefix="octavo-") as folder:
         source = _lay_out(deck, Path(folder))
         try:
-            fonts = [str(assets.fonts())]
-            yield typst.Compiler(str(source), root=folder, font_paths=fonts, ignore_system_fonts=True)
+            yield typst.Compiler(str(source), root=folder, font_paths=fonts(), ignore_system_fonts=True)
         except typst.TypstError as error:
-            raise_all(_unseen(deck, str(error)))
+            raise_all(unseen([*leaves(deck)], str(error), deck.place.file))
             raise BuildError(
                 f"Typst could not set the deck [this is a bug]: {error}",
                 where=deck.place.file,
@@ -69,36 +64,11 @@ def _typst(deck: Deck) -> Iterator[typst.Compiler]:
             ) from error
 
 
-def _marks(deck: Deck) -> list[OctavoError]:
-    """Return an error for each text with a loose accent: Typst loses the letter under it, and says nothing."""
-    return [
-        DocumentError(
-            f"'{leaf.text}' has an accent that is a character of its own.",
-            where=str(leaf.place or deck.place),
-            hint="Write the accented letter as a formula, `$\\hat{x}$`.",
-        )
-        for leaf in leaves(deck)
-        if any(unicodedata.combining(c) for c in unicodedata.normalize("NFC", leaf.text))
-    ]
-
-
-def _unseen(deck: Deck, message: str) -> list[OctavoError]:
-    """Return an error for each text that no font of the slides can show, with the line that has it."""
-    return [
-        DocumentError(
-            f"No font of the slides has the character '{text}'.",
-            where=str(next((leaf.place for leaf in leaves(deck) if text in leaf.text), deck.place)),
-            hint="Write it in other letters.",
-        )
-        for text in dict.fromkeys(GLYPH.findall(message))
-    ]
-
-
 def source(deck: Deck) -> str:
     """Return the Typst source of the deck; figures are ``figure-2.pdf``, by the number of their slide."""
     parts = [
         '#import "template.typ": *',
-        f"#show: body => deck({_string(plain(deck.title))}, {_array(map(_string, deck.authors))}, body)",
+        f"#show: body => deck({string(plain(deck.title))}, {_array(map(string, deck.authors))}, body)",
         _cover(deck),
     ]
     parts += [_slide(deck, number, slide) for number, slide in enumerate(deck.slides, start=2)]
@@ -166,10 +136,6 @@ def _format(shown: Shown) -> str:
     return next(kind for kind in FORMATS if kind in shown.picture.files)
 
 
-def _string(text: str) -> str:
-    return '"' + unicodedata.normalize("NFC", text).replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ") + '"'
-
-
 def _array(items: Any) -> str:
     return "(" + "".join(f"{item}, " for item in items) + ")"
 
@@ -181,7 +147,7 @@ def _content(inlines: Inlines) -> str:
 def _inline(inline: Inline) -> str:
     if isinstance(inline, Formula):
         return typst_formula(inline)
-    made = f"raw({_string(inline.text)})" if inline.code else f"text({_string(inline.text)})"
+    made = f"raw({string(inline.text)})" if inline.code else f"text({string(inline.text)})"
     if inline.script:
         made = f"{inline.script}({made})"
     if inline.italic:
@@ -189,7 +155,7 @@ def _inline(inline: Inline) -> str:
     if inline.bold:
         made = f"strong({made})"
     if inline.link:
-        made = f"link({_string(inline.link)}, {made})"
+        made = f"link({string(inline.link)}, {made})"
     return f"#{made};"
 
 
@@ -198,7 +164,7 @@ def _zone(zone: Zone) -> str:
 
 
 def _cover(deck: Deck) -> str:
-    byline = _array(f"text({_string(line)})" for line in (", ".join(deck.authors), deck.date) if line)
+    byline = _array(f"text({string(line)})" for line in (", ".join(deck.authors), deck.date) if line)
     return f"#cover({_content(deck.title)}, {_content(deck.subtitle)}, {byline})"
 
 
@@ -211,7 +177,7 @@ def _slide(deck: Deck, number: int, slide: Slide) -> str:
         ]
     drop = f", drop: {STATEMENT_DROP}" if slide.statement else ""
     return (
-        f"#slide({number}, {_content(slide.title)}, text({_string(deck.footer)}), "
+        f"#slide({number}, {_content(slide.title)}, text({string(deck.footer)}), "
         f"{_array(map(_zone, slide.zones))}, {_array('{' + body + '}' for body in bodies)}{drop})"
     )
 
@@ -233,7 +199,7 @@ def _flow(flow: tuple[Flow, ...], *, size: float = SIZES.text, big: float = SIZE
 def _items(listing: Listing, size: float, gap: float) -> list[str]:
     sizes = {1: size, 2: min(size, SIZES.second)}
     return [
-        f"item({item.level}, {_string(f'{item.number}.' if item.number else MARKS[item.level])}, "
+        f"item({item.level}, {string(f'{item.number}.' if item.number else MARKS[item.level])}, "
         f"{_content(item.inlines)}, size: {sizes[item.level]}, before: {ITEM_GAP if i else gap})"
         for i, item in enumerate(listing.items)
     ]
@@ -250,8 +216,8 @@ def _stack(number: int, slide: Slide, shown: Shown) -> str:
 
 def _drawing(number: int, slide: Slide, shown: Shown) -> str:
     width, height = fit.scaled(shown, slide.zones[0].w, slide.zones[0].h)
-    alt = _string(shown.alt or plain(shown.caption) or shown.name)
-    return f"drawing({_string(f'figure-{number}.{_format(shown)}')}, {alt}, {width:.3f}, {height:.3f})"
+    alt = string(shown.alt or plain(shown.caption) or shown.name)
+    return f"drawing({string(f'figure-{number}.{_format(shown)}')}, {alt}, {width:.3f}, {height:.3f})"
 
 
 def _table(shown: Shown, slide: Slide) -> str:
@@ -259,9 +225,9 @@ def _table(shown: Shown, slide: Slide) -> str:
     assert grid is not None
     fitted = fit.table(grid, slide.zones[0].w, fit.rest(slide))
     widths = _array(f"{width:.3f}" for width in fitted.widths)
-    groups = _array(f"({_string(label)}, {span})" for label, span in grid.groups)
-    body = _array(_array(f"text({_string(cell)})" for cell in row) for row in grid.rows)
-    heads = _array(_string(head) for head in grid.head)
+    groups = _array(f"({string(label)}, {span})" for label, span in grid.groups)
+    body = _array(_array(f"text({string(cell)})" for cell in row) for row in grid.rows)
+    heads = _array(string(head) for head in grid.head)
     return (
         f"rows({fitted.size}, {widths}, {_array(grid.align)}, {fitted.pad:.3f}, {fitted.row:.3f}, "
         f"{fitted.head:.3f}, {groups}, {heads}, {body})"
