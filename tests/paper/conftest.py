@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +10,6 @@ import pytest
 from octavo import paper
 from octavo.document import source
 from octavo.document.source import Content
-from octavo.errors import OctavoError, Problems
 from octavo.figures.draw import draw_figure
 from octavo.model import Column, Medium, Record, Result, Results, Source, Table, Value
 
@@ -97,8 +94,9 @@ Without a number
 \E[a] = b
 ```
 
-and *emphasis*, **bold words**, {sub}`low`, {sup}`high`, {sc}`small capitals`, {u}`underlined`, ~~struck~~, `code * here`,
-a [link](https://example.org/page?a=1&b=2), “quoted” and don’t. Odd characters: # $ % & _ ^ ~ \ < > @ and \* too.
+and *emphasis*, **bold words**, {sub}`low`, {sup}`high`, {sc}`small capitals`, {u}`underlined`, {del}`struck`,
+`code * here`, a [link](https://example.org/page?a=1&b=2), “quoted” and don’t.
+Odd characters: # $ % & _ ^ ~ \ < > @ and \* too.
 
 :::{table} The caption of a table with {val}`fruit.effect`.
 :label: tab-made
@@ -311,7 +309,7 @@ def made(folder: Path, effect: float = 1794.34, alt: str = "A line that goes up 
         "kind": Value("pomaceous"),
         "bare": Value(7, digits=0),
     }
-    rows = ROWS.rows[:-1] + (("Effect again", effect, 633),)
+    rows = (*ROWS.rows[:-1], ("Effect again", effect, 633))
     record = Record(values=values, tables={"rows": Table(ROWS.columns, rows)}, figures={"line": line})
     found = Result(record, folder, Source("notebooks/fruit.ipynb", {}, "ab"))
     return Results({"fruit": found}, sweeps=("many",))
@@ -338,13 +336,3 @@ def html(sample: Sample, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("html")
     sample.write("html", folder)
     return folder / "paper.html"
-
-
-def told(act: Callable[[], object]) -> list[str]:
-    """Return what an act is refused for, as the user reads it, one string a problem; each has its way out."""
-    with pytest.raises(OctavoError) as caught, warnings.catch_warnings():
-        warnings.simplefilter("error")
-        act()
-    problems = caught.value.problems if isinstance(caught.value, Problems) else (caught.value,)
-    assert all(problem.hint for problem in problems), [str(problem) for problem in problems]
-    return [str(problem) for problem in problems]

@@ -88,7 +88,7 @@ def text_of(path: Path) -> str:
             number.text = f"3. {number.text}"  # browsers count
         text = str(body.text_content())
     else:
-        import pypdfium2
+        import pypdfium2  # type: ignore[import-untyped]
 
         document = pypdfium2.PdfDocument(str(path))
         text = "".join(page.get_textpage().get_text_range() for page in document).replace("\ufffe", "")
@@ -167,9 +167,7 @@ def test_a_new_number_comes_everywhere_and_the_old_is_gone(sample: Sample, form:
         values={**record.values, "effect": msgspec.structs.replace(record.values["effect"], number=-2468.2)},
         tables={"rows": msgspec.structs.replace(rows, rows=(*rows.rows[:-1], ("Effect again", -2468.2, 633)))},
     )
-    results = msgspec.structs.replace(
-        sample.results, results={"fruit": msgspec.structs.replace(result, record=record)}
-    )
+    results = msgspec.structs.replace(sample.results, results={"fruit": msgspec.structs.replace(result, record=record)})
     sample.write(form, tmp_path, results)
     text = text_of(tmp_path / f"paper.{form}")
     wanted = [place.format("−2,468\u00a0USD", bare="−2,468") for place in PLACES]

@@ -269,7 +269,13 @@ class Bridge:
         return [element("BlockQuote", self.blocks(node["children"]))]
 
     def block_code(self, node: Node) -> list[Element]:
+        self.check_code(node)
         return [element("CodeBlock", [attributes("", [node["lang"]] if node.get("lang") else []), node["value"]])]
+
+    def check_code(self, node: Node) -> None:
+        """Keep the problem of what is asked of a listing that no format here shows."""
+        if node.get("showLineNumbers") or node.get("emphasizeLines"):
+            self.unknown(node, "the line numbers or emphasised lines of a listing")
 
     def block_list(self, node: Node) -> list[Element]:
         items = []

@@ -25,19 +25,30 @@ class Leaf(Frozen, frozen=True):
 
 def leaves(content: Content) -> Iterator[Leaf]:
     """Yield every text of a document with its results put in; formulas are left out, no format can leave one out."""
+    for node, place in _placed(content):
+        if node["type"] in ("text", "value"):
+            # Dashes are typed as hyphens; see octavo.document.pandoc.words.
+            yield Leaf(node["value"].replace("---", "\u2014").replace("--", "\u2013"), place)
+        elif node["type"] in ("inlineCode", "code"):
+            yield Leaf(node["value"], place)
+
+
+def formulas(content: Content, *kinds: str) -> Iterator[Leaf]:
+    """Yield the TeX of every formula of these kinds (``math``, ``inlineMath``)."""
+    yield from (Leaf(node["value"], place) for node, place in _placed(content) if node["type"] in kinds)
+
+
+def _placed(content: Content) -> Iterator[tuple[dict[str, Any], Place]]:
     for nodes in (*content.parts.values(), content.nodes):
         yield from _of(nodes, content.file, None)
 
 
-def _of(nodes: Iterable[dict[str, Any]], file: str, line: int | None) -> Iterator[Leaf]:
+def _of(nodes: Iterable[dict[str, Any]], file: str, line: int | None) -> Iterator[tuple[dict[str, Any], Place]]:
     for node in nodes:
         here = node.get("position", {}).get("start", {}).get("line") or line
         if node["type"] in REWORDED:
             continue
-        if node["type"] in ("text", "inlineCode", "code", "value"):
-            # Dashes are typed as hyphens; see octavo.document.pandoc.words.
-            text = node["value"].replace("---", "\u2014").replace("--", "\u2013")
-            yield Leaf(text if node["type"] in ("text", "value") else node["value"], Place(file, here))
+        yield node, Place(file, here)
         inner = included(file, node) if node["type"] == "include" else file
         yield from _of(node.get("children", []), inner, here)
 

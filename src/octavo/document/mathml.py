@@ -397,7 +397,10 @@ def web(html: str) -> str:
         _check_table(table)
         _align(table)
     for element in root.xpath("//*[local-name() = 'menclose']"):
-        raise Unsupported(rf"\boxed or \cancel ({element.get('notation', '')})")
+        if element.get("notation") != "box":
+            raise Unsupported(f"menclose {element.get('notation', '')}")
+        element.tag = str(element.tag).replace("menclose", "mrow")  # MathML Core has no menclose
+        element.set("style", "border:1px solid;padding:0.2em")
     return str(etree.tostring(root, encoding="unicode"))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 Node = dict[str, Any]
+RESERVED = ("references", "acknowledgments", "refs", "footnotes")  # what stands around the body has these
 
 
 class Numbering:
@@ -21,7 +22,7 @@ class Numbering:
         for node in _all(blocks):
             identifier = node.get("identifier")
             if identifier and node["type"] in ("heading", "container", "math", "proof"):
-                self.targets[identifier] = _anchor(identifier)
+                self.targets[identifier] = self._anchor(identifier)
 
     def _letter(self, headings: list[Node]) -> None:
         numbered = [heading for heading in headings if heading.get("enumerator")]
@@ -31,6 +32,14 @@ class Numbering:
         for heading in numbered:
             top, *rest = heading["enumerator"].split(".")
             self.appendix[heading["identifier"]] = ".".join([chr(ord("A") + int(top) - first), *rest])
+
+    def _anchor(self, identifier: str) -> str:
+        """Return the identifier as every format can spell it; ``fig:a`` and ``fig-a`` stay two."""
+        made = re.sub(r"[^A-Za-z0-9_-]", "-", identifier)
+        taken = {*RESERVED, *(anchor for other, anchor in self.targets.items() if other != identifier)}
+        while made in taken:
+            made += "-"
+        return made
 
     def of(self, node: Node) -> str:
         """Return the number that is printed at a node, or nothing."""
@@ -58,10 +67,6 @@ def is_appendix(block: Node) -> bool:
     """Whether a block of the document is (a part of) the appendix."""
     data = block.get("data")
     return isinstance(data, dict) and data.get("part") == "appendix"
-
-
-def _anchor(identifier: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_-]", "-", identifier)
 
 
 def _texts(node: Node) -> Iterator[str]:

@@ -44,7 +44,7 @@ def fonts() -> list[str]:
     return [str(assets.fonts()), *(str(file) for file in files if not file.name.startswith("LastResort"))]
 
 
-def pdf(main: Path, leaves: Sequence[Leaf], file: str, formulas: Mapping[str, Place]) -> bytes:
+def pdf(main: Path, leaves: Sequence[Leaf], file: str, formulas: Mapping[str, Place | None]) -> bytes:
     """Return the PDF of a Typst source whose folder holds all that it reads.
 
     ``leaves`` are its texts, to name the line of one that cannot be shown; ``file`` is what the user wrote;
@@ -58,7 +58,7 @@ def pdf(main: Path, leaves: Sequence[Leaf], file: str, formulas: Mapping[str, Pl
     try:
         data, warnings = compiler.compile_with_warnings(format="pdf", timestamp=0, pdf_standards=[STANDARD])
     except typst.TypstError as error:
-        raise_all(unseen(leaves, str(error), file))
+        raise_all(unseen(leaves, error.diagnostic, file))
         raise BuildError(
             f"Typst could not set the paper: {error}", where=file, hint="Report it [this is a bug]."
         ) from error
@@ -70,7 +70,7 @@ def pdf(main: Path, leaves: Sequence[Leaf], file: str, formulas: Mapping[str, Pl
     return data
 
 
-def _too_wide(compiler: typst.Compiler, formulas: Mapping[str, Place]) -> list[OctavoError]:
+def _too_wide(compiler: typst.Compiler, formulas: Mapping[str, Place | None]) -> list[OctavoError]:
     """Return an error for each display formula that runs out of its column or into its number."""
     return [
         DocumentError(

@@ -8,6 +8,7 @@ from pathlib import Path
 from octavo.document.fill import fill
 from octavo.document.source import Content
 from octavo.model import Results
+from octavo.paper.lines import locate
 
 WRITERS = {"pdf": "typst", "html": "html"}
 
@@ -19,7 +20,7 @@ def write(form: str, content: Content, results: Results, out: Path, *, root: Pat
     that the format cannot carry or would lose.
     """
     writer = import_module(f"octavo.paper.writers.{WRITERS[form]}")
-    data: bytes = writer.write(fill(content, results), root=root, bibliography=bibliography)
+    data: bytes = writer.write(fill(locate(content, root), results), root=root, bibliography=bibliography)
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"paper.{form}"
     part = path.with_name(f".{path.name}.part")

@@ -12,10 +12,9 @@ from octavo.document import fidelity, mathml, pandoc, typst
 from octavo.document.bridge import Bridge, Node
 from octavo.document.fidelity import Leaf
 from octavo.document.pandoc import Element, element, raw, raw_block
-from octavo.document.source import Content, walk
+from octavo.document.source import Content
 from octavo.document.tables import Cell, read_grid
 from octavo.errors import raise_all
-from octavo.model import Place
 from octavo.paper import matter
 
 FORM = "typst"
@@ -35,12 +34,9 @@ def write(content: Content, *, root: Path, bibliography: Path | None) -> bytes:
         main = folder / "main.typ"
         main.write_text(source(content, folder, bibliography), encoding="utf-8")
         fidelity.check(wanted, texts(main.read_text(encoding="utf-8")), "paper.pdf")
-        formulas = {
-            typst.composed(node["value"]): Place(content.file, line)
-            for node, line in walk(content)
-            if node["type"] == "math"
-        }
-        return typst.pdf(main, wanted, content.file, formulas)
+        displayed = {typst.composed(leaf.text): leaf.place for leaf in fidelity.formulas(content, "math")}
+        shown = [*wanted, *fidelity.formulas(content, "math", "inlineMath")]
+        return typst.pdf(main, shown, content.file, displayed)
 
 
 def source(content: Content, folder: Path, bibliography: Path | None) -> str:
@@ -133,6 +129,7 @@ class TypstBridge(Bridge):
         if node["type"] == "table":
             return self.rows(node)
         if node["type"] == "code":
+            self.check_code(node)
             lang = typst.string(node["lang"]) if node.get("lang") else "none"
             # The string of a raw block keeps its lines.
             lines = node["value"].replace("\\", "\\\\").replace('"', '\\"')

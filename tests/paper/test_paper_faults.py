@@ -1,0 +1,244 @@
+"""What cannot be carried or found stops the paper: named, with its file and line and the way out, all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from octavo import paper
+from octavo.document.source import Content
+from octavo.errors import OctavoError, Problems
+from octavo.model import Figure, Results
+
+if TYPE_CHECKING:
+    from tests.paper.conftest import Sample
+
+HEAD = "---\ntitle: A paper\n{}---\n\n"
+Refused = Callable[..., list[str]]
+
+# One document; each construct, and what is told of it after "paper/paper.md:LINE: The paper cannot carry ".
+CONSTRUCTS = {
+    ":::{iframe} https://example.org\n:::": "'iframe'.",
+    "<div>raw</div>": "'div'.",
+    'A <span style="color:red">raw</span> word.': "'span'.",
+    ":::{div}\nIn a division.\n:::": "'div'.",
+    ":::{notes}\nSpoken.\n:::": "'div'.",
+    "```{mermaid}\ngraph LR\nA-->B\n```": "'mermaid'.",
+    "::::{tab-set}\n:::{tab-item} One\nIn a tab.\n:::\n::::": "'tabSet'.",
+    "- [ ] to be done": "a task list.",
+    ":::{aside}\nBeside.\n:::": "'aside'.",
+    ":::{margin}\nIn the margin.\n:::": "'aside'.",
+    ":::{dropdown} Open\nHidden.\n:::": "'details'.",
+    ":::{card} A card\nOn a card.\n:::": "'card'.",
+    "::::{grid} 2\n:::{card} One\nIn a grid.\n:::\n::::": "'grid'.",
+    "A {kbd}`Ctrl` key.": "'keyboard'.",
+    "A unit {si}`5 <\\meter>`.": "'si'.",
+    "A formula {chem}`H2O`.": "'chemicalFormula'.",
+    "A computed {eval}`x`.": "'inlineExpression'.",
+    "```{code-cell} python\nprint(1)\n```": "'outputs'.",
+    ":::{epigraph}\nWords.\n\n-- Author\n:::": "a 'quote' container.",
+    ":::{glossary}\nTerm\n: Meaning\n:::": "'glossary'.",
+    ":::{bibliography}\n:::": "'bibliography'.",
+    ":::{figure} own.png\nA caption.\n\nA legend.\n:::": "a legend.",
+    "![An image](own.png)": "'image'.",
+    "Within a line ![an image](own.png) too.": "'image'.",
+    ":::{figure} own.png\n:alt: An image\nA caption.\n:::": "'image'.",
+    ":::{prf:axiom} One\nTrue.\n:::": "'prf:axiom'.",
+    ":::{prf:observation}\nSeen.\n:::": "'prf:observation'.",
+    "An author {cite:author}`smith2005` alone.": "a citation of the author alone.",
+    "```{code} python\n:linenos:\nx = 1\n```": "the line numbers or emphasised lines of a listing.",
+}
+
+
+@pytest.fixture
+def refused(sample: Sample, tmp_path: Path) -> Refused:
+    """Parse a text, write it with the sample's results, and return what it is refused for, as the user reads it."""
+
+    def act(text: str, form: str = "pdf", results: Results | None = None, front: str = "") -> list[str]:
+        content = parsed(sample, tmp_path, HEAD.format(front) + text)
+        with pytest.raises(OctavoError) as caught:
+            paper.write(
+                form,
+                content,
+                results or sample.results,
+                tmp_path / "out",
+                root=tmp_path,
+                bibliography=sample.bibliography,
+            )
+        problems = caught.value.problems if isinstance(caught.value, Problems) else (caught.value,)
+        assert all(problem.hint for problem in problems), [str(problem) for problem in problems]
+        assert not (tmp_path / "out").exists(), "nothing is written where something is wrong"
+        return [str(problem).partition("\n")[0] for problem in problems]
+
+    return act
+
+
+def parsed(sample: Sample, root: Path, text: str) -> Content:
+    """Parse a text as paper/paper.md with an image of the author's own beside it."""
+    from octavo.document import source
+
+    (root / "paper").mkdir()
+    (root / "work").mkdir()
+    (root / "paper/own.png").write_bytes(b"\x89PNG\r\n")
+    (root / "paper/paper.md").write_text(text, encoding="utf-8")
+    (root / "references.bib").write_bytes(sample.bibliography.read_bytes())
+    return source.parse(root / "paper/paper.md", root, root / "references.bib", root / "work")
+
+
+def lines_of(text: str, pieces: list[str]) -> list[int]:
+    """Return the line on which each piece begins; the same piece twice is found twice."""
+    spots = []
+    start = 0
+    for piece in pieces:
+        start = text.index(f"\n{piece}\n", start) + 1
+        spots.append(text.count("\n", 0, start) + 1)
+    return spots
+
+
+@pytest.mark.parametrize("form", ["pdf", "html"])
+def test_every_construct_that_cannot_be_carried_is_named_with_its_line(refused: Refused, form: str) -> None:
+    """Nothing is left out in silence: each is told once, with its own line, all of them together."""
+    text = "A first paragraph.\n\n" + "\n\nWords between.\n\n".join(CONSTRUCTS) + "\n\nA last one.\n"
+    lines = lines_of(HEAD.format("") + text, list(CONSTRUCTS))
+    expected = [
+        f"paper/paper.md:{line}: The paper cannot carry {named}"
+        for line, named in zip(lines, CONSTRUCTS.values(), strict=True)
+    ]
+    assert refused(text, form) == expected
+
+
+def test_admonitions_of_every_kind_keep_their_words(sample: Sample, tmp_path: Path) -> None:
+    """Kinds of admonitions that look alike on paper are carried with their titles."""
+    kinds = ["note", "tip", "warning", "important", "hint", "caution", "danger", "error", "attention", "seealso"]
+    text = "\n\n".join(f":::{{{kind}}}\nThe {kind} says so.\n:::" for kind in kinds)
+    content = parsed(sample, tmp_path, HEAD.format("") + text)
+    for form in ("pdf", "html"):
+        path = paper.write(form, content, sample.results, tmp_path / "out", root=tmp_path, bibliography=None)
+        assert path.stat().st_size
+    page = (tmp_path / "out/paper.html").read_text(encoding="utf-8")
+    assert [kind for kind in kinds if f"The {kind} says so." not in page] == []
+    assert "<strong>See Also</strong>" in page and "<strong>Warning</strong>" in page
+
+
+def test_formulas_that_cannot_be_carried_are_told(refused: Refused) -> None:
+    r"""A colour and a tag of the author's own are refused with the formula, not printed without."""
+    told = refused("One.\n\nA $\\color{red}{x}$.\n\n$$\nx \\tag{7}\n$$\n")
+    assert told[0] == r"paper/paper.md:7: The formula $\color{red}{x}$ cannot be carried: \color."
+    assert told[1].startswith(r"paper/paper.md:9: The formula $x \tag{7}$ cannot be carried: \tag")
+
+
+def test_a_tag_would_be_a_second_number_on_the_page(refused: Refused) -> None:
+    r"""The page refuses a \tag too."""
+    (told,) = refused("$$\nx \\tag{7}\n$$\n", "html")
+    assert r"\tag" in told
+
+
+def test_a_character_that_no_font_has_is_told_with_its_line(refused: Refused) -> None:
+    """No box is printed for a character that no font can show; the last resort of a font is no font."""
+    told = refused("One.\n\nTwo.\n\nThe word 漢 here.\n\nA formula $\\text{字}$.\n")
+    assert told == [
+        "paper/paper.md:9: No font has the character '漢'.",
+        "paper/paper.md:11: No font has the character '字'.",
+    ]
+
+
+def test_a_loose_accent_is_told_with_its_line(refused: Refused) -> None:
+    """An accent that Unicode cannot join to its letter is refused; one that it can is no fault."""
+    told = refused("Fine: e\u0301.\n\nNot fine: q\u0302 here.\n")
+    assert told == ["paper/paper.md:7: 'Not fine: q\u0302 here.' has an accent that is a character of its own."]
+
+
+def test_a_list_in_a_cell_is_told(refused: Refused) -> None:
+    """A cell holds words; a list in it is refused with the line."""
+    table = ":::{list-table} Caption\n:header-rows: 1\n* - a\n  - b\n* - - first\n    - second\n  - d\n:::\n"
+    (told,) = refused(f"One.\n\n{table}")
+    assert told.startswith("paper/paper.md:1")
+    assert told.endswith("The paper cannot carry a list, formula or table of its own in a cell.")
+
+
+def test_a_figure_without_words_is_told(refused: Refused, sample: Sample) -> None:
+    """A figure needs words for those who cannot see it, from the notebook or in the paper."""
+    fruit = sample.results.results["fruit"]
+    silent = msgspec.structs.replace(
+        fruit,
+        record=msgspec.structs.replace(
+            fruit.record, figures={"line": Figure("", fruit.record.figures["line"].drawings)}
+        ),
+    )
+    results = msgspec.structs.replace(sample.results, results={"fruit": silent})
+    (told,) = refused("One.\n\n:::{result-figure} fruit.line\nA caption.\n:::\n", "pdf", results)
+    assert told == "paper/paper.md:7: The figure 'fruit.line' has no text for readers who cannot see it."
+
+
+@pytest.mark.parametrize("form", ["pdf", "html"])
+def test_names_that_the_results_do_not_have_are_told_with_the_nearest(refused: Refused, form: str) -> None:
+    """Unknown values, fields, tables, figures, notebooks and media, a quoted sweep: all at once, in order."""
+    told = refused(
+        """A {val}`fruit.efect` and {val}`fruit.effect.sd`.
+
+A {val}`fruits.effect` and {val}`fruit.bare.ci`.
+
+A sweep {val}`many.effect`.
+
+:::{table} A caption.
+```{result-table} fruit.row
+```
+:::
+
+:::{result-figure} fruit.lime
+:label: fig-a
+A caption.
+:::
+
+:::{result-figure} fruit.line
+:width: slidee
+A caption with {val}`fruit.efect`.
+:::
+""",
+        form,
+        front="parts:\n  abstract: |\n    Short {val}`fruit.non`.\n",
+    )
+    assert told == [
+        "paper/paper.md:5: The notebook 'fruit' recorded no value 'fruit.non'.",
+        "paper/paper.md:8: The notebook 'fruit' recorded no value 'fruit.efect'.",
+        "paper/paper.md:8: 'fruit.effect.sd' cannot be printed: there is no field 'sd'; known: "
+        "se, low, high, ci, number.",
+        "paper/paper.md:10: No notebook 'fruits' has results for 'fruits.effect'.",
+        "paper/paper.md:10: 'fruit.bare.ci' cannot be printed: no interval was recorded.",
+        "paper/paper.md:12: 'many.effect' names a sweep, which has many results.",
+        "paper/paper.md:15: The notebook 'fruit' recorded no table 'fruit.row'.",
+        "paper/paper.md:19: The notebook 'fruit' recorded no figure 'fruit.lime'.",
+        "paper/paper.md:24: The figure 'fruit.line' was not drawn for the width 'slidee'.",
+        "paper/paper.md:26: The notebook 'fruit' recorded no value 'fruit.efect'.",
+    ]
+
+
+def test_front_matter_that_has_no_place_is_told(refused: Refused) -> None:
+    """A part that no template names, and a formula in a title, would vanish: both are refused."""
+    told = refused(
+        "One.\n",
+        front="subtitle: With $x^2$\nparts:\n  dedication: |\n    To all.\n",
+    )
+    assert told == [
+        "paper/paper.md:1: The subtitle has a formula, which not every format can show.",
+        "paper/paper.md: The paper has no place for the part 'dedication'.",
+    ]
+
+
+def test_labels_that_differ_in_signs_alone_stay_two(sample: Sample, tmp_path: Path) -> None:
+    """``fig:one`` and ``fig-one`` are two targets in every format; so is a section that is called references."""
+    text = (
+        "(a:b)=\n# One\n\nSee [](#a-b), [](#a:b) and [](#references).\n\n(a-b)=\n# Two\n\n(references)=\n# Three\n\n"
+        "As @smith2005 says.\n"
+    )
+    content = parsed(sample, tmp_path, HEAD.format("") + text)
+    bibliography = tmp_path / "references.bib"
+    for form in ("pdf", "html"):
+        paper.write(form, content, sample.results, tmp_path / "out", root=tmp_path, bibliography=bibliography)
+    page = (tmp_path / "out/paper.html").read_text(encoding="utf-8")
+    assert '<a href="#a-b-">Section\u00a02</a>' in page and '<a href="#a-b">Section\u00a01</a>' in page
+    assert page.count('id="references"') == 1 and '<a href="#references-">Section\u00a03</a>' in page
