@@ -106,6 +106,9 @@ MADE = (
     "results.json",
 )
 
+LOOPBACK_UP = 'import fcntl, socket, struct; fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sh14x", b"lo", 1))'
+COMMAND = "from octavo.cli import main; main()"
+
 
 @pytest.fixture
 def project(tiny: Callable[..., Tiny]) -> Tiny:
@@ -142,15 +145,11 @@ def test_a_clean_build_without_any_network(project: Tiny) -> None:
         pytest.skip("the kernel lets nobody make a network of their own (unshare --user --net)")
     # Without ip(8), Python asks the kernel itself: SIOCSIFFLAGS with IFF_UP for lo.
     up = f"{ip} link set lo up" if ip else f"{sys.executable} -c '{LOOPBACK_UP}'"
-    offline = f'import socket; socket.create_connection(("192.0.2.1", 80), 3)'  # noqa: F541
+    offline = 'import socket; socket.create_connection(("192.0.2.1", 80), 3)'
     build = f"{up} && ! {sys.executable} -c '{offline}' 2>/dev/null && exec {sys.executable} -c \"{COMMAND}\" build"
     done = subprocess.run([*cut, "sh", "-c", build], cwd=project.root, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert all(outputs(project.root).values())
-
-
-LOOPBACK_UP = 'import fcntl, socket, struct; fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sh14x", b"lo", 1))'
-COMMAND = "from octavo.cli import main; main()"
 
 
 def test_two_folders_give_the_same_files(project: Tiny, tmp_path: Path) -> None:
