@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,10 +57,10 @@ class Tiny:
         """Return a file's text."""
         return (self.root / name).read_text(encoding="utf-8")
 
-    def begin(self, *arguments: str, **options: object) -> subprocess.Popen[str]:
-        """Start the command in the project, in a process group of its own."""
+    def begin(self, *arguments: str, under: Sequence[str] = (), **options: object) -> subprocess.Popen[str]:
+        """Start the command in the project, in a process group of its own; ``under`` is a command that starts it."""
         return subprocess.Popen(
-            [*COMMAND, *arguments],
+            [*under, *COMMAND, *arguments],
             cwd=self.root,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -123,10 +123,10 @@ def stale(whole: Plan, targets: Sequence[str] = ()) -> dict[str, str]:
 
 def build(whole: Plan, targets: Sequence[str], listen: Listener) -> dict[str, Outcome]:
     """Bring the targets up to date and publish what is new to ``build/``; return what became of each task."""
-    store = whole.store()
-    with store.locked():
+    store, jobs = whole.store(), whole.jobs()
+    with store.locked(), processes(jobs) as make_executor:
         chosen = select(whole, targets)
-        outcomes = run_tasks(chosen, store, make_executor=processes(whole.jobs()), jobs=whole.jobs(), listen=listen)
+        outcomes = run_tasks(chosen, store, make_executor=make_executor, jobs=jobs, listen=listen)
         publish(whole, outcomes, whole_build=len(chosen) == len(whole.tasks))
     return outcomes
 
@@ -189,9 +189,10 @@ def accept(whole: Plan, names: Sequence[str], because: str) -> tuple[Verdict, ..
                 hint="Run `octavo build`, look at build/index.html, then accept.",
             )
         # Nothing runs: all of it is in the store.
-        outcomes = run_tasks(
-            select(whole, targets), store, make_executor=processes(1), jobs=1, listen=lambda event: None
-        )
+        with processes(1) as make_executor:
+            outcomes = run_tasks(
+                select(whole, targets), store, make_executor=make_executor, jobs=1, listen=lambda event: None
+            )
         taken = landing.accept(built(whole, outcomes), names, because)
         publish(whole, outcomes, whole_build=False)
     return taken

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
 import shutil
 import signal
+import subprocess
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -211,7 +211,7 @@ def test_a_disk_that_takes_no_more(tiny: Callable[..., Tiny]) -> None:
 
 
 def test_a_build_folder_that_cannot_be_written(study: Tiny) -> None:
-    """Something in the way of build/, or a folder that is read-only: one message, and the store stays good."""
+    """Something in the way of build/: one message, and the store stays good."""
     shutil.rmtree(study.root / "build")
     study.write({"build": "mine"})
     said = study.octavo("build")
@@ -219,13 +219,25 @@ def test_a_build_folder_that_cannot_be_written(study: Tiny) -> None:
     assert said.err.startswith(f"error: {study.root}/build")
     assert said.err.endswith(": A file stands where a folder must be.\n  Move it away and run again.\n")
     (study.root / "build").unlink()
-    (study.root / "build").mkdir(mode=0o500)
-    if os.geteuid():  # root writes everywhere
-        said = study.octavo("build")
-        assert said.code == 3
-        assert ": This cannot be written to.\n  Make the folder writable and run again.\n" in said.err
-    (study.root / "build").chmod(0o700)
     assert study.octavo("build").out.startswith("Nothing to do")
+
+
+def test_a_build_folder_that_is_read_only(study: Tiny) -> None:
+    """A new number, and build/ takes no writes, not even root's: one message, the last good outputs stay."""
+    mount = ["unshare", "--user", "--map-root-user", "--mount"]
+    if not shutil.which("unshare") or subprocess.run([*mount, "true"], capture_output=True).returncode:
+        pytest.skip("the kernel lets nobody mount a folder read-only for themselves (unshare --user --mount)")
+    before = (study.root / "build/results.json").read_bytes()
+    study.replace("notebooks/helper.py", "2 * x", "3 * x")
+    bind = 'mount --bind build build && mount -o remount,bind,ro build && exec "$@"'
+    said = study.octavo("build", under=(*mount, "sh", "-c", bind, "sh"))
+    assert (said.code, said.out) == (3, "")
+    assert said.err.endswith(": This cannot be written to.\n  Make the folder writable and run again.\n")
+    assert said.err.count("error: ") == 1
+    assert (study.root / "build/results.json").read_bytes() == before
+    said = study.octavo("build")
+    assert said.code == 0 and " ran" not in said.out, "what was run is in the store: it is only published now"
+    assert (study.root / "build/results.json").read_bytes() != before
 
 
 @pytest.mark.parametrize("target", ["paperr", "fitt", "fit/a=9"])

@@ -29,8 +29,11 @@ grid = { a = { count = 2 } }
 
 
 @pytest.fixture
-def waiting(tiny: Callable[..., Tiny]) -> Iterator[tuple[Tiny, subprocess.Popen[str]]]:
+def waiting(
+    tiny: Callable[..., Tiny], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Tiny, subprocess.Popen[str]]]:
     """A project and its build, of which one point has ended and one runs until it is let go."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     project = tiny({"pyproject.toml": CONFIG, "notebooks/wait.ipynb": ["[parameters] a = 0", WAITS]})
     build = project.begin("build")
     try:
@@ -66,11 +69,15 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="nee
 
 
 @needs_proc
-def test_ctrl_c_stops_all_and_keeps_what_was_finished(waiting: tuple[Tiny, subprocess.Popen[str]]) -> None:
+def test_ctrl_c_stops_all_and_keeps_what_was_finished(
+    waiting: tuple[Tiny, subprocess.Popen[str]], tmp_path: Path
+) -> None:
     """Ctrl-C: exit code 130, one message, no kernel left; the next build takes the finished point from the store."""
     project, build = waiting
+    assert list(tmp_path.glob("octavo-*")), "kernels keep their sockets there"
     os.killpg(build.pid, signal.SIGINT)
     out, err = build.communicate(timeout=20)
+    assert list(tmp_path.glob("octavo-*")) == [], "nothing stays in the temporary folder"
     assert (build.returncode, out) == (130, "")
     assert err.strip() == "Stopped. What was finished is kept; run the same command to go on."
     assert left_running(project.root, 5) == []

@@ -9,11 +9,13 @@ import errno
 import multiprocessing
 import os
 import shutil
+import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from pathlib import Path
 
 from octavo.engine import key as keys
@@ -28,10 +30,15 @@ ExecutorMaker = Callable[[], Executor]
 LOST = 2  # a task that was with a lost worker so many times is given up
 
 
-def processes(jobs: int) -> ExecutorMaker:
-    """Return a maker of executors with ``jobs`` worker processes, started fresh (no fork of this process)."""
+@contextmanager
+def processes(jobs: int) -> Iterator[ExecutorMaker]:
+    """Yield a maker of executors with ``jobs`` worker processes, started fresh (no fork of this process).
+
+    What workers and their kernels leave in the temporary folder is gone afterwards, also when they were killed.
+    """
     context = multiprocessing.get_context("spawn")
-    return lambda: ProcessPoolExecutor(jobs, mp_context=context, initializer=_enter_worker)
+    with tempfile.TemporaryDirectory(prefix="octavo-", ignore_cleanup_errors=True) as scratch:
+        yield lambda: ProcessPoolExecutor(jobs, mp_context=context, initializer=_enter_worker, initargs=(scratch,))
 
 
 def plan(tasks: Sequence[Task], store: Store) -> dict[str, str]:
@@ -249,8 +256,9 @@ def _stop(executor: Executor | None) -> None:
     executor.shutdown(wait=False, cancel_futures=True)
 
 
-def _enter_worker() -> None:
+def _enter_worker(scratch: str) -> None:
     """Leave the terminal's process group, so that Ctrl-C is the runner's alone; end when the runner is gone."""
+    os.environ["TMPDIR"] = tempfile.tempdir = scratch
     if hasattr(os, "setsid"):
         os.setsid()
     parent = os.getppid()

@@ -10,6 +10,7 @@ import atexit
 import json
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -67,4 +68,4 @@ def _system() -> tuple[Path, ...]:
     home = Path.home()
     mine = (".cache", ".config", ".ipython", ".jupyter", ".local", ".matplotlib")
     fixed = ("/proc", "/sys", "/dev", "/etc", "/usr", "/lib", "/tmp", "/run", "/System", "/Library")
-    return (Path(sys.base_prefix), *(home / name for name in mine), *map(Path, fixed))
+    return (Path(sys.base_prefix), Path(tempfile.gettempdir()), *(home / name for name in mine), *map(Path, fixed))

@@ -111,13 +111,17 @@ class TableView(Frozen, frozen=True):
 
 
 class FigureView(Frozen, frozen=True):
-    """A figure as it is shown: its picture, if there is one (``inline``: its SVG), and links to its files."""
+    """A figure as it is shown: its picture, if there is one, and links to its files.
+
+    ``drawing`` is the text of its SVG, and ``inline`` the same as an element of the page.
+    """
 
     name: str
     origin: Origin
     state: str
     alt: str
     picture: str
+    drawing: str
     inline: str
     links: tuple[tuple[str, tuple[Link, ...]], ...]
 
@@ -188,7 +192,7 @@ def _verdict(verdicts: Sequence[Verdict] | None, problem: str) -> str:
 def _differences(
     verdicts: Sequence[Verdict], figures: Sequence[FigureView], accepted: Accepted
 ) -> Iterator[Difference]:
-    pictures = {f.name: f.inline.replace(f.name.replace(".", "-"), f"now-{f.name}".replace(".", "-")) for f in figures}
+    drawings = {figure.name: figure.drawing for figure in figures}
     for verdict in sorted(verdicts, key=lambda v: (STATES.index(v.state) if v.state in STATES else -1, v.name)):
         if verdict.state == "same":
             continue
@@ -197,7 +201,7 @@ def _differences(
         if verdict.kind == "figure" and verdict.state in ("changed", "missing"):
             drawn = accepted.drawings.get(verdict.name, "")
             then = _inlined(drawn, f"then-{verdict.name}", f"{verdict.name} as accepted")
-            now = pictures.get(verdict.name, "")
+            now = _inlined(drawings.get(verdict.name, ""), f"now-{verdict.name}", f"{verdict.name} now")
         yield Difference(verdict.name, verdict.kind, verdict.state, verdict.differences, here, then, now)
 
 
@@ -227,10 +231,11 @@ def _figures(results: Results, states: States) -> Iterator[FigureView]:
     for notebook, result in sorted(results.results.items()):
         for name, figure in sorted(result.record.figures.items()):
             full = f"{notebook}.{name}"
-            picture, inline = _picture(full, result, figure)
+            picture, drawing = _picture(full, result, figure)
+            inline = _inlined(drawing, full, figure.alt or full)
             links = _drawing_links(notebook, figure)
             state = states.get(("figure", full), "")
-            yield FigureView(full, _origin(notebook, result), state, figure.alt, picture, inline, links)
+            yield FigureView(full, _origin(notebook, result), state, figure.alt, picture, drawing, inline, links)
 
 
 def _drawing_links(notebook: str, figure: Figure) -> tuple[tuple[str, tuple[Link, ...]], ...]:
@@ -254,7 +259,7 @@ def _picture(full: str, result: Result, figure: Figure) -> tuple[str, str]:
         return "", ""
     file = result.folder / shown[0].file
     drawing = file.read_text(encoding="utf-8") if shown[0].format == "svg" and file.is_file() else ""
-    return _address(full.partition(".")[0], shown[0]), _inlined(drawing, full, figure.alt or full)
+    return _address(full.partition(".")[0], shown[0]), drawing
 
 
 def _tables(results: Results, states: States) -> Iterator[TableView]:
