@@ -61,7 +61,8 @@ class RunPoint:
         (out / "run.json").unlink()
         if not (out / RECORD).exists():
             (out / RECORD).write_bytes(msgspec.json.encode(Record()))
-        self.failed.unlink(missing_ok=True)
+        if self.failed.exists():  # asked first: a read-only folder refuses to remove even what is not there
+            self.failed.unlink()
         reads = traced(trace, self.root, (self.notebook, *self.ignored))
         trace.unlink(missing_ok=True)
         return tuple(path for path in reads if not path.is_relative_to(folder))
