@@ -171,6 +171,29 @@ def test_browsers_get_mathml_core(formula: Read) -> None:
         assert not root.xpath("//@mathvariant[. != 'normal']"), tex
 
 
+def test_a_space_that_pulls_together_does_not_push_apart(formula: Read) -> None:
+    """KaTeX's spaces, which are text, become spaces; between the signs of two relations there is no other."""
+    root = etree.fromstring(mathml.web(formula(r"Y(0) \perp\!\!\!\perp D")))
+    assert not root.xpath("//*[local-name() = 'mtext']")
+    spaces = [(e.get("width"), e.get("style")) for e in root.xpath("//*[local-name() = 'mspace']")]
+    assert spaces == [("0em", "margin-right:-0.1667em")] * 3
+    signs = root.xpath("//*[local-name() = 'mo'][. = '⊥']")
+    assert [(e.get("lspace"), e.get("rspace")) for e in signs] == [(None, "0em"), ("0em", None)]
+    assert 'mspace width="0.1667em"' in mathml.web(math("<mi>a</mi><mtext>\u2009</mtext><mi>b</mi>"))
+
+
+def test_a_long_formula_can_be_broken_before_its_relations() -> None:
+    """In the line, a browser may break it there; not in brackets, and a short one not at all."""
+
+    def made(text: str) -> list[str]:
+        signs = "".join(f"<mi>{c}</mi>" if c.isalpha() else f"<mo>{c}</mo>" for c in text)
+        broken = mathml.breakable(mathml.web(math(f"<semantics><mrow>{signs}</mrow></semantics>"))).split("<wbr>")
+        return ["".join(etree.fromstring(part).itertext()) for part in broken]
+
+    assert made("E[Y∣D=a,X]=E[Y∣D=b,X]=m(X,Y)") == ["E[Y∣D=a,X]", "=E[Y∣D=b,X]", "=m(X,Y)"]
+    assert made("a=b") == ["a=b"]
+
+
 @pytest.mark.parametrize("tex", REFUSED)
 def test_what_typst_cannot_be_told_is_named(tex: str, formula: Read) -> None:
     """A colour, a tag, lines in a table, overprinting: refused by name, not left out."""

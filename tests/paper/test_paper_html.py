@@ -76,14 +76,35 @@ def test_drawings_are_inside_with_words_for_those_who_cannot_see_them(tree: lxml
     """Each figure is an SVG in the page with its alt text, its text as text, and a caption."""
     drawings = tree.xpath("//*[local-name() = 'svg']")
     assert [drawing.get("aria-label") for drawing in drawings] == [
-        "A line that goes up and down",
+        "A line that goes up and down",  # over the whole page, and
+        "A line that goes up and down",  # the same in one column, for phones
         "The left panel in words",
         "A line that goes up and down",
         "A line that goes up and down",
     ]
     assert all(drawing.get("role") == "img" for drawing in drawings)
     assert all("Weight (g)" in drawing.text_content() for drawing in drawings)
-    assert len(tree.xpath("//figure[.//*[local-name() = 'svg']]/figcaption")) == len(drawings) + 1
+    assert len(tree.xpath("//figure[.//*[local-name() = 'svg']]/figcaption")) == len(drawings)
+
+
+def test_on_a_phone_a_wide_figure_is_the_drawing_of_one_column(tree: lxml_html.HtmlElement, page: str) -> None:
+    """Shrunk to a phone, the words of a wide drawing cannot be read: the style sheet shows the narrow one there."""
+    (figure,) = tree.xpath("//figure[.//*[contains(@class, 'on-wide')]]")
+    wide, narrow = figure.xpath(".//span[contains(@class, 'drawing')]")
+    assert (wide.get("class"), narrow.get("class")) == ("drawing on-wide", "drawing on-narrow")
+    assert len({svg.get("viewbox") for svg in figure.xpath(".//*[local-name() = 'svg']")}) == 2
+    assert "max-width: 600px) { figure .on-narrow { display: block; } figure .on-wide { display: none; }" in page
+
+
+def test_a_caption_does_not_scroll_with_its_table(tree: lxml_html.HtmlElement) -> None:
+    """On a phone a wide table scrolls; its caption stands outside and names it."""
+    tables = tree.xpath("//div[@class = 'tabled']")
+    assert tables and not tree.xpath("//table/caption")
+    for table in tables:
+        caption, scrolled = table.xpath("*")
+        assert (caption.get("class"), scrolled.get("class")) == ("caption", "scrolled")
+        assert scrolled.xpath("table/@aria-labelledby") == [caption.get("id")]
+        assert caption.text_content().strip().startswith("Table")
 
 
 def test_what_html_alone_can_say(tree: lxml_html.HtmlElement) -> None:

@@ -95,6 +95,31 @@ def test_the_pdf_has_a_page_a_slide(deck: Deck) -> None:
     assert "Spoken words" not in words
 
 
+def lines_of(made: Deck) -> list[tuple[float, str]]:
+    """Return the lines of text of the first slide in the PDF, each with the height of its middle from the top."""
+    import pdfplumber
+
+    with pdfplumber.open(BytesIO(pdf.write(made))) as document:
+        lines = document.pages[1].extract_text_lines()
+    return [((line["top"] + line["bottom"]) / 2, line["text"]) for line in lines]
+
+
+def test_text_alone_stands_in_the_middle() -> None:
+    """Above and below a slide's text there is as much room; columns begin at one height."""
+    made = deck_of(slide("Short", (text("one"),), (text("two"), text("three"))))
+    heights = {line: height for height, line in lines_of(made)}
+    middle = layout.BODY.y + layout.BODY.h / 2
+    assert (heights["one two"] + heights["three"]) / 2 == pytest.approx(middle, abs=4)
+    assert html.fromstring(reveal.write(made)).xpath("//div[contains(@class, 'middle')]/div/@class") == ["flow", "flow"]
+
+
+def test_no_word_of_a_title_is_left_alone() -> None:
+    """A title of two lines is broken near its middle."""
+    title = "It is hard because few people in the survey resemble the trainees"
+    first, second = [line for height, line in lines_of(deck_of(slide(title, (text("x"),)))) if height < 100]
+    assert abs(len(first) - len(second)) < 10
+
+
 def test_same_pdf_twice(deck: Deck) -> None:
     """Same sources, same bytes."""
     assert pdf.write(deck) == pdf.write(deck)

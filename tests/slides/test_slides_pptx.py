@@ -12,7 +12,7 @@ from pptx import Presentation
 from pptx.util import Pt
 
 from octavo.errors import OctavoError
-from octavo.slides import template
+from octavo.slides import layout, measure, template
 from octavo.slides.deck import Big, Deck, Formula, Grid, Run, Shown
 from octavo.slides.writers import pptx
 
@@ -117,6 +117,29 @@ def test_a_formula_that_needs_more_than_a_line_is_an_error(template_file: Path) 
     made = deck_of(slide("Fraction", (text(Formula(xml, r"\frac{a}{b}", place=at(77))),)))
     with pytest.raises(OctavoError, match=r"slides/deck.md:77: The formula \$\\frac\{a\}\{b\}\$ cannot be"):
         pptx.write(made, template_file)
+
+
+def test_text_alone_stands_in_the_middle(template_file: Path) -> None:
+    """Text without a figure begins lower the less there is of it; columns begin at one height."""
+    made = deck_of(slide("Short", (text("one"),), (text("two"), text("three"))), slide("Long", (text("word " * 100),)))
+    short, long = list(Presentation(BytesIO(pptx.write(made, template_file))).slides)[1:]
+    tops = {s.top for s in short.placeholders if s.placeholder_format.idx in (1, 2)}
+    room = (layout.BODY.h - 2 * layout.SIZES.text * layout.LEADING - layout.GAP) / 2
+    assert len(tops) == 1 and abs(min(tops) - Pt(layout.BODY.y + room)) < Pt(1)
+    assert long.placeholders[1].top < min(tops)
+    bottom = Pt(layout.BODY.y + layout.BODY.h)
+    assert all(abs(s.top + s.height - bottom) < Pt(1) for s in short.placeholders if s.placeholder_format.idx == 1)
+
+
+def test_no_word_of_a_title_is_left_alone(template_file: Path) -> None:
+    """A title of two lines is kept from the right of its placeholder, so that it breaks near its middle."""
+    title = "It is hard because few people in the survey resemble the trainees"
+    made = deck_of(slide(title, (text("x"),)), slide("Short", (text("x"),)))
+    wide, short = list(Presentation(BytesIO(pptx.write(made, template_file))).slides)[1:]
+    room = layout.TITLE.w - wide.shapes.title.text_frame.margin_right / Pt(1)
+    whole = measure.width(title, layout.SIZES.title, bold=True)
+    assert whole / 2 < room < 0.65 * whole
+    assert short.shapes.title._element.xpath(".//a:bodyPr/@rIns") == []
 
 
 def test_same_bytes_twice(deck: Deck, template_file: Path) -> None:

@@ -75,7 +75,6 @@ def test_key_numbers_stand_side_by_side() -> None:
     """Quotations that open with a bold line are key numbers; several stand in columns."""
     made = deck([heading("Numbers"), big("12%", "a"), big("7", "b"), notes()])
     assert [[type(b) for b in column] for column in made.slides[0].columns] == [[Big], [Big]]
-    assert made.slides[0].statement
 
 
 def test_a_list_of_two_levels() -> None:

@@ -114,6 +114,40 @@ def test_all_placebo_points_have_one_count_of_replications(built: Mapping[str, t
     assert len({number(point, "replications") for point in built["placebo"]}) == 1
 
 
+def test_what_paper_and_deck_say_in_words_holds(built: Mapping[str, tuple[Point, ...]]) -> None:
+    """A sentence without a number in it cannot follow the results: here the results are held to such sentences."""
+    (benchmark,), (compare,) = built["benchmark"], built["compare"]
+    errors = {name: value.se for name, value in compare.record.values.items() if value.se}
+
+    def said(name: str) -> float:
+        return number(compare, name)
+
+    names = ("matching", "weighting", *(f"augmented_{x}" for x in ("linear", "lasso", "forest", "boosting")))
+    short = {name: number(benchmark, "att") - said(name) for name in ("regression", *names)}
+    assert all(miss > 0 for miss in short.values()), "all but one fall short"
+    assert [name for name, miss in short.items() if miss > errors[name]] == ["regression"], "only regression does so"
+    assert said("deep_error_low") > 4 * said("largest_error_but_deep"), "its standard error shows it on every split"
+    assert said("removed_at_least") <= 100 * (1 - max(short.values()) / said("naive_shortfall")), "at least"
+    for name in ("miss_regression", "miss_weighting", "weighting_less_regression", "mean_miss"):
+        assert abs(said(name)) < 1.96 * errors[name], "cannot be told from chance"
+    assert said("treated_share") > 50, "most of it is noise of the treated men"
+    assert abs(said("auc_boosting") - said("auc_logistic")) < 0.005, "no better"
+    assert abs(said("explained_boosting") - said("explained_linear")) < 1, "nearly along a line"
+    climb = said("matching_trim_high") - said("matching")
+    assert said("matching_five_trim_high") - said("matching_five_everyone") < climb / 2, "the luck of single matches"
+    assert number(benchmark, "imbalance_p") < 0.05, "more than chance often leaves"
+
+
+def test_the_error_of_the_treated_is_shared(built: Mapping[str, tuple[Point, ...]]) -> None:
+    """The lottery's variance is that of its two means; weighting's is that of the treated's mean and the survey's."""
+    values = {**built["benchmark"][0].record.values, **built["compare"][0].record.values}
+    treated, controls = values["treated_mean"].se or 0, values["experimental_control_mean"].se or 0
+    assert math.hypot(treated, controls) == pytest.approx(values["att_robust"].se, rel=1e-6)
+    survey, full = values["survey_mean_weighting"].se or 0, float(values["full_error_weighting"].number)
+    assert max(treated, survey) < full < treated + survey
+    assert math.hypot(survey, controls) == pytest.approx(values["miss_weighting"].se, rel=1e-6)
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_is_committed_without_outputs(path: Path) -> None:
     notebook = json.loads(path.read_text(encoding="utf-8"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -22,7 +23,8 @@ def fill(content: Content, results: Results) -> Content:
     """Return the content with every value, table and figure of the results put in.
 
     A value becomes a node ``value`` with its ``name`` and text; a table gets rows; a figure becomes a node
-    ``drawing`` with its ``files`` by format, its ``width`` and ``height`` in inches and its ``alt``.
+    ``drawing`` with its ``files`` by format, its ``width`` and ``height`` in inches and its ``alt``, and as ``narrow``
+    the same for the drawing of one column, if that is narrower.
     Raises DocumentError (or Problems) for names that the results do not have, and media that were not drawn.
     """
     filler = _Filler(content.file, Lookup(results))
@@ -72,12 +74,17 @@ class _Filler:
             hint = nearest(medium, media) or f"Its media: {', '.join(media)} (see [tool.octavo.media])."
             self.lookup.problem(f"The figure '{name}' was not drawn for the width '{medium}'.", place, hint)
             return node
-        files = {drawing.format: str(result.folder / drawing.file) for drawing in drawn}
-        return {**node, "type": "drawing", "files": files, "name": name, **_size(drawn[0], node["alt"] or figure.alt)}
+        made = {**node, "type": "drawing", "name": name, **_drawing(drawn, result.folder, node["alt"] or figure.alt)}
+        narrow = [drawing for drawing in figure.drawings if drawing.medium == DEFAULT_MEDIUM]
+        if narrow and narrow[0].width < drawn[0].width:
+            made["narrow"] = {**made, **_drawing(narrow, result.folder, made["alt"])}
+        return made
 
 
-def _size(drawing: Drawing, alt: str) -> Node:
-    return {"medium": drawing.medium, "width": drawing.width, "height": drawing.height, "alt": alt}
+def _drawing(drawn: Sequence[Drawing], folder: Path, alt: str) -> Node:
+    files = {drawing.format: str(folder / drawing.file) for drawing in drawn}
+    first = drawn[0]
+    return {"files": files, "medium": first.medium, "width": first.width, "height": first.height, "alt": alt}
 
 
 def rows(table: Table) -> list[Node]:

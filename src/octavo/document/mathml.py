@@ -21,6 +21,10 @@ class Unsupported(Exception):
 GROUPS = ("math", "semantics", "mrow", "mstyle", "mpadded")
 INVISIBLE = {"\u2061", "\u2062", "\u2063", "\u2064", "\u200b"}
 APPLY = "\u2061"
+# Where a long formula in the line may be broken, outside brackets; shorter ones are not.
+RELATIONS = set("=<>≤≥≠≈∼≡∝→⇒⇔")
+OPENING, CLOSING = set("([{⟨⌊⌈"), set(")]}⟩⌋⌉")
+LONG = 24
 # KaTeX writes its spaces as text; the sign after a space makes it negative. Widths in em.
 SPACES = {
     "\u2009\u2063": -1 / 6,
@@ -396,12 +400,67 @@ def web(html: str) -> str:
     for table in root.xpath("//*[local-name() = 'mtable']"):
         _check_table(table)
         _align(table)
+    for element in root.xpath("//*[local-name() = 'mtext']"):
+        _widen(element)
     for element in root.xpath("//*[local-name() = 'menclose']"):
         if element.get("notation") != "box":
             raise Unsupported(f"menclose {element.get('notation', '')}")
         element.tag = str(element.tag).replace("menclose", "mrow")  # MathML Core has no menclose
         element.set("style", "border:1px solid;padding:0.2em")
     return str(etree.tostring(root, encoding="unicode"))
+
+
+def breakable(math: str) -> str:
+    """Return a formula of ``web`` in parts between which a line may break: before the relations outside all brackets.
+
+    A browser does not break a formula. One too short to need it stays whole.
+    """
+    from lxml import etree
+
+    root = etree.fromstring(math)
+    row = root
+    while len(row) == 1 and _tag(row[0]) in ("semantics", "mrow"):
+        row = row[0]
+    if len("".join(root.itertext())) < LONG:
+        return math
+    parts: list[list[Element]] = [[]]
+    depth = 0
+    for element in row:
+        sign = _text(element) if _tag(element) == "mo" else ""
+        depth += (sign in OPENING) - (sign in CLOSING)
+        if sign in RELATIONS and not depth and parts[-1]:
+            element.set("form", "infix")  # at the start of a part it would have no space before it
+            parts.append([])
+        parts[-1].append(element)
+    made = []
+    for part in parts:
+        whole = etree.Element(root.tag, dict(root.attrib), root.nsmap)
+        etree.SubElement(whole, f"{{{root.nsmap[None]}}}mrow" if root.nsmap else "mrow").extend(part)
+        made.append(str(etree.tostring(whole, encoding="unicode")))
+    return "<wbr>".join(made)
+
+
+def _widen(words: Element) -> None:
+    """Make a space of KaTeX's, which is text, an <mspace>: as text, one that pulls together would push apart."""
+    width = SPACES.get(_text(words))
+    if width is None:
+        return
+    words.tag, words.text = str(words.tag).replace("mtext", "mspace"), None
+    words.attrib.clear()
+    words.set("width", f"{max(width, 0):.4g}em")
+    if width < 0:  # MathML Core has no negative width
+        words.set("style", f"margin-right:{width:.4g}em")
+        _close(words)
+
+
+def _close(space: Element) -> None:
+    """Take away the space of two signs that a negative one draws together: TeX has none between relations."""
+    before, after = space.getprevious(), space.getnext()
+    while after is not None and _tag(after) in ("mspace", "mtext") and _text(after) in ("", *SPACES):
+        after = after.getnext()
+    if before is not None and after is not None and _tag(before) == _tag(after) == "mo":
+        before.set("rspace", "0em")
+        after.set("lspace", "0em")
 
 
 def _align(table: Element) -> None:

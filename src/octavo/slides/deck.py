@@ -133,11 +133,6 @@ class Slide(Frozen, frozen=True):
         return bool(self.columns[0]) and not isinstance(self.columns[0][0], Shown)
 
     @property
-    def statement(self) -> bool:
-        """Whether the slide holds key numbers and nothing else."""
-        return all(isinstance(block, Big) for column in self.columns for block in column)
-
-    @property
     def big(self) -> float:
         """The size of its key numbers in points."""
         return SIZES.big[len(self.columns) - 1]

@@ -43,17 +43,16 @@ class Sizes(Frozen, frozen=True):
 SIZES = Sizes()
 
 MARGIN = 66.0
-TITLE = Zone(MARGIN, 24, WIDTH - 2 * MARGIN, 72)
+TITLE = Zone(MARGIN, 19, WIDTH - 2 * MARGIN, 72)
 BODY = Zone(MARGIN, 116, WIDTH - 2 * MARGIN, 386)
 # A figure of 11.5 by 5.2 inches (828 by 374.4 points) fills this with one line of caption under it.
-STAGE = Zone(MARGIN, 100, WIDTH - 2 * MARGIN, 402)
+STAGE = Zone(MARGIN, 102, WIDTH - 2 * MARGIN, 400)
 GUTTER = 42.0
 GAP = 16.0  # between blocks
 ITEM_GAP = 11.0  # between the items of a list
 LEADING = 1.2  # height of a line of text, in sizes
 FOOTER = Zone(MARGIN, 507, 640, 24)
 STEP = 24.0  # indentation of a level of a list
-STATEMENT_DROP = 44.0  # a slide of key numbers alone begins lower
 NUMBER = Zone(WIDTH - MARGIN - 120, 507, 120, 24)
 
 COVER_TITLE = Zone(96, 120, WIDTH - 96 - MARGIN, 150)
@@ -65,6 +64,11 @@ INK = "17212B"
 QUIET = "54616E"
 ACCENT = "0B5A8A"
 LINE = "C9D1D9"
+
+
+def drop(room: float, tallest: float) -> float:
+    """Return how far below the top of its room text begins: in the middle, or at the top if it is too tall."""
+    return max(0.0, (room - tallest) / 2)
 
 
 def columns(count: int) -> tuple[Zone, ...]:

@@ -70,6 +70,17 @@ def lines(pieces: Sequence[Piece], room: float, size: float) -> int:
     return count
 
 
+def balanced(pieces: Sequence[Piece], room: float, size: float) -> float:
+    """Return the least width, within ``room``, in which the pieces take no more lines: none is left much shorter."""
+    count = lines(pieces, room, size)
+    low, high = 0.0, room
+    while high - low > 0.5:
+        middle = (low + high) / 2
+        fits = all(word <= middle for word in _words(pieces, size)) and lines(pieces, middle, size) <= count
+        low, high = (low, middle) if fits else (middle, high)
+    return high
+
+
 def _words(pieces: Sequence[Piece], size: float) -> Iterable[float]:
     """Yield the widths of the words, which may run across pieces."""
     current = 0.0

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import ClassVar
 
 from octavo import assets, svg
-from octavo.document import fidelity, pandoc
+from octavo.document import fidelity, mathml, pandoc
 from octavo.document.bridge import Bridge, Node
 from octavo.document.fidelity import Leaf
 from octavo.document.pandoc import Element, attributes, element, raw
@@ -58,6 +58,7 @@ class HtmlBridge(Bridge):
     def __init__(self, content: Content) -> None:
         super().__init__(content)
         self.drawings = 0
+        self.tables = 0
 
     def inline_abbreviation(self, node: Node) -> list[Element]:
         title = node.get("title", "").replace("&", "&amp;").replace('"', "&quot;")
@@ -71,10 +72,22 @@ class HtmlBridge(Bridge):
                 f'Add "svg" to the formats of [tool.octavo.media.{node["medium"]}].',
             )
             return []
+        narrow = node.get("narrow")
+        if not narrow or "svg" not in narrow["files"]:
+            return [self.picture(node, "drawing")]
+        # Shrunk to a phone, a wide drawing's words cannot be read: there the drawing of one column is shown.
+        return [self.picture(node, "drawing on-wide"), self.picture(narrow, "drawing on-narrow")]
+
+    def picture(self, node: Node, classes: str) -> Element:
+        """Return a drawing as it stands in the page."""
         self.drawings += 1
         text = Path(node["files"]["svg"]).read_text(encoding="utf-8")
         made = svg.inline(text, f"d{self.drawings}", node["alt"])
-        return [raw(FORM, f'<span class="drawing" style="max-width:{node["width"] * 1.35:.2f}in">{made}</span>')]
+        return raw(FORM, f'<span class="{classes}" style="max-width:{node["width"] * 1.35:.2f}in">{made}</span>')
+
+    def inline_inline_math(self, node: Node) -> list[Element]:
+        formula = self.formula(node)
+        return [raw(FORM, mathml.breakable(formula) if formula else "")]
 
     def statement(self, node: Node, name: str) -> list[Element]:
         if node["kind"] != "algorithm":
@@ -93,5 +106,14 @@ class HtmlBridge(Bridge):
         return [element("Figure", [attributes(identifier), [None, [element("Plain", caption)]], inner])]
 
     def table(self, node: Node, identifier: str, caption: list[Element]) -> Element:
-        # A wide table scrolls by itself on a phone, not the whole page with it.
-        return element("Div", [attributes("", ["scrolled"]), [super().table(node, identifier, caption)]])
+        # A wide table scrolls by itself on a phone, not the whole page with it, and not its caption.
+        inner = super().table(node, "", [])
+        if not caption:
+            return element("Div", [attributes(identifier, ["scrolled"]), [inner]])
+        self.tables += 1
+        named = f"caption-{self.tables}"
+        inner["c"][0] = ["", [], [["aria-labelledby", named]]]
+        scrolled = ["", ["scrolled"], [["role", "region"], ["aria-labelledby", named], ["tabindex", "0"]]]
+        parts = [element("Div", [attributes(named, ["caption"]), [element("Plain", caption)]])]
+        parts.append(element("Div", [scrolled, [inner]]))
+        return element("Div", [attributes(identifier, ["tabled"]), parts])

@@ -16,7 +16,7 @@ from octavo.errors import BuildError, OctavoError, raise_all
 from octavo.slides import fit, layout
 from octavo.slides.deck import Big, Deck, Flow, Formula, Inline, Inlines, Listing, Paragraph, Shown, Slide, plain
 from octavo.slides.formula import typst as typst_formula
-from octavo.slides.layout import GAP, ITEM_GAP, SIZES, STATEMENT_DROP, Zone
+from octavo.slides.layout import GAP, ITEM_GAP, SIZES, Zone
 from octavo.slides.leaves import leaves
 
 if TYPE_CHECKING:
@@ -175,10 +175,10 @@ def _slide(deck: Deck, number: int, slide: Slide) -> str:
         bodies = [
             _flow(tuple(b for b in column if not isinstance(b, Shown)), big=slide.big) for column in slide.columns
         ]
-    drop = f", drop: {STATEMENT_DROP}" if slide.statement else ""
+    middle = "" if slide.shown else ", middle: true"
     return (
         f"#slide({number}, {_content(slide.title)}, text({string(deck.footer)}), "
-        f"{_array(map(_zone, slide.zones))}, {_array('{' + body + '}' for body in bodies)}{drop})"
+        f"{_array(map(_zone, slide.zones))}, {_array('{' + body + '}' for body in bodies)}{middle})"
     )
 
 

@@ -15,7 +15,7 @@ from octavo.errors import DocumentError, OctavoError, nearest, raise_all
 from octavo.model import Frozen
 from octavo.slides import fit, formula, measure
 from octavo.slides.deck import Big, Deck, Flow, Inlines, Listing, Paragraph, Run, Shown, Slide, plain
-from octavo.slides.layout import GAP, ITEM_GAP, LEADING, SIZES, STATEMENT_DROP, STEP, Zone
+from octavo.slides.layout import GAP, ITEM_GAP, LEADING, SIZES, STEP, Zone, drop
 from octavo.slides.package import settle
 
 EMU = 12700  # English metric units a point
@@ -30,6 +30,7 @@ NEEDS = {
     "Two columns": ("TITLE", "TEXT", "TEXT"),
     "Three columns": ("TITLE", "TEXT", "TEXT", "TEXT"),
 }
+SPARE = 6.0  # points that a balanced title has to spare, where a program sets it a little wider
 KINDS = {"CENTER_TITLE": "TITLE", "BODY": "TEXT", "OBJECT": "TEXT"}
 
 
@@ -167,9 +168,10 @@ def _cover(show: Any, layout: Any, deck: Deck, problems: list[OctavoError]) -> N
 def _slide(show: Any, layout: Any, deck: Deck, number: int, problems: list[OctavoError]) -> None:
     record = deck.slides[number - 2]
     slide = show.slides.add_slide(layout)
-    title = [Para(_runs(record.title), SIZES.title)]
-    _fill(_holders(slide, "TITLE")[0], title)
-    problems += _check(deck, number, "title", title, _holders(slide, "TITLE")[0])
+    title, holder = [Para(_runs(record.title), SIZES.title)], _holders(slide, "TITLE")[0]
+    _fill(holder, title)
+    _balance(holder, title[0])
+    problems += _check(deck, number, "title", title, holder)
     if record.shown:
         _stack(slide, deck, number, record, record.shown, problems)
     else:
@@ -179,11 +181,13 @@ def _slide(show: Any, layout: Any, deck: Deck, number: int, problems: list[Octav
 
 
 def _columns(slide: Any, deck: Deck, number: int, record: Slide, problems: list[OctavoError]) -> None:
-    for holder, column in zip(_holders(slide, "TEXT"), record.columns, strict=False):
-        paras = _paras(tuple(b for b in column if not isinstance(b, Shown)), big=record.big)
-        if record.statement:
-            zone = _zone(holder)
-            _move(holder, zone.x, zone.y + STATEMENT_DROP, zone.w, zone.h - STATEMENT_DROP)
+    texts = [_paras(tuple(b for b in column if not isinstance(b, Shown)), big=record.big) for column in record.columns]
+    holders = _holders(slide, "TEXT")[: len(texts)]
+    # Text alone stands in the middle of the height; all columns begin where the tallest does.
+    down = min(drop(_room(h)[1], _height(paras, _room(h)[0])) for h, paras in zip(holders, texts, strict=True))
+    for holder, paras, column in zip(holders, texts, record.columns, strict=True):
+        zone = _zone(holder)
+        _move(holder, zone.x, zone.y + down, zone.w, zone.h - down)
         _fill(holder, paras)
         problems += _check(deck, number, "text", paras, holder)
         problems += fit.check_numbers(deck, number, column, record.big, _zone(holder).w)
@@ -382,14 +386,27 @@ def _height(paras: list[Para], room: float) -> float:
 
 
 def _check(deck: Deck, number: int, part: str, paras: list[Para], holder: Any) -> list[DocumentError]:
-    room = (holder.width - _inset(holder, "lIns") - _inset(holder, "rIns")) / EMU
-    high = (holder.height - _inset(holder, "tIns") - _inset(holder, "bIns")) / EMU
-    bold = part == "title"
-    if bold:
+    room, high = _room(holder)
+    if part == "title":
         paras = [Para(tuple(_bold(run) for run in para.runs), para.size) for para in paras]
     height = _height(paras, room)
     # A hundredth of a point is the rounding of EMU.
     return [fit.too_tall(deck, number, part, height, high, MEDIUM)] if height > high + 0.01 else []
+
+
+def _room(holder: Any) -> tuple[float, float]:
+    """Return the width and height in points that a placeholder has for its text."""
+    across = holder.width - _inset(holder, "lIns") - _inset(holder, "rIns")
+    return across / EMU, (holder.height - _inset(holder, "tIns") - _inset(holder, "bIns")) / EMU
+
+
+def _balance(holder: Any, title: Para) -> None:
+    """Keep the right of a title's placeholder free, so that its last line is not much shorter than the others."""
+    room, _ = _room(holder)
+    pieces = [(run.text, True, bool(run.script)) for run in title.runs]
+    if measure.lines(pieces, room, title.size) > 1:
+        spare = room - measure.balanced(pieces, room, title.size) - SPARE
+        holder.text_frame.margin_right = round(max(0.0, spare) * EMU) + _inset(holder, "rIns")
 
 
 def _inset(holder: Any, side: str) -> int:

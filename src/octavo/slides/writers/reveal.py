@@ -95,6 +95,7 @@ def _measures() -> str:
     variables |= {
         "margin": _px(layout.MARGIN),
         "gap": _px(layout.GAP),
+        "gutter": _px(layout.GUTTER),
         "item-gap": _px(layout.ITEM_GAP),
         "step": _px(layout.STEP),
         "leading": str(layout.LEADING),
@@ -106,8 +107,8 @@ def _measures() -> str:
     return f":root {{\n{lines}}}"
 
 
-def _zone(zone: Zone, name: str, html: str, drop: float = 0) -> str:
-    style = f"left:{_px(zone.x)};top:{_px(zone.y + drop)};width:{_px(zone.w)};height:{_px(zone.h - drop)}"
+def _zone(zone: Zone, name: str, html: str) -> str:
+    style = f"left:{_px(zone.x)};top:{_px(zone.y)};width:{_px(zone.w)};height:{_px(zone.h)}"
     return f'<div class="zone {name}" style="{style}">{html}</div>\n'
 
 
@@ -123,16 +124,17 @@ def _cover(deck: Deck) -> str:
 
 
 def _slide(deck: Deck, number: int, slide: Slide) -> str:
-    drop = layout.STATEMENT_DROP if slide.statement else 0
     if slide.shown:
-        bodies = [_stack(slide, slide.shown, number)]
+        content = _zone(slide.zones[0], "content flow", _stack(slide, slide.shown, number))
     else:
+        # Text alone stands in the middle of the height; all columns begin where the tallest does.
         bodies = [_flow(tuple(b for b in column if not isinstance(b, Shown))) for column in slide.columns]
-    zones = zip(slide.zones, bodies, strict=True)
+        flows = "".join(f'<div class="flow">{body}</div>' for body in bodies)
+        content = _zone(layout.BODY, f"content middle columns-{len(bodies)}", flows)
     return (
         f'<div class="page slide" style="--big:{_px(slide.big)}">\n'
         + _zone(layout.TITLE, "title", f"<h2>{_inlines(slide.title)}</h2>")
-        + "".join(_zone(zone, "content flow", body, drop) for zone, body in zones)
+        + content
         + (_zone(layout.FOOTER, "foot", escape(deck.footer)) if deck.footer else "")
         + _zone(layout.NUMBER, "foot number", str(number))
         + "</div>"
