@@ -59,6 +59,8 @@ class Tiny:
 
     def begin(self, *arguments: str, under: Sequence[str] = (), **options: object) -> subprocess.Popen[str]:
         """Start the command in the project, in a process group of its own; ``under`` is a command that starts it."""
+        environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "120"}
+        environment.pop("PYTEST_CURRENT_TEST", None)  # ipykernel does not watch the standard streams where it is set
         return subprocess.Popen(
             [*under, *COMMAND, *arguments],
             cwd=self.root,
@@ -66,7 +68,7 @@ class Tiny:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "120"},
+            env=environment,
             **options,  # type: ignore[call-overload]
         )
 

@@ -16,7 +16,7 @@ from octavo.engine import key as keys
 from octavo.engine.events import Listener
 from octavo.engine.graph import needed
 from octavo.engine.runner import build as run_tasks
-from octavo.engine.runner import plan, processes
+from octavo.engine.runner import plan
 from octavo.engine.staleness import outputs_digest
 from octavo.engine.store import OUT, Store
 from octavo.engine.task import Memory, Outcome, Status, Task
@@ -30,6 +30,7 @@ from octavo.outputs import CONTENT, WriteDocument
 from octavo.project import CONFIG, Document, Project, Sweep
 from octavo.publish import Publication
 from octavo.review.landing import Swept
+from octavo.workers import imports, workers
 
 TARGETS = ("notebooks", "figures", "paper", "slides")
 OUTPUTS: Mapping[str, tuple[str, ...]] = {"paper": ("pdf", "html"), "slides": ("html", "pptx", "pdf")}
@@ -38,12 +39,16 @@ FILES = {"paper": "paper", "slides": "deck"}
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that a project's build consists of. ``points`` has the tasks of each notebook, in declared order."""
+    """Everything that a project's build consists of.
+
+    ``points`` has the tasks of each notebook, in declared order; ``modules`` are what workers and kernels import.
+    """
 
     project: Project
     tasks: tuple[Task, ...]
     points: Mapping[str, tuple[str, ...]]
     parameters: Mapping[str, Mapping[str, Scalar]]
+    modules: tuple[str, ...] = ()
 
     def store(self) -> Store:
         """Return the store of the project's results."""
@@ -78,7 +83,7 @@ def make_plan(project: Project) -> Plan:
     parameters = {point_name(s.name, p): p for s in project.sweeps for p in s.points}
     digest = keys.remembering()
     points = [task for s in project.sweeps for task in _points(project, s, notebooks[s.name], names, digest)]
-    bare = Plan(project, tuple(points), names, parameters)
+    bare = Plan(project, tuple(points), names, parameters, imports(notebooks.values()))
     documents = [task for kind in OUTPUTS for task in _document(bare, kind, digest)]
     return replace(bare, tasks=(*points, *documents))
 
@@ -124,7 +129,7 @@ def stale(whole: Plan, targets: Sequence[str] = ()) -> dict[str, str]:
 def build(whole: Plan, targets: Sequence[str], listen: Listener) -> dict[str, Outcome]:
     """Bring the targets up to date and publish what is new to ``build/``; return what became of each task."""
     store, jobs = whole.store(), whole.jobs()
-    with store.locked(), processes(jobs) as make_executor:
+    with store.locked(), workers(whole.modules, whole.project.kernels, jobs, listen) as make_executor:
         chosen = select(whole, targets)
         outcomes = run_tasks(chosen, store, make_executor=make_executor, jobs=jobs, listen=listen)
         publish(whole, outcomes, whole_build=len(chosen) == len(whole.tasks))
@@ -189,7 +194,7 @@ def accept(whole: Plan, names: Sequence[str], because: str) -> tuple[Verdict, ..
                 hint="Run `octavo build`, look at build/index.html, then accept.",
             )
         # Nothing runs: all of it is in the store.
-        with processes(1) as make_executor:
+        with workers(whole.modules, whole.project.kernels, 1, lambda event: None) as make_executor:
             outcomes = run_tasks(
                 select(whole, targets), store, make_executor=make_executor, jobs=1, listen=lambda event: None
             )
@@ -294,6 +299,7 @@ def _points(
                 timeout=sweep.timeout,
                 threads=max(1, cores() // (project.jobs or cores())),
                 failed=project.build / "notebooks" / f"{name}.failed.ipynb",
+                kernel=notebook.kernel,
             ),
             after=tuple(task for points in read.values() for task, _ in points),
         )

@@ -81,10 +81,14 @@ class MediumSection(Section, frozen=True):
 
 
 class OctavoSection(Section, frozen=True):
-    """``[tool.octavo]``. ``jobs`` is the number of points run at once; without it, one for each core."""
+    """``[tool.octavo]``. ``jobs`` is the number of points run at once; without it, one for each core.
+
+    ``kernels`` are forked from a process with their imports loaded, where that can be, or each is started anew.
+    """
 
     title: str = ""
     jobs: Annotated[int, Meta(ge=1)] | None = None
+    kernels: Literal["forked", "ordinary"] = "forked"
     paper: DocumentSection | None = None
     slides: DeckSection | None = None
     media: dict[str, MediumSection] = {}
@@ -117,6 +121,7 @@ class Project(msgspec.Struct, frozen=True):
     root: Path
     title: str
     jobs: int | None
+    kernels: Literal["forked", "ordinary"]
     paper: Document | None
     slides: Document | None
     media: tuple[Medium, ...]
@@ -177,6 +182,7 @@ def read(root: Path) -> Project:
         root=root,
         title=section.title or root.name,
         jobs=section.jobs,
+        kernels=section.kernels,
         paper=_document(section.paper, "paper", root, text, problems),
         slides=_document(section.slides, "slides", root, text, problems),
         media=tuple(_media(section, root, text, problems)),

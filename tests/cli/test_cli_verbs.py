@@ -104,7 +104,7 @@ COMMAND = [sys.executable, "-c", "from octavo.cli import main; main()"]
 def test_a_terminal_shows_what_is_done_and_running(tiny: Callable[..., Tiny]) -> None:
     """On a terminal one line tells how many are done and running, and is gone at the end."""
     pty = pytest.importorskip("pty")
-    project = tiny(ONE)
+    project = tiny({"notebooks/one.ipynb": ["import time, octavo\ntime.sleep(1)\noctavo.value('x', 1)"]})
     master, slave = pty.openpty()
     done = subprocess.Popen([*COMMAND, "build"], cwd=project.root, stdout=subprocess.DEVNULL, stderr=slave)
     os.close(slave)

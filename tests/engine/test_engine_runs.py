@@ -302,7 +302,7 @@ def test_errors_cross_from_a_worker_whole() -> None:
 def test_real_processes_run_tasks_and_survive_one_that_dies(store: Store) -> None:
     """With real workers: a task that kills its worker fails by name, the others are made."""
     tasks = [Task(name, {"code": name}, Die() if name == "dies" else Write(name)) for name in ("a", "dies", "b")]
-    with runner.processes(2) as make_executor:
+    with runner.processes(2) as (make_executor, _):
         outcomes = runner.build(tasks, store, make_executor=make_executor, jobs=2, listen=lambda event: None)
     assert statuses(outcomes) == {"a": "ran", "b": "ran", "dies": "failed"}
     assert isinstance(outcomes["dies"].error, BuildError)

@@ -126,7 +126,10 @@ def test_an_executed_notebook_says_nothing_of_the_machine(tmp_path: Path) -> Non
         "id": "a1b2",
         "source": str(root),
         "metadata": {"papermill": {"start_time": "now"}, "execution": {"shell": "now"}, "tags": ["kept"]},
-        "outputs": [{"output_type": "stream", "name": "stdout", "text": text}, {"data": {"image/png": str(root)}}],
+        "outputs": [
+            {"output_type": "stream", "name": "stdout", "text": text},
+            {"output_type": "display_data", "data": {"image/png": str(root)}},
+        ],
     }
     path = book(tmp_path / "a.ipynb", cell, papermill={"input_path": str(root)})
     neutralise(path, root)

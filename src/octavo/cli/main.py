@@ -18,6 +18,7 @@ VERBS = {
     "check": "Compare with the accepted results, and check the bibliography.",
     "accept": "Take over changed values, tables and figures, with a reason.",
     "clean": "Remove what was built.",
+    "stop": "End the process that kernels are forked from.",
 }
 INTERRUPTED = 130
 

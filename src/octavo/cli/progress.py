@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from octavo.engine.events import Ended, Event, Listener, Planned, Started
+from octavo.engine.events import Ended, Event, Listener, Noted, Planned, Started
 from octavo.engine.task import Outcome, Status
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Counts:
             self.total = event.total
         elif isinstance(event, Started):
             self.running[event.name] = event.reason
-        else:
+        elif isinstance(event, Ended):
             self.running.pop(event.outcome.task.name, None)
             self.ended[event.outcome.status] += 1
 
@@ -84,6 +84,8 @@ def _plain_listener(counts: Counts) -> Listener:
         counts.note(event)
         if isinstance(event, Ended) and event.outcome.status is not Status.STORED:
             print(f"[{counts.done}/{counts.total}] {line(event.outcome)}", file=sys.stderr, flush=True)
+        elif isinstance(event, Noted):
+            print(event.text, file=sys.stderr, flush=True)
 
     return listen
 
@@ -106,6 +108,8 @@ def _live_listener(progress: Progress, counts: Counts) -> Listener:
         progress.update(task, total=counts.total, completed=counts.done, words=counts.words())
         if isinstance(event, Ended) and event.outcome.status in (Status.FAILED, Status.HELD):
             progress.console.print(line(event.outcome), markup=False, highlight=False)
+        elif isinstance(event, Noted):
+            progress.console.print(event.text, markup=False, highlight=False)
 
     return listen
 

@@ -30,5 +30,12 @@ class Ended:
     outcome: Outcome
 
 
-Event = Planned | Started | Ended
+@dataclass(frozen=True)
+class Noted:
+    """Something that the user may want to know, in a sentence; nothing is wrong."""
+
+    text: str
+
+
+Event = Planned | Started | Ended | Noted
 Listener = Callable[[Event], None]

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from octavo.engine import key as keys
 from octavo.engine.events import Ended, Event, Listener, Planned, Started
+from octavo.engine.forked import Lost
 from octavo.engine.graph import ordered
 from octavo.engine.staleness import Decision, decide, outputs_digest
 from octavo.engine.store import OUT, Store
@@ -31,14 +32,19 @@ LOST = 2  # a task that was with a lost worker so many times is given up
 
 
 @contextmanager
-def processes(jobs: int) -> Iterator[ExecutorMaker]:
+def processes(jobs: int) -> Iterator[tuple[ExecutorMaker, str]]:
     """Yield a maker of executors with ``jobs`` worker processes, started fresh (no fork of this process).
 
-    What workers and their kernels leave in the temporary folder is gone afterwards, also when they were killed.
+    With it, the folder of their temporary files: what workers and their kernels leave there is gone afterwards, also
+    when they were killed.
     """
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory(prefix="octavo-", ignore_cleanup_errors=True) as scratch:
-        yield lambda: ProcessPoolExecutor(jobs, mp_context=context, initializer=_enter_worker, initargs=(scratch,))
+
+        def make() -> Executor:
+            return ProcessPoolExecutor(jobs, mp_context=context, initializer=_enter_worker, initargs=(scratch,))
+
+        yield make, scratch
 
 
 def plan(tasks: Sequence[Task], store: Store) -> dict[str, str]:
@@ -155,6 +161,9 @@ def _loop(run: _Run, waiting: list[Task], folder: Path, make_executor: ExecutorM
                 continue
             for future in done:
                 task, decision, made = flying.pop(future)
+                if isinstance(future.exception(), Lost):
+                    waiting[:0] = _lost(run, task, decision, lost)
+                    continue
                 run.end(run.keep(task, decision, made, future))
     except BaseException:
         _stop(executor)
@@ -235,17 +244,22 @@ def _survivors(run: _Run, flying: InFlight, lost: dict[str, int]) -> list[Task]:
         if future.done() and not _broken(future):
             run.end(run.keep(task, decision, made, future))
             continue
-        lost[task.name] = lost.get(task.name, 0) + 1
-        if lost[task.name] < LOST:
-            again.append(task)
-            continue
-        error = BuildError(
-            "The process that ran this was killed, twice.",
-            where=task.name,
-            hint="Memory may have run out: set `jobs = 1` in [tool.octavo] of pyproject.toml.",
-        )
-        run.end(Outcome(task, Status.FAILED, reason=decision.reason, error=error))
+        again += _lost(run, task, decision, lost)
     return again
+
+
+def _lost(run: _Run, task: Task, decision: Decision, lost: dict[str, int]) -> list[Task]:
+    """Return the task to be run again, or give it up when it was with a lost worker too often."""
+    lost[task.name] = lost.get(task.name, 0) + 1
+    if lost[task.name] < LOST:
+        return [task]
+    error = BuildError(
+        "The process that ran this was killed, twice.",
+        where=task.name,
+        hint="Memory may have run out: set `jobs = 1` in [tool.octavo] of pyproject.toml.",
+    )
+    run.end(Outcome(task, Status.FAILED, reason=decision.reason, error=error))
+    return []
 
 
 def _stop(executor: Executor | None) -> None:

@@ -22,5 +22,13 @@ def environment() -> tuple[str, ...]:
 def recorder_files() -> tuple[Path, ...]:
     """Return Octavo's own modules that run inside a kernel and so take part in every result."""
     package = Path(__file__).parent.parent
-    inside = ("__init__.py", "recorder.py", "model.py", "printing.py", "figures/draw.py", "notebooks/trace.py")
+    inside = (
+        "__init__.py",
+        "recorder.py",
+        "model.py",
+        "printing.py",
+        "figures/draw.py",
+        "notebooks/kernel.py",
+        "notebooks/trace.py",
+    )
     return tuple(package / name for name in inside)

@@ -10,6 +10,7 @@ import math
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -32,6 +33,9 @@ EXECUTED = "notebook.ipynb"
 class RunPoint:
     """The action of one point; see octavo.engine.task.Action.
 
+    In a process that was forked with what kernels import, a kernel is forked in turn; elsewhere, and for a kernel of
+    another environment, one is started.
+
     ``sweeps`` names, for every sweep that the notebook reads, its points: the task of each and its parameters. The
     partly executed notebook of a failed run is kept at ``failed``.
     """
@@ -46,6 +50,7 @@ class RunPoint:
     timeout: float
     threads: int
     failed: Path
+    kernel: str
 
     def __call__(self, folder: Path, upstream: Mapping[str, Path]) -> tuple[Path, ...]:
         """Execute the notebook; leave its record and figures in ``out``, the executed notebook in ``log``."""
@@ -112,17 +117,30 @@ class RunPoint:
         import papermill
         from traitlets.config import Config
 
+        engine = self._forking_engine()
         papermill.execute_notebook(
             _literal(self.notebook),
             _literal(executed),
             parameters=dict(self.parameters),
             cwd=str(self.notebook.parent),
             progress_bar=False,
+            engine_name=engine,
             execution_timeout=math.ceil(self.timeout),
             extra_arguments=["--IPKernelApp.extra_extensions=octavo.notebooks.trace"],
             # No open port, and no warning about one.
             config=Config(KernelManager={"transport": "ipc", "ip": f"{sockets}/kernel"}),
         )
+
+    def _forking_engine(self) -> str | None:
+        """Return the name of the engine that forks kernels, where it can be used; None for papermill's own."""
+        if "octavo.notebooks.warm" not in sys.modules:
+            return None
+        from octavo.notebooks import engine
+
+        if not engine.executable_kernel(self.kernel):
+            return None
+        engine.register()
+        return engine.NAME
 
     def _ran_to_its_end(self, executed: Path) -> None:
         """Raise NotebookError where cells did not run: papermill takes `sys.exit()` for success."""

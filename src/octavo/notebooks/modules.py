@@ -29,6 +29,14 @@ def local_modules(names: Iterable[str], folders: tuple[Path, ...]) -> tuple[Path
     return tuple(sorted(files))
 
 
+def foreign_imports(names: Iterable[str], folders: tuple[Path, ...]) -> frozenset[str]:
+    """Return what these imports, and those of the local modules that they lead to, name outside ``folders``."""
+    names = set(names)
+    for file in local_modules(names, folders):
+        names |= set(_imports(file, ""))
+    return frozenset(name for name in names if name and not any(_files(name.split(".")[0], folders)))
+
+
 def _files(name: str, folders: tuple[Path, ...]) -> Iterator[Path]:
     for folder in folders:
         base = folder.joinpath(*name.split("."))

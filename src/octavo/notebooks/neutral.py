@@ -27,8 +27,24 @@ def neutralise(path: Path, root: Path) -> None:
         if "id" in cell:
             cell["id"] = f"cell-{number}"  # papermill's own cells have random ones
         if "outputs" in cell:
-            cell["outputs"] = _each_text(cell["outputs"], clean)
+            cell["outputs"] = _each_text(_joined(cell["outputs"]), clean)
     path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _joined(outputs: list[Any]) -> list[Any]:
+    """Put together what was printed in one go: into how many pieces it came is a matter of the moment."""
+    joined: list[Any] = []
+    for output in outputs:
+        before = joined[-1] if joined else {}
+        if output["output_type"] == before.get("output_type") == "stream" and output["name"] == before["name"]:
+            joined[-1] = {**before, "text": (_text(before) + _text(output)).splitlines(keepends=True)}
+        else:
+            joined.append(output)
+    return joined
+
+
+def _text(output: Any) -> str:
+    return "".join(output["text"])
 
 
 def _cleaner(root: Path) -> Callable[[str], str]:
@@ -42,7 +58,8 @@ def _cleaner(root: Path) -> Callable[[str], str]:
         return "" if start == "." and found[2] else start + found[2]
 
     def clean(text: str) -> str:
-        text = re.sub(r"[^\s'\"]*/ipykernel_\d+/", "ipykernel/", text)  # a folder named for the process
+        # A folder named for the process. Looked for from the beginning of a word alone: a long line takes no longer.
+        text = re.sub(r"(?<![^\s'\"])[^\s'\"]*?/ipykernel_\d+/", "ipykernel/", text)
         return place.sub(short, re.sub(r"\bat 0x[0-9a-f]{6,}", "at 0x…", text))
 
     return clean

@@ -34,7 +34,14 @@ def load_ipython_extension(shell: Any) -> None:
         elif event == "sqlite3.connect" and isinstance(arguments[0], str | bytes):
             opened.add(os.path.abspath(os.fsdecode(arguments[0])))  # noqa: PTH100
 
+    told: tuple[int, ...] = ()
+
     def write() -> None:
+        nonlocal told
+        seen = (len(opened), len(written), len(sys.modules))
+        if seen == told:
+            return
+        told = seen
         modules = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
         found = {"opened": sorted(opened - written), "modules": sorted(m for m in modules if m)}
         Path(target).write_text(json.dumps(found), encoding="utf-8")
@@ -52,7 +59,8 @@ def traced(file: Path, root: Path, ignored: tuple[Path, ...]) -> tuple[Path, ...
     if not file.exists():
         return ()
     found = json.loads(file.read_text(encoding="utf-8"))
-    modules = {Path(name) for name in found["modules"] if Path(name).is_relative_to(root)}
+    inside = f"{root}{os.sep}"  # a thousand modules: paths are made of the few that lie in the project
+    modules = {Path(name) for name in found["modules"] if name.startswith(inside)}
     paths = {Path(name) for name in found["opened"]} | modules
     own = (*ignored, Path(sys.prefix), Path(__file__).parent.parent)
     system = _system()

@@ -1,0 +1,191 @@
+"""An executor whose workers are forked from a zygote: one for each task, in milliseconds, with its imports loaded."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from octavo.engine.zygote import Request, receive, send
+
+STARTING = 60.0  # seconds that a zygote may take for its imports
+# Variables that libraries read while they are imported: workers whose zygote saw others would not be as good as new.
+READ_AT_IMPORT = ("PYTHON", "MPL", "OMP_", "OPENBLAS_", "MKL_", "LANG", "LC_", "LD_", "CUDA", "TZ", "VIRTUAL_ENV")
+
+
+class Lost(Exception):
+    """A worker ended without an answer; others go on."""
+
+
+@dataclass(frozen=True)
+class Zygote:
+    """The zygote of an environment: ``modules`` are what it imports, ``identity`` all else that makes it fit or not."""
+
+    modules: tuple[str, ...]
+    identity: str
+    environment: Mapping[str, str]
+
+    @property
+    def address(self) -> Path:
+        """The path of its socket: named for the environment, then for all that must be the same to be of use."""
+        read = sorted((k, v) for k, v in self.environment.items() if k.startswith(READ_AT_IMPORT))
+        same = (sys.executable, self.modules, self.identity, read, _limits())
+        return folder() / f"{_digest(sys.prefix)}-{_digest(same)}"
+
+    def start(self) -> None:
+        """Start the zygote, where there is none. Raises OSError when it does not start."""
+        self.connect().close()
+
+    def connect(self) -> socket.socket:
+        """Return a connection to a worker of its; start the zygote where there is none. Raises OSError."""
+        with contextlib.suppress(OSError):
+            return self._connect()
+        import fcntl
+
+        with self.address.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            with contextlib.suppress(OSError):
+                return self._connect()
+            self._start()
+            return self._connect()
+
+    def _connect(self) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.connect(str(self.address))
+        except OSError:
+            connection.close()
+            raise
+        return connection
+
+    def _start(self) -> None:
+        stop(_digest(sys.prefix))  # those of this environment that are of no use any more
+        process = subprocess.Popen(
+            [sys.executable, "-m", "octavo.engine.zygote", str(self.address)],
+            cwd="/",
+            env=dict(self.environment),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            text=True,
+        )
+        assert process.stdin
+        process.stdin.write("\n".join(self.modules))
+        process.stdin.close()
+        end = time.monotonic() + STARTING
+        while not self.address.exists():
+            if process.poll() is not None or time.monotonic() > end:
+                raise OSError("The process that they are forked from did not start.")
+            time.sleep(0.01)
+
+
+class ForkedExecutor(Executor):
+    """Runs each call in a worker forked for it alone; a worker that is lost takes no other with it."""
+
+    def __init__(self, zygote: Zygote, environment: Mapping[str, str]) -> None:
+        self.zygote = zygote
+        self.environment = environment
+        self.connections: set[socket.socket] = set()
+        self.stopped = False
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_running_or_notify_cancel()
+        threading.Thread(target=self._run, args=(future, fn, args), daemon=True).start()
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the workers: each is interrupted when its connection is closed."""
+        self.stopped = True
+        for connection in list(self.connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def _run(self, future: Future[Any], call: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        try:
+            with self.zygote.connect() as connection:
+                self.connections.add(connection)
+                try:
+                    send(connection, Request(call, arguments, self.environment, str(Path.cwd()), _umask()))
+                    good, answer = receive(connection)
+                finally:
+                    self.connections.discard(connection)
+        except (OSError, EOFError) as error:
+            future.set_exception(Lost(str(error)))
+        else:
+            future.set_result(answer) if good else future.set_exception(answer)
+
+
+def _umask() -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("Umask:"):
+            return int(line.split()[1], 8)
+    return 0o022
+
+
+def _limits() -> tuple[object, ...]:
+    """Return what a process inherits and cannot be given later: limits, cores, priority, control group."""
+    import resource
+
+    kinds = sorted(name for name in dir(resource) if name.startswith("RLIMIT_"))
+    limits = [(name, resource.getrlimit(getattr(resource, name))) for name in kinds]
+    group = Path("/proc/self/cgroup")
+    return limits, sorted(os.sched_getaffinity(0)), os.nice(0), group.read_text() if group.exists() else ""
+
+
+def folder() -> Path:
+    """Return the folder of this user's sockets, which nobody else can enter. Raises OSError where it is another's."""
+    found = Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp") / f"octavo-{os.getuid()}"
+    found.mkdir(mode=0o700, exist_ok=True)
+    if found.stat().st_uid != os.getuid() or found.stat().st_mode & 0o077:
+        raise OSError(f"{found} is not this user's alone.")
+    return found
+
+
+def stop(environment: str = "") -> int:
+    """End the zygotes of an environment, or all of this user's; return how many. Their workers go on to their ends."""
+    ended = 0
+    for _, pid in waiting(environment):
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGTERM)
+            ended += 1
+    for address in _addresses(environment):  # those of processes that were killed as well
+        address.unlink(missing_ok=True)
+    return ended
+
+
+def waiting(environment: str = "") -> list[tuple[Path, int]]:
+    """Return the sockets and the processes of zygotes that wait for work."""
+    found = []
+    for address in _addresses(environment):
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(address))
+            credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+            found.append((address, struct.unpack("3i", credentials)[0]))
+    return found
+
+
+def _addresses(environment: str) -> list[Path]:
+    return [path for path in sorted(folder().glob(f"{environment}*")) if path.suffix != ".lock"]
+
+
+def forkable() -> bool:
+    """Whether workers can be forked here: on macOS and Windows a fork without an exec is not safe, or not there."""
+    return sys.platform == "linux"
+
+
+def _digest(thing: object) -> str:
+    return hashlib.sha256(repr(thing).encode()).hexdigest()[:16]

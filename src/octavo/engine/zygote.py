@@ -1,0 +1,177 @@
+"""A process that has imported what tasks need, and forks a pristine worker for each.
+
+It runs as ``python -m octavo.engine.zygote SOCKET``, with the names of the modules on its standard input. It imports
+and does nothing else: no thread, no event loop, nothing of a user's runs in it, so what it forks is as good as new
+(Linux only: elsewhere a fork without an exec is not safe). One connection to its socket is one worker, and its lifeline
+as well: when the other side is gone, the worker is interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import gc
+import importlib
+import os
+import pickle
+import selectors
+import signal
+import socket
+import struct
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+IDLE = 600.0  # seconds without a worker after which a zygote ends
+LENGTH = struct.Struct("!Q")
+# Read by numerical libraries when they are loaded: with one thread each, none has a pool when it is forked.
+SINGLE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class Request(NamedTuple):
+    """What a worker does, and the surroundings in which it does that."""
+
+    call: Callable[..., object]
+    arguments: tuple[Any, ...]
+    environment: Mapping[str, str]
+    folder: str
+    umask: int
+
+
+def serve(address: Path, modules: Sequence[str]) -> None:
+    """Import ``modules``, then fork a worker for each connection to the socket ``address``, until idle for long."""
+    sys.path[:] = [entry for entry in sys.path if entry and Path(entry).resolve() != Path.cwd()]
+    added = _import(modules)
+    gc.collect()
+    gc.freeze()  # so that a collection in a worker does not touch, and so copy, the pages that all share
+    gc.disable()
+    listener = socket.socket(socket.AF_UNIX)
+    unready = address.with_name(f"{address.name}.{os.getpid()}")
+    listener.bind(str(unready))
+    listener.listen(64)
+    unready.rename(address)
+    try:
+        _loop(listener, added)
+    finally:
+        _remove(address, listener)
+
+
+def send(connection: socket.socket, thing: object) -> None:
+    """Send a picklable thing."""
+    data = pickle.dumps(thing)
+    connection.sendall(LENGTH.pack(len(data)) + data)
+
+
+def receive(connection: socket.socket) -> Any:
+    """Return what the other end sent. Raises EOFError when it is gone."""
+    (length,) = LENGTH.unpack(_exactly(connection, LENGTH.size))
+    return pickle.loads(_exactly(connection, length))
+
+
+def _exactly(connection: socket.socket, length: int) -> bytes:
+    data = bytearray()
+    while len(data) < length:
+        part = connection.recv(min(length - len(data), 1 << 20))
+        if not part:
+            raise EOFError
+        data += part
+    return bytes(data)
+
+
+def _import(modules: Sequence[str]) -> dict[str, str]:
+    """Import modules and return the environment variables that they set when they are imported."""
+    before = dict(os.environ)
+    os.environ.update(dict.fromkeys(SINGLE, "1"))
+    for name in modules:
+        # Whatever a module of the user's does when it is imported, the notebook that imports it will say so.
+        with contextlib.suppress(Exception, SystemExit):
+            importlib.import_module(name)
+    return {name: value for name, value in os.environ.items() if name not in before and name not in SINGLE}
+
+
+def _loop(listener: socket.socket, added: Mapping[str, str]) -> None:
+    wake, waker = os.pipe()
+    os.set_blocking(wake, False)
+    os.set_blocking(waker, False)
+    signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    selector = selectors.DefaultSelector()
+    selector.register(listener, selectors.EVENT_READ)
+    selector.register(wake, selectors.EVENT_READ)
+    workers: set[int] = set()
+    while (events := selector.select(None if workers else IDLE)) or workers:
+        for key, _ in events:
+            if key.fileobj is listener:
+                connection, _ = listener.accept()
+                pid = os.fork()
+                if pid == 0:
+                    selector.close()
+                    listener.close()
+                    _become_worker(connection, added)
+                workers.add(pid)
+                connection.close()
+            else:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(wake, 4096)
+        workers -= set(_ended())
+
+
+def _ended() -> Iterator[int]:
+    with contextlib.suppress(ChildProcessError):
+        while pid := os.waitpid(-1, os.WNOHANG)[0]:
+            yield pid
+
+
+def _become_worker(connection: socket.socket, added: Mapping[str, str]) -> NoReturn:
+    code = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGCHLD, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.setsid()
+        gc.enable()
+        _answer(connection, added)
+        code = 0
+    except (EOFError, OSError, KeyboardInterrupt):
+        pass  # nobody is there to be told
+    finally:
+        os._exit(code)
+
+
+def _answer(connection: socket.socket, added: Mapping[str, str]) -> None:
+    request: Request = receive(connection)
+    _enter(request, added)
+    # The other end sends nothing more: what can still be read is its end, and that interrupts this process.
+    fcntl.fcntl(connection, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(connection, fcntl.F_SETSIG, signal.SIGINT)
+    fcntl.fcntl(connection, fcntl.F_SETFL, fcntl.fcntl(connection, fcntl.F_GETFL) | os.O_ASYNC)
+    try:
+        answer = (True, request.call(*request.arguments))
+    except Exception as error:
+        answer = (False, error)
+    send(connection, answer)
+
+
+def _enter(request: Request, added: Mapping[str, str]) -> None:
+    """Take on the surroundings that a process started now would have had."""
+    os.environ.clear()
+    os.environ.update({**added, **request.environment})
+    time.tzset()
+    tempfile.tempdir = None  # asked for anew: the environment says where
+    os.umask(request.umask)
+    os.chdir(request.folder)
+
+
+def _remove(address: Path, listener: socket.socket) -> None:
+    """Remove the socket's file, unless another zygote has taken its place."""
+    listener.close()
+    address.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]), sys.stdin.read().split())

@@ -1,0 +1,259 @@
+"""A Jupyter kernel without sockets: ipykernel's own application, its messages as lines of JSON on a pipe.
+
+It runs in a process that was forked from one that has the imports loaded, and starts in milliseconds. All that a
+notebook sees (shell, magics, display, comms, the event loop) is ipykernel's; only what carries messages is ours. What
+C code and child processes print goes to descriptors 1 and 2, which the other end reads as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import fcntl
+import io
+import os
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from ipykernel.ipkernel import IPythonKernel
+from ipykernel.kernelapp import IPKernelApp
+from jupyter_client.session import Session
+from traitlets import Any as AnyTrait
+from traitlets import Unicode
+
+SHELL, IOPUB = "shell", "iopub"
+WAIT = 0.2  # seconds until what was printed is sent
+MUCH = 1 << 16  # characters that are sent at once
+
+
+class PipeSession(Session):
+    """Sends messages to a file instead of a socket, one line each; ``stream`` is the name of their channel."""
+
+    wire: Any = AnyTrait()
+    lock: Any = AnyTrait()
+
+    def send(  # type:ignore[override]
+        self,
+        stream: str,
+        msg_or_type: dict[str, Any] | str,
+        content: dict[str, Any] | None = None,
+        parent: dict[str, Any] | None = None,
+        ident: object = None,
+        buffers: Sequence[bytes] | None = None,
+        track: bool = False,
+        header: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Send a message; also from threads and from processes that the notebook forked."""
+        if isinstance(msg_or_type, str):
+            message = self.msg(msg_or_type, content, parent, header, metadata)
+        else:
+            message = msg_or_type
+        binary = [base64.b64encode(b).decode() for b in buffers or message.get("buffers", ())]
+        line = self.pack({**message, "channel": stream, "buffers": binary}) + b"\n"
+        with self.lock:
+            _write(self.wire, line)
+        return message
+
+
+class Lock:
+    """Excludes threads, and processes forked from this one: each opens the file anew, so that the lock is its own."""
+
+    def __init__(self) -> None:
+        self.threads = threading.RLock()
+        self.file = os.open(tempfile.gettempdir(), os.O_RDWR | os.O_TMPFILE, 0o600)
+        os.register_at_fork(after_in_child=self._renew)
+
+    def _renew(self) -> None:
+        self.threads = threading.RLock()
+        self.file = os.open(f"/proc/self/fd/{self.file}", os.O_RDWR)
+
+    def __enter__(self) -> None:
+        self.threads.acquire()
+        fcntl.flock(self.file, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        fcntl.flock(self.file, fcntl.LOCK_UN)
+        self.threads.release()
+
+
+class Stream(io.TextIOBase):
+    """``sys.stdout`` or ``sys.stderr`` of a notebook: what is printed becomes messages, in order with all others.
+
+    Text waits until somebody flushes, a message is sent, it is much, or a fifth of a second has passed.
+    """
+
+    encoding = "UTF-8"
+
+    def __init__(self, name: str, session: PipeSession, aside: int) -> None:
+        self.name = name
+        self.session = session
+        self.aside = aside
+        self.parent: Mapping[str, Any] = {}
+        self.text: list[str] = []
+        self.length = 0
+        self.lock = threading.RLock()
+        self.timer: threading.Timer | None = None
+        os.register_at_fork(after_in_child=self._forget)
+
+    def write(self, text: str) -> int:
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text)}")
+        with self.lock:
+            self.text.append(text)
+            self.length += len(text)
+            if self.length > MUCH:
+                self.flush()
+            elif self.timer is None:
+                self.timer = threading.Timer(WAIT, self.flush)
+                self.timer.daemon = True
+                self.timer.start()
+        return len(text)
+
+    def flush(self) -> None:
+        with self.lock:
+            if self.timer is not None:
+                self.timer.cancel()
+                self.timer = None
+            if self.text:
+                content = {"name": self.name, "text": "".join(self.text)}
+                self.text, self.length = [], 0
+                self.session.send(IOPUB, "stream", content, parent=dict(self.parent))
+
+    def fileno(self) -> int:
+        """Return where a child process that is given this stream writes: as with ipykernel, not into the notebook."""
+        return self.aside
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return False
+
+    def set_parent(self, parent: Mapping[str, Any]) -> None:
+        """Take the message that is answered from now on."""
+        self.parent = parent
+
+    def _forget(self) -> None:
+        """In a process that the notebook forked: what waits here is the notebook's own to send."""
+        self.lock = threading.RLock()
+        self.text, self.length, self.timer = [], 0, None
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+class NoDebugger:
+    """Nobody is there to debug with; ipykernel's own would begin by importing and starting its server."""
+
+    def __init__(self, *_: object) -> None: ...
+
+
+class PipeKernel(IPythonKernel):
+    """ipykernel's kernel, handed its requests as messages already read."""
+
+    debugger_class = NoDebugger
+    _supports_kernel_subshells = False
+
+    def __init__(self, **traits: Any) -> None:
+        super().__init__(**traits)
+        # Asked for the thread that awaits cells, so that an interrupt reaches them.
+        self.shell_channel_thread = SimpleNamespace(parent_thread=threading.main_thread())
+
+    def start(self) -> None:
+        if self.shell:
+            self.shell.exit_now = False
+
+    def _publish_status(self, status: str, channel: str, parent: Any = None) -> None:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        super()._publish_status(status, channel, parent)
+
+    def _abort_queues(self, subshell_id: str | None = None) -> None:
+        """Nothing is queued: the other end waits for each reply."""
+
+    async def handle(self, message: dict[str, Any]) -> None:
+        """Answer one request, as ``dispatch_shell`` does for what comes from a socket."""
+        self.set_parent([], message, channel="shell")
+        self._publish_status("busy", "shell")
+        handler = self.shell_handlers[message["header"]["msg_type"]]
+        self.pre_handler_hook()
+        try:
+            result = handler(SHELL, [], message)
+            if result is not None:
+                await result
+        except KeyboardInterrupt:
+            self.log.error("KeyboardInterrupt caught in kernel.")
+        finally:
+            self.post_handler_hook()
+        self._publish_status("idle", "shell")
+
+
+class PipeKernelApp(IPKernelApp):
+    """ipykernel's application with the parts that make sockets and threads left out."""
+
+    name = Unicode("ipython-kernel")
+
+    def __init__(self, wire: int, **traits: Any) -> None:
+        super().__init__(**traits)
+        self.wire = wire
+        self.kernel_class = PipeKernel
+
+    def init_connection_file(self) -> None: ...
+    def init_heartbeat(self) -> None: ...
+    def write_connection_file(self, **kwargs: Any) -> None: ...
+    def log_connection_info(self) -> None: ...
+    def init_poller(self) -> None: ...
+    def init_session(self) -> None:
+        self.session = PipeSession(parent=self, wire=self.wire, lock=Lock(), key=b"unused")
+
+    def init_sockets(self) -> None:
+        self.init_session()
+
+    def init_io(self) -> None:
+        aside = os.open(os.devnull, os.O_WRONLY)
+        sys.stdout, sys.stderr = (Stream(name, self.session, aside) for name in ("stdout", "stderr"))
+        from ipykernel.displayhook import ZMQDisplayHook
+
+        self.displayhook = ZMQDisplayHook(self.session, IOPUB)
+        sys.displayhook = self.displayhook
+        self.patch_io()
+
+    def init_kernel(self) -> None:
+        self.kernel = PipeKernel.instance(
+            parent=self,
+            session=self.session,
+            iopub_socket=IOPUB,
+            log=self.log,
+            profile_dir=self.profile_dir,
+            user_ns=self.user_ns,
+        )
+        self.displayhook.get_execution_count = lambda: self.kernel.execution_count
+
+
+async def _serve(app: PipeKernelApp, wire: int) -> None:
+    from tornado.ioloop import IOLoop
+
+    app.kernel.io_loop = app.io_loop = IOLoop.current()
+    reader = asyncio.StreamReader(limit=2**30)
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(os.dup(wire), "rb", 0))
+    while line := await reader.readline():
+        await app.kernel.handle(app.session.unpack(line))
+
+
+def run(requests: int, wire: int, arguments: Sequence[str]) -> None:
+    """Be a kernel until ``requests`` ends: read requests there, send all messages to ``wire``."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    app = PipeKernelApp.instance(wire=wire)
+    app.initialize(list(arguments))
+    app.kernel.start()
+    asyncio.run(_serve(app, requests))

@@ -1,0 +1,87 @@
+"""Where tasks run: workers forked from one process that has the notebooks' imports loaded, or started one by one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from pathlib import Path
+
+from octavo.engine import key as keys
+from octavo.engine.events import Listener, Noted
+from octavo.engine.forked import ForkedExecutor, Zygote, forkable
+from octavo.engine.runner import ExecutorMaker, processes
+from octavo.notebooks.environment import environment
+from octavo.notebooks.modules import foreign_imports
+from octavo.notebooks.source import Notebook
+
+# What runs beside a notebook's own imports: the worker's papermill, the kernel, the recorder.
+PRELOADED = (
+    "papermill",
+    "IPython.core.completer",
+    "IPython.core.debugger",
+    "ipykernel.debugger",
+    "ipykernel.zmqshell",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_pdf",
+    "matplotlib.backends.backend_svg",
+    "matplotlib.pyplot",
+    "matplotlib_inline.config",
+    "octavo.engine.runner",
+    "octavo.figures.draw",
+    "octavo.notebooks.engine",
+    "octavo.notebooks.execute",
+    "octavo.notebooks.kernel",
+    "octavo.outputs",
+    "octavo.recorder",
+    "pandas",
+)
+WARM = "octavo.notebooks.warm"
+FIXED = {
+    "PYTHONHASHSEED": "0",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+}
+
+
+@contextmanager
+def workers(modules: Sequence[str], kernels: str, jobs: int, listen: Listener) -> Iterator[ExecutorMaker]:
+    """Yield a maker of executors with ``jobs`` workers; ``modules`` are what they and their kernels import.
+
+    ``kernels`` is ``forked`` or ``ordinary``; where they cannot be forked, ``listen`` is told and they are started.
+    """
+    with processes(jobs) as (start, scratch):
+
+        def make_executor() -> Executor:
+            if kernels == "ordinary":
+                return start()
+            if not forkable():
+                listen(Noted("Each kernel is started anew: forking them is safe on Linux alone."))
+                return start()
+            try:
+                return _forked(modules, scratch)
+            except OSError as error:
+                listen(Noted(f"Each kernel is started anew, which takes longer: {error}"))
+                return start()
+
+        yield make_executor
+
+
+def _forked(modules: Sequence[str], scratch: str) -> Executor:
+    package = Path(__file__).parent
+    identity = keys.of(environment(), keys.of_files(package.rglob("*.py"), package))
+    zygote = Zygote(tuple(modules), identity, {**os.environ, **FIXED})
+    zygote.start()
+    return ForkedExecutor(zygote, {**os.environ, "TMPDIR": scratch})
+
+
+def imports(notebooks: Iterable[Notebook]) -> tuple[str, ...]:
+    """Return what kernels and workers import, for the process that they are forked from."""
+    found: set[str] = set()
+    for notebook in notebooks:
+        found |= foreign_imports(notebook.imports, (notebook.path.parent,))
+    # Those that cost nothing, or are there anyway, would only make one process unfit for another project.
+    costly = {name for name in found if name.split(".")[0] not in {*sys.stdlib_module_names, "octavo", "IPython"}}
+    return (*PRELOADED, *sorted(costly - set(PRELOADED)), WARM)

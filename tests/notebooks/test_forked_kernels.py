@@ -1,0 +1,226 @@
+"""A forked kernel gives what a started one gives: state by state, output by output, fault by fault."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from octavo.engine.forked import waiting
+
+if TYPE_CHECKING:
+    from tests.conftest import Content, Tiny
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux alone")
+
+# What a notebook can see of the process that it runs in. Not the same, and meant: the arguments of the command line
+# (a connection file), the modules that are loaded but were not imported by the notebook, ids of processes, and what the
+# standard input is (nothing, or a pipe that nobody writes to).
+STATES = {
+    "name": "__name__",
+    "main": "__import__('__main__').__name__",
+    "program": "os.path.basename(sys.argv[0])",
+    "path": "sys.path",
+    "python": "sys.executable",
+    "flags": "sys.flags",
+    "folder": "os.getcwd()",
+    "umask": "(os.umask(0o22), os.umask(0o22))[0]",
+    "priority": "os.nice(0)",
+    "cores": "sorted(os.sched_getaffinity(0))",
+    "session": "os.getsid(0) == os.getpid()",
+    "environment": "sorted(k for k in os.environ if not k.startswith(('JPY_', 'OCTAVO_')))",
+    "own_variable": "os.environ['MINE']",
+    "interrupt": "signal.getsignal(signal.SIGINT)",
+    "termination": "signal.getsignal(signal.SIGTERM)",
+    "child_ended": "signal.getsignal(signal.SIGCHLD)",
+    "hash": "hash('a')",
+    "set_order": "list({'a', 'b', 'c', 'd', 'e'})",
+    "collection": "(gc.isenabled(), gc.get_threshold())",
+    "locale": "locale.getlocale()",
+    "zone": "time.tzname",
+    "recursion": "sys.getrecursionlimit()",
+    "limits": "resource.getrlimit(resource.RLIMIT_NOFILE)",
+    "shell": "type(get_ipython()).__name__",
+    "excepthook": "type(sys.excepthook).__name__",
+    "displayhook": "type(sys.displayhook).__name__",
+    "input": "type(sys.stdin).__name__",
+    "terminal": "sys.stdout.isatty()",
+    "encoding": "(sys.stdout.encoding, sys.getfilesystemencoding())",
+    "loop": "asyncio.get_event_loop().is_running()",
+    "backend": "matplotlib.get_backend()",
+    "interactive": "plt.isinteractive()",
+    "settings": "sorted((k, repr(v)) for k, v in matplotlib.rcParams.items())",
+    "figures": "plt.get_fignums()",
+    "threads": "sorted((t['internal_api'], t['num_threads']) for t in threadpoolctl.threadpool_info())",
+    "globals": "sorted(k for k in globals() if not k.startswith('_'))",
+    "history": "len(In)",
+    "seeded": "np.random.RandomState(1).rand()",
+    "generator": "np.random.default_rng(1).random()",
+}
+IMPORTS = (
+    "import asyncio, gc, locale, os, resource, signal, sys, time\n"
+    "import matplotlib, numpy as np, threadpoolctl\nimport matplotlib.pyplot as plt\nimport octavo"
+)
+RANDOM = (
+    "import random\nimport numpy as np\nimport tempfile, uuid\n"
+    "print([random.random(), np.random.rand(), tempfile.mktemp(), uuid.uuid4().hex])"
+)
+AT_END = "import atexit\nfrom pathlib import Path\natexit.register(lambda: Path('../ended').write_text('yes'))"
+SHOWN = [
+    "print('one')\nimport sys\nprint('two', file=sys.stderr)\n3",
+    "import os\nos.system('echo from C')\n!echo from a shell",
+    "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()",
+    "from IPython.display import HTML, display, clear_output\nprint('gone')\nclear_output()\ndisplay(HTML('<b>x</b>'))",
+    "h = display('first', display_id=True)\nh.update('second')",
+    "import asyncio\nawait asyncio.sleep(0.01)\n'awaited'",
+    "%%capture kept\nprint('not shown')",
+    "%precision 3\n3.14159",
+    "import multiprocessing as mp\nwith mp.get_context('fork').Pool(2) as p:\n    print(p.map(abs, [-1, -2]))",
+    "from threading import Thread\nt = Thread(target=print, args=['a thread'])\nt.start()\nt.join()",
+    "import pandas as pd\npd.DataFrame({'a': [1.5]})",
+    "print('x' * 300_000)",
+    "raise ValueError('an end')",
+]
+
+
+@pytest.fixture
+def both(tiny: Callable[..., Tiny]) -> Callable[..., tuple[Tiny, Tiny]]:
+    """Return a maker of one project twice: with forked kernels, and with ordinary ones."""
+
+    def make(files: Mapping[str, Content]) -> tuple[Tiny, Tiny]:
+        config = "[tool.octavo]\njobs = 2\nkernels = '{}'\n"
+        forked = tiny({"pyproject.toml": config.format("forked"), **files}, "a")
+        return forked, tiny({"pyproject.toml": config.format("ordinary"), **files}, "b")
+
+    return make
+
+
+def outputs(project: Tiny, name: str) -> list[Any]:
+    """Return the outputs of each code cell of an executed notebook."""
+    cells = json.loads(project.read(f"build/notebooks/{name}.ipynb"))["cells"]
+    return [cell["outputs"] for cell in cells if cell["cell_type"] == "code"]
+
+
+def test_what_a_notebook_sees_is_the_same(
+    both: Callable[..., tuple[Tiny, Tiny]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """State by state: environment, folder, signals, threads, settings, shell."""
+    monkeypatch.setenv("MINE", "yes")
+    probes = "\n".join(f"octavo.value('{name}', repr({code}))" for name, code in STATES.items())
+    seen = []
+    for project in both({"notebooks/probe.ipynb": [IMPORTS, probes, AT_END]}):
+        said = project.octavo("build")
+        assert said.code == 0, said.err
+        assert project.read("ended") == "yes", "what was registered for the end was done"
+        values = json.loads(project.read("build/results.json"))["notebooks"]["probe"][0]["record"]["values"]
+        root = str(project.root)
+        seen.append({name: values[name]["number"].replace(root, "ROOT") for name in STATES})
+    different = {name: (seen[0][name], seen[1][name]) for name in STATES if seen[0][name] != seen[1][name]}
+    assert different == {}
+
+
+def test_random_numbers_are_not_shared(tiny: Callable[..., Tiny]) -> None:
+    """Points that are forked from one process draw numbers of their own, as started ones do."""
+    project = tiny({f"notebooks/r{n}.ipynb": [RANDOM, f"{n}"] for n in range(3)})
+    assert project.octavo("build").code == 0
+    drawn = ["".join(outputs(project, f"r{n}")[0][0]["text"]) for n in range(3)]
+    numbers = [text.strip("[]\n").split(", ") for text in drawn]
+    assert all(len(set(column)) == 3 for column in zip(*numbers, strict=True))
+
+
+def test_what_cells_show_is_the_same(both: Callable[..., tuple[Tiny, Tiny]]) -> None:
+    """Streams, figures, displays that change, magics, threads, processes, errors: the same notebook."""
+    shown = []
+    for project in both({"notebooks/shown.ipynb": ["from IPython.display import display", *SHOWN]}):
+        said = project.octavo("build")
+        assert said.code == 3 and "Cell 14 raised ValueError: an end" in said.err, said.err
+        kept = json.loads(project.read("build/notebooks/shown.failed.ipynb"))
+        shown.append([cell.get("outputs") for cell in kept["cells"]])
+    assert shown[0] == shown[1]
+
+
+FAULTS: dict[str, tuple[str, str]] = {
+    "segfault": ("import ctypes\nctypes.string_at(0)", "It was stopped: its kernel died."),
+    "exits": ("import os\nos._exit(0)", "It was stopped: its kernel died."),
+    "killed": ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "It was stopped: its kernel died."),
+    "leaves": ("import sys\nsys.exit()", "It was stopped: it left by sys.exit() before its last cell."),
+    "hangs": ("import time\ntime.sleep(600)", "It was stopped: a cell took longer than 2 s."),
+    "ignores": (
+        "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass",
+        "It was stopped: a cell took longer than 2 s.",
+    ),
+    "asks": ("input('?')", "raised StdinNotImplementedError"),
+}
+
+
+def test_faults_end_alike_and_leave_nothing(both: Callable[..., tuple[Tiny, Tiny]]) -> None:
+    """A kernel that dies, exits, hangs, ignores SIGINT or asks: a clear result each, the other points finish."""
+    files: dict[str, Content] = {f"notebooks/{name}.ipynb": ["1", code, "2"] for name, (code, _) in FAULTS.items()}
+    files["notebooks/children.ipynb"] = ["import subprocess\nsubprocess.Popen(['sleep', '600'])\n1"]
+    files["notebooks/good.ipynb"] = ["import octavo\noctavo.value('n', 1)"]
+    for project in both(files):
+        config = "".join(
+            f"[tool.octavo.sweeps.{name}]\nnotebook = 'notebooks/{name}.ipynb'\ntimeout = 2\n" for name in FAULTS
+        )
+        project.write({"pyproject.toml": project.read("pyproject.toml") + config})
+        said = project.octavo("build")
+        assert said.code == 3
+        for name, (_, words) in FAULTS.items():
+            assert re.search(f"notebooks/{name}.ipynb: .*{re.escape(words)}", said.err), (name, said.err)
+        assert "ran     good" in said.err and "ran     children" in said.err
+        assert working_in(project.root) == []
+
+
+def working_in(folder: Path, seconds: float = 5) -> list[str]:
+    """Return the commands that still work below a folder after some seconds."""
+    end = time.monotonic() + seconds
+    while True:
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if process.joinpath("cwd").readlink().is_relative_to(folder):
+                    found.append(process.joinpath("cmdline").read_text().replace("\0", " "))
+            except OSError:
+                continue
+        if not found or time.monotonic() > end:
+            return found
+        time.sleep(0.1)
+
+
+def test_a_killed_zygote_costs_nothing_that_runs(tiny: Callable[..., Tiny]) -> None:
+    """The process that workers are forked from is killed in the middle: its workers go on, a new one takes over."""
+    wait = "import time, octavo\nfrom pathlib import Path\nwhile not Path('../go').exists(): time.sleep(0.05)"
+    project = tiny({"notebooks/one.ipynb": [wait], "notebooks/two.ipynb": ["import octavo\nlen(octavo.sweep('one'))"]})
+    build = project.begin("build")
+    try:
+        end = time.monotonic() + 60
+        while not working_in(project.root / "notebooks", 0) and time.monotonic() < end:
+            time.sleep(0.1)
+        for _, pid in waiting():
+            os.kill(pid, signal.SIGKILL)
+        project.write({"go": ""})
+        out, err = build.communicate(timeout=60)
+    finally:
+        if build.poll() is None:
+            os.killpg(build.pid, signal.SIGKILL)
+    assert build.returncode == 0, err
+    assert "2 ran" in out
+
+
+def test_stop_ends_what_waits(tiny: Callable[..., Tiny]) -> None:
+    """`octavo stop` ends the process that kernels are forked from; the next build starts another."""
+    project = tiny({"notebooks/one.ipynb": ["import octavo\noctavo.value('n', 1)"]})
+    assert project.octavo("build").code == 0
+    said = project.octavo("stop")
+    assert said.code == 0 and re.fullmatch(r"Stopped [1-9]\d*\.\n", said.out)
+    assert project.octavo("stop").out == "Nothing waits.\n"
+    project.replace("notebooks/one.ipynb", "'n', 1", "'n', 2")
+    assert "1 ran" in project.octavo("build").out
