@@ -99,8 +99,11 @@ def select(whole: Plan, targets: Sequence[str]) -> tuple[Task, ...]:
 
     Raises UsageError for a name that is none of these.
     """
-    if not targets:
-        return whole.tasks
+    return needed(whole.tasks, named(whole, targets)) if targets else whole.tasks
+
+
+def named(whole: Plan, targets: Sequence[str]) -> list[str]:
+    """Return the names of the tasks that targets stand for, without what these depend on. Raises UsageError."""
     wanted: list[str] = []
     tasks = [task.name for task in whole.tasks]
     for target in targets:
@@ -118,20 +121,34 @@ def select(whole: Plan, targets: Sequence[str]) -> tuple[Task, ...]:
                 f"There is no target '{target}'.",
                 hint=nearest(target, known) or f"Known: {', '.join((*TARGETS, *whole.points))}.",
             )
-    return needed(whole.tasks, wanted)
+    return wanted
 
 
-def stale(whole: Plan, targets: Sequence[str] = ()) -> dict[str, str]:
+def stale(whole: Plan, targets: Sequence[str] = (), forced: Sequence[str] = ()) -> dict[str, str]:
     """Return why each stale task of the targets would run; nothing is run."""
-    return plan(select(whole, targets), whole.store())
+    chosen = select(whole, (*targets, *forced) if targets else ())
+    return plan(chosen, whole.store(), named(whole, forced))
 
 
-def build(whole: Plan, targets: Sequence[str], listen: Listener) -> dict[str, Outcome]:
-    """Bring the targets up to date and publish what is new to ``build/``; return what became of each task."""
+def build(
+    whole: Plan, targets: Sequence[str], listen: Listener, *, forced: Sequence[str] = (), fail_fast: bool = False
+) -> dict[str, Outcome]:
+    """Bring the targets up to date and publish what is new to ``build/``; return what became of each task.
+
+    What ``forced`` names runs in any case; with ``fail_fast`` nothing is begun after a failure.
+    """
     store, jobs = whole.store(), whole.jobs()
     with store.locked(), workers(whole.modules, whole.project.kernels, jobs, listen) as make_executor:
-        chosen = select(whole, targets)
-        outcomes = run_tasks(chosen, store, make_executor=make_executor, jobs=jobs, listen=listen)
+        chosen = select(whole, (*targets, *forced) if targets else ())
+        outcomes = run_tasks(
+            chosen,
+            store,
+            make_executor=make_executor,
+            jobs=jobs,
+            listen=listen,
+            forced=named(whole, forced),
+            fail_fast=fail_fast,
+        )
         publish(whole, outcomes, whole_build=len(chosen) == len(whole.tasks))
     return outcomes
 

@@ -68,10 +68,16 @@ def store(tmp_path: Path) -> Store:
 
 
 def build(
-    store: Store, *tasks: Task, events: list[Event] | None = None, executor: Executor | None = None, jobs: int = 2
+    store: Store,
+    *tasks: Task,
+    events: list[Event] | None = None,
+    executor: Executor | None = None,
+    jobs: int = 2,
+    **options: Any,
 ) -> dict[str, Outcome]:
     heard = events if events is not None else []
-    return runner.build(tasks, store, make_executor=lambda: executor or AtOnce(), jobs=jobs, listen=heard.append)
+    made = executor or AtOnce()
+    return runner.build(tasks, store, make_executor=lambda: made, jobs=jobs, listen=heard.append, **options)
 
 
 def statuses(outcomes: Mapping[str, Outcome]) -> dict[str, str]:
@@ -193,6 +199,40 @@ def test_a_failed_task_holds_back_its_readers_and_no_others(store: Store) -> Non
     assert (str(outcomes["a"].error), outcomes["c"].reason) == ("a: It is wrong.", "waits for b")
     broken.error = None
     assert statuses(build(store, *tasks)) == {"a": "ran", "b": "ran", "c": "ran", "d": "stored"}
+
+
+def test_fail_fast_begins_nothing_after_a_failure(store: Store) -> None:
+    """With it, tasks that could still run are held back and say why; what was finished before is kept."""
+    tasks = [task("a"), task("b", Write(error=NotebookError("no"))), task("c"), task("d", None, "b")]
+    outcomes = build(store, *tasks, jobs=1, fail_fast=True)
+    assert statuses(outcomes) == {"a": "ran", "b": "failed", "c": "held", "d": "held"}
+    assert outcomes["c"].reason == "not begun after a failure"
+    assert statuses(build(store, *tasks, jobs=1)) == {"a": "stored", "b": "failed", "c": "ran", "d": "held"}
+
+
+def test_what_is_forced_runs_and_the_same_results_cause_nothing_further(store: Store) -> None:
+    """A forced task runs though it is up to date; its new result takes the place of the old one."""
+    action = Write("a", log="first")
+    tasks = [task("a", action), task("b", Write("b"), "a")]
+    build(store, *tasks)
+    assert runner.plan(tasks, store, ["a"]) == {"a": "forced", "b": "upstream: a will run"}
+    action.log = "second"
+    outcomes = build(store, *tasks, forced=["a"])
+    assert statuses(outcomes) == {"a": "ran", "b": "stored"} and outcomes["a"].reason == "forced"
+    assert outcomes["a"].folder and (outcomes["a"].folder / "log/seen").read_text() == "second"
+    assert statuses(build(store, *tasks)) == {"a": "stored", "b": "stored"}
+
+
+def test_the_longest_begin_first(store: Store) -> None:
+    """Once it is known what tasks take, those that take longest begin first."""
+    slow = {"a": 0.0, "b": 0.02, "c": 0.01}
+    clock = iter([t for seconds in slow.values() for t in (0.0, seconds)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runner.time, "perf_counter", lambda: next(clock))
+        build(store, *map(task, slow), jobs=1)
+    events: list[Event] = []
+    build(store, *(task(name, code=f"new {name}") for name in slow), events=events, jobs=1)
+    assert [e.name for e in events if isinstance(e, Started)] == ["b", "c", "a"]
 
 
 def test_a_failure_is_not_stored(store: Store) -> None:

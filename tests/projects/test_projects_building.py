@@ -137,6 +137,22 @@ def test_one_changed_parameter_value_runs_one_point(study: Tiny) -> None:
     assert study.octavo("build").out.startswith("Nothing to do"), "a result of before is in the store"
 
 
+def test_force_and_dry_run(study: Tiny) -> None:
+    """`--dry-run` says what `--force` would run, and runs nothing; then that runs, and nothing further."""
+    before = study.files()
+    said = study.octavo("build", "--dry-run", "--force", "fit/a=1")
+    assert said.out.splitlines() == [
+        "fit/a=1: forced",
+        "all: upstream: fit/a=1 will run",
+        "2 would run, 2 up to date.",
+    ]
+    assert study.files() == before
+    said = study.octavo("build", "--force", "fit/a=1")
+    assert "1 ran, 3 from the store" in said.out and "fit/a=1" in said.err and "(forced)" in said.err
+    said = study.octavo("build", "--force", "fitt")
+    assert (said.code, said.err.splitlines()[1]) == (2, "  did you mean 'fit'?")
+
+
 def test_clean_removes_what_was_built_and_the_store_gives_it_back(study: Tiny) -> None:
     """After `octavo clean` the next build runs nothing and build/ is as it was, byte for byte."""
     before = tree(study.root / "build")

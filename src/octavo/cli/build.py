@@ -12,16 +12,28 @@ import click
 from octavo import pipeline, project
 from octavo.cli import progress
 from octavo.cli.main import errors_json, words
+from octavo.cli.status import show
 from octavo.engine.task import Outcome, Status
 from octavo.errors import BuildError, OctavoError, Problems
 
 
 @click.command()
 @click.argument("targets", nargs=-1)
+@click.option("--force", multiple=True, metavar="NAME", help="Run NAME in any case: a notebook, a sweep or a task.")
+@click.option("--dry-run", is_flag=True, help="Say what would run, and why; run nothing.")
+@click.option("--fail-fast/--keep-going", help="After a failure begin nothing more, or go on (the default).")
 @click.option("--json", "as_json", is_flag=True, help="Print what became of every task as JSON.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
 @click.pass_obj
-def build(folder: Path, targets: tuple[str, ...], as_json: bool, quiet: bool) -> None:
+def build(
+    folder: Path,
+    targets: tuple[str, ...],
+    force: tuple[str, ...],
+    dry_run: bool,
+    fail_fast: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
     """Bring TARGETS up to date: all, or any of notebooks, figures, paper, slides, or a notebook's name.
 
     Only what changed runs again; the rest comes from the store in .octavo/. What is made appears in build/. A point
@@ -31,11 +43,15 @@ def build(folder: Path, targets: tuple[str, ...], as_json: bool, quiet: bool) ->
     octavo build               everything
     octavo build paper         the paper and what it needs
     octavo build estimate      the points of one sweep
+    octavo build --force compare
     """
     begun = time.monotonic()
     plan = pipeline.make_plan(project.read(project.find_root(folder)))
+    if dry_run:
+        show(plan, targets, force, as_json=as_json)
+        return
     with progress.shown(quiet=quiet or as_json) as (listen, counts):
-        outcomes = pipeline.build(plan, targets, listen)
+        outcomes = pipeline.build(plan, targets, listen, forced=force, fail_fast=fail_fast)
     failed = [outcome.error for outcome in outcomes.values() if outcome.error]
     error = told_once(failed, counts.ended[Status.HELD]) if failed else None
     if as_json:

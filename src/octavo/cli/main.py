@@ -15,6 +15,7 @@ from octavo.errors import OctavoError, Problems, nearest
 VERBS = {
     "build": "Bring the paper, the deck and their figures up to date.",
     "status": "Say what is stale and why, before anything runs.",
+    "why": "Tell the whole story of a result: of what it was made, when, where.",
     "check": "Compare with the accepted results, and check the bibliography.",
     "accept": "Take over changed values, tables and figures, with a reason.",
     "clean": "Remove what was built.",

@@ -21,6 +21,7 @@ def status(folder: Path, targets: tuple[str, ...], as_json: bool, schema: bool) 
     \b
     Reasons, in the order in which they are looked for: new · code · parameter ·
     data file · module · environment · kernel · tool · upstream · sweep · missing output
+    (and with `octavo build --force`: forced)
 
     \b
     octavo status              everything
@@ -30,9 +31,13 @@ def status(folder: Path, targets: tuple[str, ...], as_json: bool, schema: bool) 
     if schema:
         print(json.dumps(project.json_schema(), indent=1))
         return
-    plan = pipeline.make_plan(project.read(project.find_root(folder)))
-    chosen = pipeline.select(plan, targets)
-    stale = pipeline.stale(plan, targets)
+    show(pipeline.make_plan(project.read(project.find_root(folder))), targets, as_json=as_json)
+
+
+def show(plan: pipeline.Plan, targets: tuple[str, ...], forced: tuple[str, ...] = (), *, as_json: bool) -> None:
+    """Print what would run, and why."""
+    chosen = pipeline.select(plan, (*targets, *forced) if targets else ())
+    stale = pipeline.stale(plan, targets, forced)
     if as_json:
         print(json.dumps({"total": len(chosen), "stale": stale}, indent=1, ensure_ascii=False))
         return

@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +28,7 @@ from octavo.engine.task import Action, Memory, Outcome, Status, Task
 from octavo.errors import BuildError, OctavoError
 
 ExecutorMaker = Callable[[], Executor]
+FORCED = "forced"
 LOST = 2  # a task that was with a lost worker so many times is given up
 
 
@@ -47,9 +48,9 @@ def processes(jobs: int) -> Iterator[tuple[ExecutorMaker, str]]:
         yield make, scratch
 
 
-def plan(tasks: Sequence[Task], store: Store) -> dict[str, str]:
+def plan(tasks: Sequence[Task], store: Store, forced: Collection[str] = ()) -> dict[str, str]:
     """Return why each stale task would run, by name, before anything runs. A task not named is up to date."""
-    run = _Run(store, {})
+    run = _Run(store, {}, forced=forced)
     stale: dict[str, str] = {}
     for task in ordered(tasks):
         waiting = [name for name in task.after if name in stale]
@@ -65,18 +66,26 @@ def plan(tasks: Sequence[Task], store: Store) -> dict[str, str]:
 
 
 def build(
-    tasks: Sequence[Task], store: Store, *, make_executor: ExecutorMaker, jobs: int, listen: Listener
+    tasks: Sequence[Task],
+    store: Store,
+    *,
+    make_executor: ExecutorMaker,
+    jobs: int,
+    listen: Listener,
+    forced: Collection[str] = (),
+    fail_fast: bool = False,
 ) -> dict[str, Outcome]:
     """Bring every task up to date and return what became of each, by name.
 
-    A task that fails holds back those that depend on it; the others go on. What is finished is in the store at once,
-    also when the build is stopped. Raises KeyboardInterrupt after Ctrl-C, with the workers stopped.
+    A task that fails holds back those that depend on it; the others go on, or with ``fail_fast`` none is begun any
+    more. Tasks named in ``forced`` run in any case. What is finished is in the store at once, also when the build is
+    stopped. Raises KeyboardInterrupt after Ctrl-C, with the workers stopped.
     """
-    run = _Run(store, {}, listen)
+    run = _Run(store, {}, listen, forced, fail_fast)
     listen(Planned(len(tasks)))
     try:
         with store.temporary() as folder:
-            _loop(run, list(ordered(tasks)), folder, make_executor, jobs)
+            _loop(run, run.longest_first(ordered(tasks)), folder, make_executor, jobs)
     finally:
         run.remember()
     return run.outcomes
@@ -85,8 +94,17 @@ def build(
 class _Run:
     """The state of one run: what is done so far, and the questions asked of it."""
 
-    def __init__(self, store: Store, outcomes: dict[str, Outcome], listen: Listener | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        outcomes: dict[str, Outcome],
+        listen: Listener | None = None,
+        forced: Collection[str] = (),
+        fail_fast: bool = False,
+    ) -> None:
         self.store = store
+        self.forced = forced
+        self.fail_fast = fail_fast
         self.outcomes = outcomes
         self.listen: Callable[[Event], None] = listen or (lambda event: None)
         self.memory = store.memory()
@@ -97,8 +115,20 @@ class _Run:
         found = {name: self.outcomes[name].entry for name in task.after}
         return {name: outputs_digest(entry) for name, entry in found.items() if entry}
 
+    def longest_first(self, tasks: Sequence[Task]) -> list[Task]:
+        """Return the tasks in the order in which to begin them: those that took longest last time before all others."""
+        seconds = {name: memory.entry.seconds for name, memory in self.memory.items()}
+        return sorted(tasks, key=lambda task: -seconds.get(task.name, 0.0))
+
     def decide(self, task: Task) -> Decision:
-        return decide(task, self.upstream(task), self.store, self.memory.get(task.name), self.digest)
+        decision = decide(task, self.upstream(task), self.store, self.memory.get(task.name), self.digest)
+        if task.name in self.forced:
+            return Decision(decision.key, None, decision.reason or FORCED)
+        return decision
+
+    def stopped(self) -> bool:
+        """Whether no task is to be begun any more."""
+        return self.fail_fast and any(o.status is Status.FAILED for o in self.outcomes.values())
 
     def stored(self, task: Task, decision: Decision) -> Outcome:
         assert decision.stored
@@ -110,7 +140,8 @@ class _Run:
         upstream = self.upstream(task)
         try:
             reads, seconds = future.result()
-            folder, entry = self.store.put(decision.key, made, reads, seconds)
+            anew = task.name in self.forced
+            folder, entry = self.store.put(decision.key, made, reads, seconds, anew=anew)
         except OctavoError as error:
             return Outcome(task, Status.FAILED, reason=decision.reason, error=error)
         except OSError as error:
@@ -183,9 +214,12 @@ def _next(run: _Run, waiting: list[Task]) -> tuple[Task, Decision] | None:
             run.end(Outcome(task, Status.HELD, reason=f"waits for {blocked[0]}"))
             continue
         decision = run.decide(task)
-        if not decision.stored:
+        if decision.stored:
+            run.end(run.stored(task, decision))
+        elif run.stopped():
+            run.end(Outcome(task, Status.HELD, reason="not begun after a failure"))
+        else:
             return task, decision
-        run.end(run.stored(task, decision))
     return None
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,10 +45,18 @@ class Store:
                 return candidate, entry
         return None
 
-    def put(self, key: str, made: Path, reads: Iterable[Path], seconds: float) -> tuple[Path, Entry]:
+    def folder(self, entry: Entry) -> Path | None:
+        """Return the folder of a result, or None where it is gone."""
+        place = self._of(entry.key) / _trace(entry.reads)
+        return place if place.is_dir() else None
+
+    def put(
+        self, key: str, made: Path, reads: Iterable[Path], seconds: float, *, anew: bool = False
+    ) -> tuple[Path, Entry]:
         """Take over the finished folder ``made`` as the result of ``key``; it is gone from its place afterwards.
 
-        Where that result is there in full (two tasks of one key ran side by side), the first one stays.
+        Where that result is there in full (two tasks of one key ran side by side), the first one stays, unless it was
+        made ``anew`` on purpose.
 
         Raises OSError when the disk does not take it; then nothing is kept.
         """
@@ -59,10 +67,10 @@ class Store:
         (made / ENTRY).write_bytes(msgspec.json.encode(entry))
         for path in [*files, made / ENTRY, made]:
             _flush(path)
-        place = self._of(key) / keys.of(traced)[:16]
+        place = self._of(key) / _trace(traced)
         place.parent.mkdir(parents=True, exist_ok=True)
         there = _load(place)
-        if there and _whole(place, there):
+        if there and _whole(place, there) and not anew:
             shutil.rmtree(made)
             return place, there
         if place.exists():
@@ -113,6 +121,10 @@ class Store:
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
+
+
+def _trace(reads: Mapping[str, str]) -> str:
+    return keys.of(reads)[:16]
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -1,0 +1,100 @@
+"""The whole story of a result: what it is, what it was made of, when, how long it took, and whether it still holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from octavo import pipeline, printing
+from octavo.engine.store import ENTRY
+from octavo.engine.task import Memory
+from octavo.errors import UsageError, nearest
+from octavo.model import Record
+from octavo.notebooks.execute import read_record
+
+SHOWN = 12  # characters of a digest that are printed
+
+
+def story(whole: pipeline.Plan, name: str) -> dict[str, Any]:
+    """Return what is known of ``name``: a result (``compare.att``), a notebook of one point, a point or an output.
+
+    The keys are those of ``octavo why --json``. What was never built has only ``name``, ``task`` and ``would_run``.
+    Raises UsageError when nothing has that name.
+    """
+    task = _task(whole, name)
+    store = whole.store()
+    memory = store.memory().get(task)
+    told: dict[str, Any] = {"name": name, "task": task, "would_run": pipeline.stale(whole, [task]).get(task)}
+    if task in whole.parameters:
+        told["parameters"] = dict(whole.parameters[task])
+    if memory is None:
+        return told
+    folder = store.folder(memory.entry)
+    ran = datetime.fromtimestamp((folder / ENTRY).stat().st_mtime, UTC) if folder else None
+    told |= {
+        "key": memory.entry.key,
+        "made_of": {part: memory.parts[part] for part in sorted(memory.parts)},
+        "read": dict(sorted(memory.entry.reads.items())),
+        "results_used": dict(sorted(memory.upstream.items())),
+        "files": {file: digest for file, (_, digest) in sorted(memory.entry.outputs.items())},
+        "seconds": memory.entry.seconds,
+        "ran": ran.strftime("%Y-%m-%d %H:%M:%S UTC") if ran else None,
+        "where": whole.project.relative(folder) if folder else None,
+    }
+    if folder and task != name:
+        told["recorded"] = _recorded(read_record(folder / "out"), name.partition(".")[2])
+    return told
+
+
+def text(told: Mapping[str, Any]) -> str:
+    """Return a story as it is printed."""
+    lines = [told["name"] + (f" = {told['recorded']}" if told.get("recorded") else "")]
+    if told["task"] != told["name"]:
+        lines.append(f"  recorded by  {told['task']}")
+    lines.append(f"  state        {'would run: ' + told['would_run'] if told['would_run'] else 'up to date'}")
+    lines += [f"  parameter    {key} = {value}" for key, value in told.get("parameters", {}).items()]
+    if "key" not in told:
+        return "\n".join([*lines, "  It has not been built yet."])
+    lines.append(f"  ran          {told['ran'] or 'its result is gone from the store'}, {told['seconds']:.1f} s")
+    lines.append(f"  where        {told['where'] or '-'}")
+    lines.append(f"  key          {told['key'][:SHOWN]}")
+    for title, group in (("made of", "made_of"), ("read", "read"), ("used", "results_used"), ("gave", "files")):
+        lines += [f"  {title:12} {digest[:SHOWN]}  {of}" for of, digest in told[group].items()]
+    return "\n".join(lines)
+
+
+def _task(whole: pipeline.Plan, name: str) -> str:
+    tasks = [task.name for task in whole.tasks]
+    notebook = name.partition(".")[0]
+    if name in tasks:
+        return name
+    if notebook in whole.single() and name in _results(whole, notebook):
+        return whole.points[notebook][0]
+    if name in whole.points:
+        raise UsageError(
+            f"'{name}' has {len(whole.points[name])} points.", hint=f"Name one of them: {whole.points[name][0]}"
+        )
+    known = [*tasks, *(result for single in whole.single() for result in _results(whole, single))]
+    raise UsageError(
+        f"Nothing is named '{name}'.", hint=nearest(name, known) or "build/index.html has the names of all results."
+    )
+
+
+def _results(whole: pipeline.Plan, notebook: str) -> list[str]:
+    """Return the names of what a notebook recorded when it last ran."""
+    store = whole.store()
+    memory: Memory | None = store.memory().get(whole.points[notebook][0])
+    folder: Path | None = store.folder(memory.entry) if memory else None
+    record = read_record(folder / "out") if folder else Record()
+    return [f"{notebook}.{name}" for kind in (record.values, record.tables, record.figures) for name in kind]
+
+
+def _recorded(record: Record, name: str) -> str:
+    if name in record.values:
+        return printing.value(record.values[name])
+    if name in record.tables:
+        table = record.tables[name]
+        return f"a table of {len(table.rows)} rows and {len(table.columns)} columns"
+    return f"a figure in {len(record.figures[name].drawings)} drawings"

@@ -1,0 +1,47 @@
+"""`octavo why` tells where a result comes from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.conftest import Tiny
+
+
+def test_the_story_of_a_value(study: Tiny) -> None:
+    """What it is, which notebook recorded it, of what it was made, when it ran, and where it is kept."""
+    said = study.octavo("why", "all.sum")
+    assert said.code == 0
+    lines = said.out.splitlines()
+    assert lines[:3] == ["all.sum = 84", "  recorded by  all", "  state        up to date"]
+    for label in ("ran", "where", "key", "made of", "used", "gave"):
+        assert any(line.startswith(f"  {label} ") for line in lines), label
+    told = json.loads(study.octavo("why", "all.sum", "--json").out)
+    assert sorted(told["results_used"]) == ["fit/a=1", "fit/a=2", "fit/a=3"]
+    assert (study.root / told["where"] / "out/record.json").exists()
+
+
+def test_the_story_of_a_point_that_would_run(study: Tiny) -> None:
+    """A point's parameters and the files that it read; after an edit, why it would run."""
+    study.replace("data/n.txt", "7", "8")
+    told = json.loads(study.octavo("why", "fit/a=2", "--json").out)
+    assert told["parameters"] == {"a": 2} and told["would_run"] == "data file data/n.txt changed"
+    assert "data/n.txt" in told["read"] and "notebooks/helper.py" in told["read"]
+
+
+def test_a_table_a_figure_and_what_was_never_built(study: Tiny) -> None:
+    """Tables and figures have a story too; a notebook that never ran says so."""
+    assert study.octavo("why", "all.rows").out.startswith("all.rows = a table of 3 rows and 2 columns\n")
+    assert study.octavo("why", "all.line").out.startswith("all.line = a figure in ")
+    study.write({"notebooks/new.ipynb": ["1"]})
+    assert study.octavo("why", "new").out.endswith("  It has not been built yet.\n")
+
+
+def test_a_name_that_nothing_has(study: Tiny, tiny: Callable[..., Tiny]) -> None:
+    """The nearest name is offered; a sweep's points are to be named one by one."""
+    said = study.octavo("why", "all.summ")
+    assert (said.code, said.err) == (2, "error: Nothing is named 'all.summ'.\n  did you mean 'all.sum'?\n")
+    said = study.octavo("why", "fit")
+    assert (said.code, said.err) == (2, "error: 'fit' has 3 points.\n  Name one of them: fit/a=1\n")
