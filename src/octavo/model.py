@@ -7,12 +7,13 @@ so what one room records is what another room reads.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 Scalar = bool | int | float | str | None
 Align = Literal["left", "right", "center"]
+Digits = Annotated[int, msgspec.Meta(ge=0, le=30)]
 
 RUN = "OCTAVO_RUN"  # the environment variable that names the folder of the run to a kernel
 
@@ -53,7 +54,7 @@ class Value(Frozen, frozen=True):
     low: float | None = None
     high: float | None = None
     unit: str = ""
-    digits: int = 2
+    digits: Digits = 2
 
 
 class Column(Frozen, frozen=True):
@@ -62,7 +63,7 @@ class Column(Frozen, frozen=True):
     name: str
     label: str
     align: Align = "right"
-    digits: int = 2
+    digits: Digits = 2
     group: str = ""
 
 

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from octavo.errors import UsageError
+from octavo.engine import key as keys
+from octavo.errors import DocumentError
 from octavo.model import Result, Results, Source
 from octavo.notebooks.execute import read_record
-from octavo.project import CONFIG, Document
+from octavo.project import Document
 
 CONTENT = "content.json"
 
@@ -23,7 +24,8 @@ class WriteDocument:
     """Write one output of one document; see octavo.engine.task.Action.
 
     ``kind`` is ``paper`` or ``slides``; ``format`` is ``content`` (parse the source) or an output's. ``quoted`` maps
-    each notebook that the document may quote to its task, ``notebooks`` to its file.
+    each notebook that the document may quote to its task, ``notebooks`` to its file. ``expected`` is the digest of the
+    ``sources`` that the key holds: they may be edited while the build is at work.
     """
 
     root: Path
@@ -33,6 +35,8 @@ class WriteDocument:
     quoted: Mapping[str, str] = field(default_factory=dict)
     sweeps: tuple[str, ...] = ()
     notebooks: Mapping[str, str] = field(default_factory=dict)
+    sources: tuple[Path, ...] = ()
+    expected: str = ""
 
     def __call__(self, folder: Path, upstream: Mapping[str, Path]) -> tuple[Path, ...]:
         """Write the output to ``folder/out``; a document reads nothing that its key does not hold."""
@@ -40,6 +44,12 @@ class WriteDocument:
             self._parse(folder)
         else:
             self._write(folder / "out", upstream)
+        if keys.of_files(self.sources, self.root) != self.expected:
+            raise DocumentError(
+                "It, or a file beside it, was changed while the build was at work.",
+                where=self.document.source.relative_to(self.root).as_posix(),
+                hint="Run the same command again.",
+            )
         return ()
 
     def _parse(self, folder: Path) -> None:
@@ -66,14 +76,8 @@ class WriteDocument:
             slides.html(content, results, out)
         elif self.format == "pdf":
             slides.pdf(content, results, out)
-        elif self.document.template is None:
-            raise UsageError(
-                "The deck has no PowerPoint template.",
-                where=f"{CONFIG}, [tool.octavo.slides]",
-                hint='Add the line: template = "slides/template.pptx".',
-            )
         else:
-            slides.pptx(content, results, out, self.document.template)
+            slides.pptx(content, results, out, self.document.template or _plain_template(out.parent))
 
     def _results(self, upstream: Mapping[str, Path]) -> Results:
         found = {
@@ -81,3 +85,13 @@ class WriteDocument:
             for name, task in self.quoted.items()
         }
         return Results(found, self.sweeps)
+
+
+def _plain_template(folder: Path) -> Path:
+    """Return the template of a deck that names none."""
+    from octavo.slides import template
+
+    (folder / "log").mkdir(exist_ok=True)
+    file = folder / "log" / "template.pptx"
+    file.write_bytes(template.make())
+    return file

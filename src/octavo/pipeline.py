@@ -7,6 +7,8 @@ up to date; what they made is published to ``build/``.
 from __future__ import annotations
 
 import os
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,6 +37,8 @@ from octavo.workers import imports, workers
 TARGETS = ("notebooks", "figures", "paper", "slides")
 OUTPUTS: Mapping[str, tuple[str, ...]] = {"paper": ("pdf", "html"), "slides": ("html", "pptx", "pdf")}
 FILES = {"paper": "paper", "slides": "deck"}
+RESERVED = {*TARGETS, *OUTPUTS, *FILES.values()}
+LONGEST = 200  # bytes of a point's name; a file's name has room for 255, with what stands behind it
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,7 @@ def make_plan(project: Project) -> Plan:
     for sweep in project.sweeps:
         if sweep.name in notebooks:
             problems += _faults(project, sweep, notebooks[sweep.name])
+    problems += _unfit_names(project)
     raise_all(problems)
     names = {s.name: tuple(point_name(s.name, p) for p in s.points) for s in project.sweeps}
     parameters = {point_name(s.name, p): p for s in project.sweeps for p in s.points}
@@ -255,6 +260,22 @@ def _load(project: Project) -> tuple[dict[str, Notebook], list[OctavoError]]:
     return notebooks, problems
 
 
+def _unfit_names(project: Project) -> Iterable[OctavoError]:
+    """Yield what is wrong with the names of notebooks and points: results and files are known by them."""
+    for sweep in project.sweeps:
+        where = project.relative(sweep.notebook)
+        if sweep.name in RESERVED or not re.fullmatch(r"[A-Za-z][\w-]*", sweep.name, re.ASCII):
+            why = "Octavo's own outputs are called so" if sweep.name in RESERVED else "results are quoted by it"
+            hint = "Rename it with letters, digits, - and _." if sweep.name not in RESERVED else "Rename it."
+            yield UsageError(f"'{sweep.name}' cannot name a notebook: {why}.", where=where, hint=hint)
+        counts = Counter(point_name(sweep.name, point) for point in sweep.points)
+        for name in (name for name, count in counts.items() if count > 1 or len(name.encode()) > LONGEST):
+            what = "stands for two points" if counts[name] > 1 else "is too long for the name of a file"
+            section = f"{CONFIG}, [tool.octavo.sweeps.{sweep.name}]"
+            hint = "Give shorter texts, without commas and equals signs, to its grid."
+            yield UsageError(f"'{name[:LONGEST]}' {what}.", where=section, hint=hint)
+
+
 def _faults(project: Project, sweep: Sweep, notebook: Notebook) -> list[OctavoError]:
     """Return what is wrong between a sweep's section and its notebook."""
     problems: list[OctavoError] = []
@@ -272,7 +293,7 @@ def _faults(project: Project, sweep: Sweep, notebook: Notebook) -> list[OctavoEr
                     hint=nearest(name, known) or f"Known: {', '.join(known)}.",
                 )
             )
-    if notebook.language != "python":
+    if notebook.language.lower() != "python":
         problems.append(NotebookError(f"Its language is {notebook.language}; Octavo runs Python.", where=notebook.name))
     return problems
 
@@ -317,6 +338,7 @@ def _points(
                 threads=max(1, cores() // (project.jobs or cores())),
                 failed=project.build / "notebooks" / f"{name}.failed.ipynb",
                 kernel=notebook.kernel,
+                code=notebook.code,
             ),
             after=tuple(task for points in read.values() for task, _ in points),
         )
@@ -328,16 +350,19 @@ def _document(whole: Plan, kind: str, digest: keys.FileDigest) -> Iterable[Task]
     if document is None:
         return
     root, stem = whole.project.root, FILES[kind]
-    sources = [p for p in sorted(document.source.parent.rglob("*")) if p.is_file() and not p.name.startswith(".")]
+    made = (whole.project.build, whole.project.state)  # where the source lies in the root itself
+    beside = (p for p in sorted(document.source.parent.rglob("*")) if p.is_file() and not p.name.startswith("."))
+    sources = [p for p in beside if not any(map(p.is_relative_to, made))]
     sources += [path for path in (document.bibliography, document.template) if path]
     tool = keys.of_files(octavo_files(), Path(__file__).parent, digest)
+    expected = keys.of_files(sources, root, digest)
     parts = {
-        "code": keys.of(keys.of_files(sources, root, digest), whole.project.relative(document.source)),
+        "code": keys.of(expected, whole.project.relative(document.source)),
         "sweep": keys.of(_swept(whole), _origins(whole)),
         "environment": keys.of(environment()),
         "tool": tool,
     }
-    action = WriteDocument(root=root, kind=kind, format="content", document=document)
+    action = WriteDocument(root, kind, "content", document, sources=tuple(sources), expected=expected)
     content = f"{stem}.content"
     yield Task(content, parts, action)
     # The content holds the whole of the sources, so an edit that leaves it as it was writes nothing anew. The

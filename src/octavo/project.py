@@ -22,7 +22,8 @@ from octavo.errors import OctavoError, UsageError, nearest, raise_all
 from octavo.model import Medium, Scalar
 
 CONFIG = "pyproject.toml"
-Name = Annotated[str, Meta(pattern="^[A-Za-z][A-Za-z0-9_-]*$")]
+NAME = re.compile("[A-Za-z][A-Za-z0-9_-]*")
+Name = Annotated[str, Meta(pattern=f"^{NAME.pattern}$")]
 Positive = Annotated[float, Meta(gt=0)]
 
 
@@ -91,8 +92,8 @@ class OctavoSection(Section, frozen=True):
     kernels: Literal["forked", "ordinary"] = "forked"
     paper: DocumentSection | None = None
     slides: DeckSection | None = None
-    media: dict[str, MediumSection] = {}
-    sweeps: dict[str, SweepSection] = {}
+    media: dict[Name, MediumSection] = {}
+    sweeps: dict[Name, SweepSection] = {}
 
 
 class Sweep(msgspec.Struct, frozen=True):
@@ -228,6 +229,17 @@ def _convert(data: Mapping[str, Any], text: str) -> OctavoSection:
         )
         for path, key, known in _unknown(OctavoSection, data, ())
     ]
+    for section in ("media", "sweeps"):
+        named = data.get(section) if isinstance(data, Mapping) else None
+        problems += [
+            UsageError(
+                f"'{name}' cannot be a name in [tool.octavo.{section}].",
+                where=_where(text, (section,), name),
+                hint="Use letters, digits, - and _, and begin with a letter.",
+            )
+            for name in (named if isinstance(named, Mapping) else ())
+            if not NAME.fullmatch(name)
+        ]
     raise_all(list(problems))
     try:
         return msgspec.convert(data, OctavoSection)

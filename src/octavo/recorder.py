@@ -55,7 +55,7 @@ def value(
     """
     if ci is not None and not (isinstance(ci, tuple | list) and len(ci) == 2):
         raise NotebookError(f"The interval of the value '{name}' must be a pair: ci=(low, high).")
-    plain = number if isinstance(number, str) else _finite(name, number)
+    plain = str(number) if isinstance(number, str) else _finite(name, number)
     recorded = Value(
         number=plain,
         se=None if se is None else float(_finite(name, se)),
@@ -217,6 +217,7 @@ def _check_name(name: str, kind: str, record: Record) -> None:
 
 
 def _record(name: str, kind: str, recorded: Value | Table | Figure) -> None:
+    _check_types(name, recorded)
     run = _run()
     if run is None:
         return
@@ -225,6 +226,14 @@ def _record(name: str, kind: str, recorded: Value | Table | Figure) -> None:
     entries = {**getattr(record, kind), name: recorded}
     changed = msgspec.structs.replace(record, **{kind: entries})
     (run / "record.json").write_bytes(msgspec.json.format(msgspec.json.encode(changed), indent=1))
+
+
+def _check_types(name: str, recorded: Value | Table | Figure) -> None:
+    """Raise NotebookError for what could not be read back: a unit that is no text, digits that are no whole number."""
+    try:
+        msgspec.convert(msgspec.to_builtins(recorded), type(recorded))
+    except (msgspec.ValidationError, TypeError) as error:
+        raise NotebookError(f"'{name}' cannot be recorded: {error}.") from error
 
 
 def _finite(name: str, number: object) -> int | float:
@@ -244,6 +253,10 @@ def _scalar(cell: Any) -> Scalar:
     plain = cell.item() if hasattr(cell, "item") else cell
     if plain is None or (isinstance(plain, float) and math.isnan(plain)) or type(plain).__name__ == "NAType":
         return None
+    if isinstance(plain, float) and math.isinf(plain):
+        raise NotebookError(
+            f"A table cannot hold {plain}.", hint="Put a text in its place, or leave the cell empty (NaN)."
+        )
     return plain if isinstance(plain, bool | int | float | str) else str(plain)
 
 

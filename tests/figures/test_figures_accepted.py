@@ -110,3 +110,18 @@ def test_a_file_that_cannot_be_read_is_an_error_with_its_name(tmp_path: Path) ->
     with pytest.raises(CheckError, match="cannot be read") as error:
         read(tmp_path / "figures")
     assert error.value.where == "figures/values.json"
+
+
+def test_a_drawing_that_is_no_text_and_a_ragged_table(tmp_path: Path) -> None:
+    """Damage of any kind is named with its file."""
+    everything = take(None, snapshot(results(tmp_path / "run")), ["one.x", "one.t", "one.line"], "first")
+    write(tmp_path / "figures", everything)
+    table = next((tmp_path / "figures/tables").iterdir())
+    table.write_text(table.read_text().replace('"rows": [\n  [', '"rows": [\n  ["more", '))
+    with pytest.raises(CheckError, match="more or fewer cells than columns"):
+        read(tmp_path / "figures")
+    write(tmp_path / "figures", everything)
+    drawing = next((tmp_path / "figures").glob("*.svg"))
+    drawing.write_bytes(b"\xff\xfe")
+    with pytest.raises(CheckError, match="cannot be read"):
+        read(tmp_path / "figures")

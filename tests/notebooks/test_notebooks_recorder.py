@@ -139,3 +139,26 @@ def test_by_hand_nothing_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyP
     results = BuildResults({"fit": (Point({"n": 1}, Record({"att": ATT})),)})
     (tmp_path / "build/results.json").write_bytes(msgspec.json.encode(results))
     assert list(octavo.sweep("fit")["att"]) == [1.5]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        lambda: octavo.value("a", 1, unit=None),  # type: ignore[arg-type]
+        lambda: octavo.value("a", 1, digits=-1),
+        lambda: octavo.value("a", 1, digits=1.0),  # type: ignore[arg-type]
+        lambda: octavo.table("a", FRAME, labels={"est": 2}),  # type: ignore[dict-item]
+        lambda: octavo.table("a", pd.DataFrame({"x": [float("inf")]})),
+    ],
+)
+def test_what_could_not_be_read_back_is_refused(run: Run, record: Any) -> None:
+    """A wrong type stops the cell that has it, and not a later build; infinity does not become an empty cell."""
+    with pytest.raises(NotebookError):
+        record()
+    assert not (run / "record.json").exists()
+
+
+def test_a_text_of_numpy_is_a_text(run: Run) -> None:
+    """What numpy hands out as a text is recorded as one."""
+    octavo.value("a", np.str_("words"))
+    assert recorded(run).values["a"].number == "words"

@@ -84,3 +84,12 @@ def test_a_deck_from_its_first_mistakes_to_a_build_with_nothing_to_do(tiny: Call
     said = project.octavo("build", "slides")
     assert said.code == 3 and "cannot be opened as a .pptx file" in said.err
     assert (project.root / "build/slides/deck.pptx").read_bytes() == kept, "the last good output stays"
+
+
+def test_a_deck_without_a_template_takes_a_plain_one(tiny: Callable[..., Tiny]) -> None:
+    """A template is for those who have one: without it, the PowerPoint file is there as well."""
+    deck = "---\ntitle: A deck\n---\n\n:::{notes}\nHello.\n:::\n\n# One\n\nWords.\n\n:::{notes}\nSpoken.\n:::\n"
+    project = tiny({"pyproject.toml": "[tool.octavo.slides]\nsource = 'slides/deck.md'\n", "slides/deck.md": deck})
+    said = project.octavo("build")
+    assert said.code == 0, said.err
+    assert (project.root / "build/slides/deck.pptx").stat().st_size > 10_000

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -246,3 +248,124 @@ def test_an_unknown_target_offers_the_nearest(study: Tiny, target: str) -> None:
     said = study.octavo("build", target)
     assert (said.code, said.out) == (2, "")
     assert said.err.startswith(f"error: There is no target '{target}'.\n  did you mean '")
+
+
+SLOW = "import time, octavo\nfrom pathlib import Path\nn = int(Path('../data/n.txt').read_text())"
+WAIT = "while not Path('../go').exists():\n    time.sleep(0.05)\noctavo.value('n', n)"
+
+
+def edited_while_it_runs(project: Tiny, edit: Callable[[], object]) -> tuple[int, str]:
+    """Build, edit when the notebook waits, let it go on; return the exit code and the errors."""
+    build = project.begin("build", "--json")
+    end = time.monotonic() + 60
+    while not (project.root / "begun").exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    edit()
+    project.write({"go": ""})
+    _, err = build.communicate(timeout=60)
+    assert build.returncode is not None
+    return build.returncode, err
+
+
+def test_a_file_that_changes_while_it_is_used(tiny: Callable[..., Tiny]) -> None:
+    """What the run read is not what the file holds now: the result is not kept, and the next build makes it."""
+    cells = [SLOW, "Path('../begun').touch()\n" + WAIT]
+    project = tiny({"data/n.txt": "1", "notebooks/slow.ipynb": cells})
+    code, err = edited_while_it_runs(project, lambda: project.write({"data/n.txt": "22"}))
+    assert code == 3
+    assert "notebooks/slow.ipynb: 'data/n.txt' changed while it ran.\n  Run the same command again." in err
+    assert project.octavo("build").code == 0
+    assert '"number": 22' in project.read("build/results.json")
+
+
+def test_a_notebook_that_is_edited_before_its_turn(tiny: Callable[..., Tiny]) -> None:
+    """Edited after the build began and before it ran: it does not run under the key of the older code."""
+    cells = [
+        "import time\nfrom pathlib import Path\nPath('../begun').touch()",
+        WAIT.replace("octavo.value('n', n)", "1"),
+    ]
+    later = ["import octavo\nlen(octavo.sweep('slow'))", "octavo.value('n', 1)"]
+    project = tiny({"notebooks/slow.ipynb": cells, "notebooks/later.ipynb": later})
+    edit = lambda: project.replace("notebooks/later.ipynb", "'n', 1", "'n', 2")  # noqa: E731
+    code, err = edited_while_it_runs(project, edit)
+    assert code == 3 and "notebooks/later.ipynb: Its code was changed while the build was at work." in err
+    assert project.octavo("build").code == 0
+    assert '"number": 2' in project.read("build/results.json")
+
+
+def test_files_that_come_and_folders_that_grow(tiny: Callable[..., Tiny]) -> None:
+    """A file that was looked for in vain, and a folder that was listed, count: when they change, it runs again."""
+    code = (
+        "import octavo\nfrom pathlib import Path\ntry:\n    extra = int(open('../extra.txt').read())\n"
+        "except FileNotFoundError:\n    extra = 0\noctavo.value('n', extra + len(list(Path('../data').glob('*.txt'))))"
+    )
+    project = tiny({"data/a.txt": "", "notebooks/one.ipynb": [code]})
+    assert project.octavo("build").code == 0
+    assert project.octavo("status").out == "All 1 results are up to date.\n"
+    project.write({"data/b.txt": ""})
+    assert project.octavo("status").out.startswith("one: data file data changed\n")
+    assert project.octavo("build").code == 0 and '"number": 2' in project.read("build/results.json")
+    project.write({"extra.txt": "10"})
+    assert project.octavo("status").out.startswith("one: data file extra.txt changed\n")
+    assert project.octavo("build").code == 0 and '"number": 12' in project.read("build/results.json")
+
+
+def test_a_module_of_the_user_is_read_anew(tiny: Callable[..., Tiny], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module outside the project that the user edits is no part of the process that kernels are forked from."""
+    project = tiny(
+        {"lib/ours.py": "X = 1\n", "study/notebooks/one.ipynb": ["import octavo, ours\noctavo.value('n', ours.X)"]}
+    )
+    study = inner(project, "study")
+    monkeypatch.setenv("PYTHONPATH", f"{project.root / 'lib'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    assert study.octavo("build").code == 0
+    project.write({"lib/ours.py": "X = 22\n"})
+    assert study.octavo("build").code == 0
+    assert '"number": 22' in study.read("build/results.json")
+
+
+def inner(project: Tiny, folder: str) -> Tiny:
+    """Return a project in a folder of another."""
+    inner = type(project)(project.root / folder)
+    return inner.write({"pyproject.toml": "[tool.octavo]\n"})
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        (
+            {"notebooks/paper.ipynb": ["1"]},
+            "notebooks/paper.ipynb: 'paper' cannot name a notebook: Octavo's own outputs",
+        ),
+        ({"notebooks/my.nb.ipynb": ["1"]}, "notebooks/my.nb.ipynb: 'my.nb' cannot name a notebook: results are quoted"),
+        (
+            {**FIT, "pyproject.toml": SWEEP.replace("fit]", '"../evil"]')},
+            "'../evil' cannot be a name in [tool.octavo.sweeps].\n  Use letters, digits, - and _",
+        ),
+        (
+            {
+                "pyproject.toml": SWEEP.replace("alpha = [1, 2]", 'a = ["x","x,b=1"], b = ["1,b=2","2"]'),
+                "notebooks/fit.ipynb": ["[parameters] a = b = 0"],
+            },
+            "'fit/a=x,b=1,b=2' stands for two points.",
+        ),
+        ({"notebooks/a.ipynb": '{"nbformat": 4, "cells": ["x"]}'}, "This is not a notebook of format 4."),
+        ({"notebooks/a.ipynb": '{"nbformat": 4, "cells": [], "metadata": {"kernelspec": null}}'}, "not a notebook"),
+    ],
+)
+def test_names_and_shapes_that_cannot_be(tiny: Callable[..., Tiny], files: dict[str, Content], said: str) -> None:
+    """Names that results could not be known by, and files that are no notebooks, are refused before anything runs."""
+    done = tiny(files).octavo("build")
+    assert done.code in (2, 3) and said in done.err, done.err
+
+
+def test_a_notebook_that_names_no_kernel_and_one_too_deep(tiny: Callable[..., Tiny]) -> None:
+    """Both are legal: the first runs in Python, the second is known by its text."""
+    bare = '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": "code", "id": "a", '
+    bare += (
+        '"metadata": {}, "execution_count": null, "outputs": [], "source": "import octavo\\noctavo.value(\'n\', 1)"}]}'
+    )
+    deep = "+".join(["1"] * 3000)
+    project = tiny({"notebooks/bare.ipynb": bare, "notebooks/deep.ipynb": [f"n = eval('{deep}')", "m = " + deep]})
+    said = project.octavo("build", "bare")
+    assert (said.code, "ran     bare" in said.err) == (0, True)
+    assert project.octavo("status").code == 0

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
 
 from octavo import project
+from octavo.engine.store import Store
+from octavo.errors import UsageError
 
 
 @click.command()
@@ -25,9 +28,12 @@ def clean(folder: Path, everything: bool, as_json: bool) -> None:
     found = project.read(project.find_root(folder))
     targets = [found.build, found.state] if everything else [found.build]
     removed = [found.relative(target) for target in targets if target.exists()]
-    for target in targets:
-        if target.exists():
-            shutil.rmtree(target)
+    with Store(found.state, found.root).locked() if removed else nullcontext():
+        for target in targets:
+            if target.is_symlink():
+                raise UsageError(f"'{found.relative(target)}' is a link.", hint="It is yours: remove it by hand.")
+            if target.exists():
+                shutil.rmtree(target)
     if as_json:
         print(json.dumps({"removed": removed}))
     else:

@@ -94,6 +94,8 @@ def main() -> None:
         from octavo.engine.runner import disk_error
 
         fault = disk_error(error)
+        if "--json" in sys.argv:
+            print(json.dumps({"errors": errors_json(fault)}, indent=1, ensure_ascii=False))
         print(words(fault), file=sys.stderr)
         sys.exit(fault.exit_code)
 

@@ -19,11 +19,13 @@ def of(*items: object) -> str:
 
 
 def of_file(path: Path) -> str:
-    """Return the digest of a file's bytes, or ``missing``."""
+    """Return the digest of a file's bytes, of the names in a folder (hidden ones apart), or ``missing``."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+    except IsADirectoryError:
+        return of(sorted(p.name for p in path.iterdir() if not p.name.startswith((".", "__"))))
+    except (FileNotFoundError, NotADirectoryError):
         return MISSING
 
 

@@ -85,11 +85,25 @@ def _import(modules: Sequence[str]) -> dict[str, str]:
     """Import modules and return the environment variables that they set when they are imported."""
     before = dict(os.environ)
     os.environ.update(dict.fromkeys(SINGLE, "1"))
-    for name in modules:
-        # Whatever a module of the user's does when it is imported, the notebook that imports it will say so.
-        with contextlib.suppress(Exception, SystemExit):
-            importlib.import_module(name)
+    with _installed_alone():
+        for name in modules:
+            # Whatever a module of the user's does when it is imported, the notebook that imports it will say so.
+            with contextlib.suppress(Exception, SystemExit):
+                importlib.import_module(name)
     return {name: value for name, value in os.environ.items() if name not in before and name not in SINGLE}
+
+
+@contextlib.contextmanager
+def _installed_alone() -> Iterator[None]:
+    """Let nothing be imported but what is installed: a module that the user edits must be read anew by each kernel."""
+    path, finders = sys.path[:], sys.meta_path[:]
+    places = tuple({sys.prefix, sys.base_prefix, sys.exec_prefix})
+    sys.path[:] = [entry for entry in path if entry.startswith(places)]
+    sys.meta_path[:] = [f for f in finders if not str(getattr(f, "__module__", "")).startswith("__editable__")]
+    try:
+        yield
+    finally:
+        sys.path[:], sys.meta_path[:] = path, finders
 
 
 def _loop(listener: socket.socket, added: Mapping[str, str]) -> None:

@@ -135,6 +135,8 @@ def read(folder: Path) -> Accepted | None:
     for name, acceptance in acceptances.items():
         if acceptance.kind == "table" and (file := folder / _table_file(name)).is_file():
             tables[name] = _load(file, PrintedTable)
+            if any(len(row) != len(tables[name].columns) for row in tables[name].rows):
+                raise _unreadable(file, "a row has more or fewer cells than columns")
         elif acceptance.kind == "figure":
             files = {medium: folder / _drawing_file(name, medium) for medium in acceptance.media}
             found = {medium: _text(file) for medium, file in files.items() if file.is_file()}
@@ -182,7 +184,10 @@ def _drawn(figure: Figure, folder: Path) -> Drawn:
 
 
 def _text(file: Path) -> str:
-    return file.read_text(encoding="utf-8")  # a checkout may have changed the ends of lines; they mean nothing
+    try:
+        return file.read_text(encoding="utf-8")  # a checkout may have changed the ends of lines; they mean nothing
+    except UnicodeDecodeError as error:
+        raise _unreadable(file, error) from error
 
 
 def _table_file(name: str) -> str:
@@ -221,11 +226,15 @@ def _load(file: Path, kind: type[Read]) -> Read:
     try:
         return msgspec.json.decode(file.read_bytes(), type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CheckError(
-            f"This file of the accepted results cannot be read: {error}.",
-            where=f"{file.parent.name}/{file.name}",
-            hint="Get it back from version control (`git checkout FILE`); `octavo accept` alone writes it.",
-        ) from error
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file: Path, error: object) -> CheckError:
+    return CheckError(
+        f"This file of the accepted results cannot be read: {error}.",
+        where=f"{file.parent.name}/{file.name}",
+        hint="Get it back from version control (`git checkout FILE`); `octavo accept` alone writes it.",
+    )
 
 
 def _lines(entries: Mapping[str, Any]) -> bytes:

@@ -23,6 +23,7 @@ import msgspec
 from octavo.errors import NotebookError
 from octavo.model import RUN, Medium, Point, Record, RunInputs, Scalar
 from octavo.notebooks.neutral import neutralise
+from octavo.notebooks.source import load
 from octavo.notebooks.trace import TRACE, traced
 
 RECORD = "record.json"
@@ -34,7 +35,7 @@ class RunPoint:
     """The action of one point; see octavo.engine.task.Action.
 
     In a process that was forked with what kernels import, a kernel is forked in turn; elsewhere, and for a kernel of
-    another environment, one is started.
+    another environment, one is started. ``code`` is the notebook's, as the key holds it.
 
     ``sweeps`` names, for every sweep that the notebook reads, its points: the task of each and its parameters. The
     partly executed notebook of a failed run is kept at ``failed``.
@@ -51,6 +52,7 @@ class RunPoint:
     threads: int
     failed: Path
     kernel: str
+    code: tuple[str, ...]
 
     def __call__(self, folder: Path, upstream: Mapping[str, Path]) -> tuple[Path, ...]:
         """Execute the notebook; leave its record and figures in ``out``, the executed notebook in ``log``."""
@@ -59,8 +61,11 @@ class RunPoint:
         inputs = RunInputs(self.root, self.media, self._points(upstream))
         (out / "run.json").write_bytes(msgspec.json.encode(inputs, enc_hook=str))
         trace = folder / "trace.json"
+        source = folder / "source.ipynb"
+        self._take(source)
         with environment({**self._environment(), RUN: str(out), TRACE: str(trace)}):
-            self._execute(log / EXECUTED)
+            self._execute(source, log / EXECUTED)
+        source.unlink()
         self._ran_to_its_end(log / EXECUTED)
         neutralise(log / EXECUTED, self.root)
         (out / "run.json").unlink()
@@ -68,9 +73,19 @@ class RunPoint:
             (out / RECORD).write_bytes(msgspec.json.encode(Record()))
         if self.failed.exists():  # asked first: a read-only folder refuses to remove even what is not there
             self.failed.unlink()
-        reads = traced(trace, self.root, (self.notebook, *self.ignored))
+        reads = traced(trace, self.root, (self.notebook, *self.ignored), self.name)
         trace.unlink(missing_ok=True)
         return tuple(path for path in reads if not path.is_relative_to(folder))
+
+    def _take(self, source: Path) -> None:
+        """Copy the notebook, which may be edited while it runs, and hold it to be the one that the key was made of."""
+        shutil.copyfile(self.notebook, source)
+        if load(source, self.name).code != self.code:
+            raise NotebookError(
+                "Its code was changed while the build was at work.",
+                where=self.name,
+                hint="Run the same command again.",
+            )
 
     def _points(self, upstream: Mapping[str, Path]) -> dict[str, tuple[Point, ...]]:
         return {
@@ -86,14 +101,14 @@ class RunPoint:
         fixed = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "SOURCE_DATE_EPOCH": "0"}
         return {**dict.fromkeys(capped, threads), **fixed}
 
-    def _execute(self, executed: Path) -> None:
+    def _execute(self, source: Path, executed: Path) -> None:
         from jupyter_client.kernelspec import NoSuchKernel
         from nbclient.exceptions import CellTimeoutError, DeadKernelError
         from papermill.exceptions import PapermillException, PapermillExecutionError
 
         try:
             with tempfile.TemporaryDirectory(prefix="octavo-") as sockets, _muted():
-                self._papermill(executed, sockets)
+                self._papermill(source, executed, sockets)
         except PapermillExecutionError as error:
             raise self._raised(error, executed) from None
         except DeadKernelError as error:
@@ -112,19 +127,21 @@ class RunPoint:
                 f"its kernel did not start ({error})", executed, "Run the same command again."
             ) from error
 
-    def _papermill(self, executed: Path, sockets: str) -> None:
+    def _papermill(self, source: Path, executed: Path, sockets: str) -> None:
         """Execute into ``executed``. Kernels that start at once in one folder would take each other's sockets."""
         import papermill
         from traitlets.config import Config
 
         engine = self._forking_engine()
         papermill.execute_notebook(
-            _literal(self.notebook),
+            _literal(source),
             _literal(executed),
             parameters=dict(self.parameters),
             cwd=str(self.notebook.parent),
             progress_bar=False,
             engine_name=engine,
+            kernel_name=self.kernel,
+            language="python",
             execution_timeout=math.ceil(self.timeout),
             extra_arguments=["--IPKernelApp.extra_extensions=octavo.notebooks.trace"],
             # No open port, and no warning about one.

@@ -40,7 +40,7 @@ def load(path: Path, where: str) -> Notebook:
     Raises NotebookError when it is not JSON, is not a notebook of format 4, or has no Python code that parses.
     """
     data = _json(path, where)
-    if not isinstance(data, dict) or data.get("nbformat") != 4 or not isinstance(data.get("cells"), list):
+    if not _is_notebook(data):
         raise NotebookError(
             "This is not a notebook of format 4.", where=where, hint="Open it in JupyterLab and save it again."
         )
@@ -58,6 +58,22 @@ def load(path: Path, where: str) -> Notebook:
         kernel=metadata.get("kernelspec", {}).get("name", "python3"),
         language=metadata.get("kernelspec", {}).get("language", "python"),
     )
+
+
+def _is_notebook(data: Any) -> bool:
+    """Whether what a file holds has the shape of a notebook of format 4, as far as it is read here."""
+    if not isinstance(data, dict) or data.get("nbformat") != 4 or not isinstance(data.get("cells"), list):
+        return False
+    if not _has_dict(data, "metadata") or not _has_dict(data.get("metadata", {}), "kernelspec"):
+        return False
+    return all(
+        isinstance(c, dict) and _has_dict(c, "metadata") and isinstance(c.get("metadata", {}).get("tags", []), list)
+        for c in data["cells"]
+    )
+
+
+def _has_dict(data: dict[str, Any], key: str) -> bool:
+    return isinstance(data.get(key, {}), dict)
 
 
 def check_parameters(notebook: Notebook, given: tuple[str, ...], where: str) -> None:
@@ -84,9 +100,11 @@ def check_parameters(notebook: Notebook, given: tuple[str, ...], where: str) -> 
 def parse_cell(text: str) -> ast.Module | None:
     """Return a cell's syntax tree, or None where it is not plain Python (magics, shell lines, errors)."""
     try:
-        return ast.parse(text)
-    except (SyntaxError, ValueError):
+        tree = ast.parse(text)
+        ast.dump(tree)  # a formula of thousands of terms is too deep for this: its text is its key then
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+    return tree
 
 
 def imported(tree: ast.AST) -> set[str]:
