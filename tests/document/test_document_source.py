@@ -223,6 +223,12 @@ def test_footnotes_and_references_that_do_not_meet_are_told(tmp_path: Path) -> N
     ]
 
 
+def test_a_footnote_of_the_abstract_stands_in_the_abstract(tmp_path: Path) -> None:
+    """The parser looks for it there alone; what the body has under its name is the body's."""
+    text = "---\ntitle: A text\nabstract: |\n  Short[^q].\n---\n\nLong[^q].\n\n[^q]: The note.\n"
+    assert told(tmp_path, text) == ["paper/text.md:4: The footnote 'q' has no text.\n  Write `[^q]: …` below."]
+
+
 TABLES = f"""{HEAD}| a | `b` |
 |---|:-:|
 | 1 | `x|y` |

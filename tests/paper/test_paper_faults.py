@@ -285,6 +285,15 @@ def test_the_appendix_lasts_to_the_end(sample: Sample, tmp_path: Path) -> None:
     assert [name for name in ("A</span> Two", "B</span> Three") if name not in page] == []
 
 
+@pytest.mark.parametrize("form", ["pdf", "html"])
+def test_the_abstract_may_have_a_footnote(sample: Sample, tmp_path: Path, form: str) -> None:
+    """It shows as those of the body do; the writer looks for its words."""
+    front = "abstract: |\n  Short[^q].\n\n  [^q]: A note on it.\n"
+    content = parsed(sample, tmp_path, HEAD.format(front) + "Long.\n")
+    path = paper.write(form, content, sample.results, tmp_path / "out", root=tmp_path, bibliography=None)
+    assert form == "pdf" or "A note on it." in path.read_text(encoding="utf-8")
+
+
 def test_a_link_that_holds_a_value_alone_is_carried(sample: Sample, tmp_path: Path) -> None:
     """The parser takes such a link for an empty one; it is none."""
     text = "See [{val}`fruit.effect`](https://example.org).\n"

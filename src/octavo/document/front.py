@@ -53,6 +53,12 @@ def check(text: str, name: str) -> None:
         raise DocumentError("The front matter has no title.", where=f"{name}:1", hint="Add the line: title: ….")
 
 
+def length(text: str) -> int:
+    """Return the number of lines of the front matter."""
+    found = BLOCK.match(text)
+    return found[0].count("\n") if found else 0
+
+
 def keys(text: str) -> tuple[tuple[str, int], ...]:
     """Return every key of the front matter with its line; those of an author as ``authors.email``."""
     return tuple(_keys(_root(text), ""))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -210,7 +210,7 @@ def _text_problems(content: Content, text: str, places: problems.Sources) -> Ite
     yield from front.unread(text, content.file)
     lines = list(written.prose(places.lines(content.file)))
     yield from written.overfull(lines)
-    yield from written.footnotes(lines, (node for node, _ in walk(content)))
+    yield from written.footnotes(_scopes(content, lines, front.length(text)))
     for node, line in walk(content):
         if node["type"] in ("math", "inlineMath") and (found := front.ROLE.search(node["value"])):
             spot = next(part.strip() for part in node["value"].splitlines() if found[0].partition("\n")[0] in part)
@@ -225,6 +225,15 @@ def _text_problems(content: Content, text: str, places: problems.Sources) -> Ite
                 where=places.find(found_alt, line),
                 hint="Say it in words there, and put it into the caption.",
             )
+
+
+def _scopes(
+    content: Content, lines: Sequence[written.Line], front_lines: int
+) -> Iterator[tuple[Sequence[written.Line], list[Node]]]:
+    """Yield the lines and the nodes of the front matter, then those of the body with all that it includes."""
+    parts = [line for line in lines if line[0] == content.file and line[1] <= front_lines]
+    yield parts, [node for nodes in content.parts.values() for node, _ in _walk(nodes, None)]
+    yield lines[len(parts) :], [node for node, _ in _walk(content.nodes, None)]
 
 
 def _tree_problems(content: Content, log: str, places: problems.Sources) -> Iterator[OctavoError]:

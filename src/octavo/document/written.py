@@ -67,37 +67,50 @@ def cells(row: str) -> int:
     return len(found[found[0] == "" : len(found) - (len(found) > 1 and found[-1] == "")])
 
 
-def footnotes(lines: Iterable[Line], nodes: Iterable[Node]) -> Iterator[DocumentError]:
-    """Yield an error for each footnote without a reference or given twice, and each reference without a footnote."""
-    lines, referred, texts = list(lines), set(), set()
+def footnotes(scopes: Iterable[tuple[Iterable[Line], Iterable[Node]]]) -> Iterator[DocumentError]:
+    """Yield an error for each footnote without a reference or given twice, and each reference without a footnote.
+
+    A scope is lines and the nodes made of them: the parser looks for a footnote of the abstract in the abstract alone.
+    """
+    first: dict[str, str] = {}
+    for lines, nodes in scopes:
+        referred, texts = _references(nodes)
+        for file, number, text in lines:
+            found = DEFINITION.match(text)
+            if found:
+                yield from _definition(found[1], f"{file}:{number}", referred, first)
+            for label in _typed(text[found.end() :] if found else text):
+                if label.casefold() in texts:
+                    hint = f"Write `[^{label}]: …` below."
+                    yield DocumentError(f"The footnote '{label}' has no text.", where=f"{file}:{number}", hint=hint)
+
+
+def _references(nodes: Iterable[Node]) -> tuple[set[str], set[str]]:
+    """Return the labels of the references to footnotes, and of those that the parser left in the text as typed."""
+    referred, texts = set(), set()
     for node in nodes:
         if node["type"] == "footnoteReference":
             referred.add(str(node["label"]).casefold())
         elif node["type"] == "text":
             texts |= {label.casefold() for label in REFERENCE.findall(node["value"])}
-    first: dict[str, str] = {}
-    for file, number, text in lines:
-        where = f"{file}:{number}"
-        found = DEFINITION.match(text)
-        if found and (label := found[1].casefold()) in first:
-            yield DocumentError(
-                f"The footnote '{found[1]}' is given twice; {first[label]} has it first.",
-                where=where,
-                hint="Rename one of the two.",
-            )
-        elif found:
-            first[label] = where
-            if label not in referred:
-                yield DocumentError(
-                    f"Nothing refers to the footnote '{found[1]}', so it would be left out.",
-                    where=where,
-                    hint=f"Write [^{found[1]}] where it belongs, or take it out.",
-                )
-        for label in _typed(text[found.end() :] if found else text) if texts else ():
-            if label.casefold() in texts:
-                yield DocumentError(
-                    f"The footnote '{label}' has no text.", where=where, hint=f"Write `[^{label}]: …` below."
-                )
+    return referred, texts
+
+
+def _definition(name: str, where: str, referred: set[str], first: dict[str, str]) -> Iterator[DocumentError]:
+    label = name.casefold()
+    if label in first:
+        yield DocumentError(
+            f"The footnote '{name}' is given twice; {first[label]} has it first.",
+            where=where,
+            hint="Rename one of the two.",
+        )
+    elif label not in referred:
+        yield DocumentError(
+            f"Nothing refers to the footnote '{name}', so it would be left out.",
+            where=where,
+            hint=f"Write [^{name}] where it belongs, or take it out.",
+        )
+    first.setdefault(label, where)
 
 
 def _typed(text: str) -> list[str]:
