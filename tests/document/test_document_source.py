@@ -150,3 +150,138 @@ def test_a_good_text_is_the_same_wherever_it_lies(tmp_path: Path) -> None:
         saved.append((root / "content.json").read_bytes())
     assert saved[0] == saved[1]
     assert str(tmp_path).encode() not in saved[0]
+
+
+SILENT = """---
+title: On {val}`a.b`
+short_title: As @smith1986 says
+keywords: [one, "two [@smith1986]", ann@example.org]
+---
+
+A $n = {val}`a.b`$ and
+
+$$
+m = {sub}`c`
+$$
+
+```{math}
+k
+= {val}`a.b`
+```
+
+:::{result-figure} a.f
+:alt: Of {val}`a.b`
+A caption.
+:::
+
+:::{result-figure} a.f
+:alt: After @smith1986
+A caption.
+:::
+"""
+
+
+def test_what_would_print_as_typed_is_told(tmp_path: Path) -> None:
+    """Roles and citations are read neither in a formula, nor in the front matter, nor in an alternative text."""
+    front = "Say it in words: in the front matter only the abstract and the acknowledgments are MyST."
+    formula = (
+        "stands inside a formula, where it would print as letters.\n"
+        "  End the formula, put the value and go on; or record a text that says it all."
+    )
+    alt = "in an alternative text would be read out as typed.\n  Say it in words there, and put it into the caption."
+    assert told(tmp_path, SILENT) == [
+        f"paper/text.md:2: '{{val}}`a.b`' in 'title' would print as typed.\n  {front}",
+        f"paper/text.md:3: '@smith1986' in 'short_title' would print as typed.\n  {front}",
+        f"paper/text.md:4: '[@smith1986]' in 'keywords' would print as typed.\n  {front}",
+        f"paper/text.md:7: '{{val}}`a.b`' {formula}",
+        f"paper/text.md:10: '{{sub}}`c`' {formula}",
+        f"paper/text.md:15: '{{val}}`a.b`' {formula}",
+        f"paper/text.md:19: '{{val}}`a.b`' {alt}",
+        f"paper/text.md:24: '@smith1986' {alt}",
+    ]
+
+
+FOOTNOTES = f"""{HEAD}A[^a] word[^none], escaped \\[^no], code `[^cc]`.
+
+[^a]: Once.
+[^b]: Never.
+[^A]: Twice.
+
+```
+[^c]: In code.
+```
+"""
+
+
+def test_footnotes_and_references_that_do_not_meet_are_told(tmp_path: Path) -> None:
+    """A footnote that nobody refers to, one that is given twice, and a reference that has none."""
+    assert told(tmp_path, FOOTNOTES) == [
+        "paper/text.md:5: The footnote 'none' has no text.\n  Write `[^none]: …` below.",
+        "paper/text.md:8: Nothing refers to the footnote 'b', so it would be left out.\n"
+        "  Write [^b] where it belongs, or take it out.",
+        "paper/text.md:9: The footnote 'A' is given twice; paper/text.md:7 has it first.\n  Rename one of the two.",
+    ]
+
+
+def test_a_footnote_of_the_abstract_stands_in_the_abstract(tmp_path: Path) -> None:
+    """The parser looks for it there alone; what the body has under its name is the body's."""
+    text = "---\ntitle: A text\nabstract: |\n  Short[^q].\n---\n\nLong[^q].\n\n[^q]: The note.\n"
+    assert told(tmp_path, text) == ["paper/text.md:4: The footnote 'q' has no text.\n  Write `[^q]: …` below."]
+
+
+TABLES = f"""{HEAD}| a | `b` |
+|---|:-:|
+| 1 | `x|y` |
+| 2 |
+| 3 | \\| | `\\|` |
+| 4 | \\| |
+
+:::{{table}} Caption
+| a | b |
+|--|--|
+| 1 | 2 | 3 |
+:::
+
+```{{table}} Caption
+| a | b |
+|--|--|
+| 1 | 2 | 3 |
+```
+
+> a | b
+> --|--
+> 1 | 2 | 3
+
+- | a | b |
+  |--|--|
+  | 1 | 2 | 3
+
+```
+| a |
+|---|
+| 1 | 2 |
+```
+"""
+
+
+def test_cells_beyond_the_header_are_told(tmp_path: Path) -> None:
+    """The parser drops them: in a caption's directive, a quotation and a list too; code is no table."""
+    hint = "Give the header as many cells, or join some; a | inside a cell, even in code, is written \\|."
+    found = "This row has 3 cells, but the header of its table has 2."
+    assert told(tmp_path, TABLES) == [f"paper/text.md:{line}: {found}\n  {hint}" for line in (7, 9, 15, 21, 26, 30)]
+
+
+def test_a_mark_at_the_beginning_of_a_file_is_no_text(tmp_path: Path) -> None:
+    """Some editors write a byte order mark; the front matter behind it is read, and an included file's first word."""
+    text = f"{HEAD}```{{include}} part.md\n```\n".encode("utf-8-sig")
+    content = parse(tmp_path, text, part__md="\ufeffGood.\n")
+    assert content.frontmatter["title"] == "A text"
+    assert [node["value"] for node, _ in source.walk(content) if node["type"] == "text"] == ["Good."]
+
+
+def test_a_name_of_one_word_and_an_empty_link(tmp_path: Path) -> None:
+    """A name of one word is no fault; a link without words is."""
+    text = "---\ntitle: A text\nauthors:\n  - Cher\n---\n\n[](https://example.org)\n"
+    with pytest.raises(OctavoError) as caught:
+        parse(tmp_path, text)
+    assert str(caught.value) == "paper/text.md:7: jupyter-book says: Link text is empty for <https://example.org>"

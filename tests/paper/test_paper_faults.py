@@ -224,9 +224,82 @@ def test_front_matter_that_has_no_place_is_told(refused: Refused) -> None:
         front="subtitle: With $x^2$\nparts:\n  dedication: |\n    To all.\n",
     )
     assert told == [
-        "paper/paper.md:1: The subtitle has a formula, which not every format can show.",
-        "paper/paper.md: The paper has no place for the part 'dedication'.",
+        "paper/paper.md:5: The paper has no place for 'parts.dedication' of the front matter.",
+        "paper/paper.md:3: The subtitle has a formula, which not every format can show.",
     ]
+
+
+FRONT = """license: CC-BY-4.0
+keyword: apples
+authors:
+  - name: Ann Other
+    email: ann@example.org
+    affiliations:
+      - name: A place
+        url: https://example.org
+  - {name: Ben Other, note: Both, corresponding: false, orcid: 0000-0002-1825-0097}
+affiliations:
+  - {id: lab, name: Laboratory}
+"""
+
+
+@pytest.mark.parametrize("form", ["pdf", "html"])
+def test_a_key_of_the_front_matter_that_no_output_shows_is_told(refused: Refused, form: str) -> None:
+    """What nobody prints is refused with its line, whether the parser knows it or not."""
+    place = "The paper has no place for '{}' of the front matter."
+    assert refused("One.\n", form, front=FRONT) == [
+        f"paper/paper.md:3: {place.format('license')}",
+        f"paper/paper.md:4: {place.format('keyword')}",
+        f"paper/paper.md:7: {place.format('authors.email')}",
+        f"paper/paper.md:10: {place.format('affiliations.url')}",
+        f"paper/paper.md:11: {place.format('authors.note')}",
+        f"paper/paper.md:11: {place.format('authors.corresponding')}",
+        f"paper/paper.md:11: {place.format('authors.orcid')}",
+        "paper/paper.md:12: No author has the affiliation 'Laboratory'.",
+    ]
+
+
+def test_the_whole_of_the_allowed_front_matter_reaches_the_page(sample: Sample, tmp_path: Path) -> None:
+    """Every key that is allowed shows, an author of one word too."""
+    front = (
+        "subtitle: The subtitle\ndate: 2026-01-31\nkeywords: [apples]\nabstract: We weigh.\nnumbering:\n"
+        "  headings: false\nacknowledgments: We thank.\nauthors:\n  - name: Cher\n    affiliations: [lab]\n"
+        "affiliations:\n  - {id: lab, name: Lab, department: Of fruit, city: Oslo, country: Norway}\n"
+    )
+    content = parsed(sample, tmp_path, HEAD.format(front) + "# One\n\nWords.\n")
+    path = paper.write("html", content, sample.results, tmp_path / "out", root=tmp_path, bibliography=None)
+    page = path.read_text(encoding="utf-8")
+    shown = ("The subtitle", "apples", "We weigh.", "We thank.", "Cher", "Lab, Of fruit, Oslo, Norway")
+    assert [text for text in shown if text not in page] == []
+    assert ">One</h" in page, "no number, as asked"
+
+
+def test_the_appendix_lasts_to_the_end(sample: Sample, tmp_path: Path) -> None:
+    """A bare +++ in the appendix begins a block of it, not of the body."""
+    text = '# One\n\nBody.\n\n+++ {"part": "appendix"}\n\n# Two\n\nFirst.\n\n+++\n\n# Three\n\nSecond.\n'
+    content = parsed(sample, tmp_path, HEAD.format("") + text)
+    path = paper.write("html", content, sample.results, tmp_path / "out", root=tmp_path, bibliography=None)
+    page = path.read_text(encoding="utf-8")
+    spots = [page.index(piece) for piece in ("Body.", "First.", "Second.")]
+    assert spots == sorted(spots)
+    assert [name for name in ("A</span> Two", "B</span> Three") if name not in page] == []
+
+
+@pytest.mark.parametrize("form", ["pdf", "html"])
+def test_the_abstract_may_have_a_footnote(sample: Sample, tmp_path: Path, form: str) -> None:
+    """It shows as those of the body do; the writer looks for its words."""
+    front = "abstract: |\n  Short[^q].\n\n  [^q]: A note on it.\n"
+    content = parsed(sample, tmp_path, HEAD.format(front) + "Long.\n")
+    path = paper.write(form, content, sample.results, tmp_path / "out", root=tmp_path, bibliography=None)
+    assert form == "pdf" or "A note on it." in path.read_text(encoding="utf-8")
+
+
+def test_a_link_that_holds_a_value_alone_is_carried(sample: Sample, tmp_path: Path) -> None:
+    """The parser takes such a link for an empty one; it is none."""
+    text = "See [{val}`fruit.effect`](https://example.org).\n"
+    content = parsed(sample, tmp_path, HEAD.format("") + text)
+    path = paper.write("html", content, sample.results, tmp_path / "out", root=tmp_path, bibliography=None)
+    assert '<a href="https://example.org"><span class="value"' in path.read_text(encoding="utf-8")
 
 
 def test_labels_that_differ_in_signs_alone_stay_two(sample: Sample, tmp_path: Path) -> None:

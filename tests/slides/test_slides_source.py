@@ -185,3 +185,52 @@ def test_an_unknown_name_has_its_line(content: source.Content, tmp_path: Path) -
     """A name without a result is an error with the line that prints it."""
     with pytest.raises(OctavoError, match=r"slides/deck.md:30: No notebook 'compare' has results"):
         build.html(content, Results(), tmp_path)
+
+
+def refused(root: Path, front: str, text: str) -> str:
+    """Return what a deck of one slide is refused for."""
+    (root / "slides").mkdir()
+    (root / "work").mkdir()
+    path = root / "slides/deck.md"
+    spoken = ":::{notes}\nSpoken.\n:::\n\n"
+    path.write_text(f"---\ntitle: T\n{front}---\n\n{spoken}# One\n\n{text}\n\n{spoken}", encoding="utf-8")
+    with pytest.raises(OctavoError) as caught:
+        read(source.parse(path, root, None, root / "work"))
+    return str(caught.value)
+
+
+def test_front_matter_that_no_slide_shows_is_told(tmp_path: Path) -> None:
+    """The deck shows less of the front matter than the paper does; the rest is refused with its line."""
+    front = "abstract: We say.\nkeywords: [a]\nauthors:\n  - name: Ann Other\n    affiliations: [Lab]\nsubtitel: x\n"
+    told = "The deck has no place for '{}' of the front matter."
+    shown = "It shows: title, subtitle, short_title, authors, author, date, math. Take it out, or write it in the text."
+    assert refused(tmp_path, front, "Words.").splitlines() == [
+        f"slides/deck.md:3: {told.format('abstract')}",
+        f"  {shown}",
+        f"slides/deck.md:4: {told.format('keywords')}",
+        f"  {shown}",
+        f"slides/deck.md:7: {told.format('authors.affiliations')}",
+        "  It shows: name, id. Take it out, or write it in the text.",
+        f"slides/deck.md:8: {told.format('subtitel')}",
+        "  did you mean 'subtitle'? Take it out, or write it in the text.",
+    ]
+
+
+def test_a_box_to_tick_is_told(tmp_path: Path) -> None:
+    """The box of a task list would vanish from a slide."""
+    hint = "Say in words what is done and what is not."
+    assert refused(tmp_path, "", "- [x] done\n- [ ] not\n- plain") == (
+        f"slides/deck.md:11: A slide cannot carry a task list.\n  {hint}\n"
+        f"slides/deck.md:12: A slide cannot carry a task list.\n  {hint}"
+    )
+
+
+def test_a_footnote_and_a_role_that_would_vanish_are_told(tmp_path: Path) -> None:
+    """The deck's text is searched as the paper's is."""
+    assert refused(tmp_path, "subtitle: On {val}`a.b`\n", "Words $x = {val}`a.b`$.\n\n[^a]: Lost.").splitlines()[
+        ::2
+    ] == [
+        "slides/deck.md:3: '{val}`a.b`' in 'subtitle' would print as typed.",
+        "slides/deck.md:12: '{val}`a.b`' stands inside a formula, where it would print as letters.",
+        "slides/deck.md:14: Nothing refers to the footnote 'a', so it would be left out.",
+    ]

@@ -53,7 +53,8 @@ class Bridge:
         self.problems: list[OctavoError] = []
         self.file = content.file
         self.line: int | None = None
-        self.footnotes = {n["identifier"]: n for n in _all(content.nodes) if n["type"] == "footnoteDefinition"}
+        everything = [node for nodes in (*content.parts.values(), content.nodes) for node in _all(nodes)]
+        self.footnotes = {n["identifier"]: n for n in everything if n["type"] == "footnoteDefinition"}
         depths = [n["depth"] for n in _all(content.nodes) if n["type"] == "heading"]
         self.top = min(depths, default=1)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from octavo.errors import DocumentError, nearest
+from octavo.model import Place
 
 DIRECTIVES = ("result-figure", "result-table", "notes", "figure", "table", "math", "prf:theorem", "prf:algorithm")
 ROLES = ("val", "cite:t", "cite:p", "eq", "numref", "ref", "sub", "sup")
@@ -19,6 +20,11 @@ NOISE = (
     (r"^Link text is empty for <#", "follows an unresolved reference, which is reported itself"),
     (r"^Cross reference text is empty for <", "follows an unresolved reference"),
     (r"Cross reference .* not yet resolved", "follows an unresolved reference"),
+    (r"^'authors\.\d+' No given name for name ", "a name of one word is printed as it is"),
+    (
+        r"^'(?:frontmatter|authors|affiliations)\S*' extra keys? ignored",
+        "the paper and the deck tell it, with the line",
+    ),
 )
 DUPLICATE = re.compile(r"[Dd]uplicate identifier.*?\"(.+?)\"")
 UNREADABLE = re.compile(r"Error reading file: .*? at line (\d+)")
@@ -51,7 +57,7 @@ class Sources:
     def text(self, name: str) -> str:
         """Return the text of a file, empty where there is none."""
         path = self.root / name
-        return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        return path.read_text(encoding="utf-8-sig", errors="replace") if path.is_file() else ""
 
     def lines(self, name: str) -> Iterator[tuple[str, int, str]]:
         """Yield file, number and text of every line of a file, then of the files that it includes."""
@@ -63,6 +69,17 @@ class Sources:
                 inside = file.read_text(encoding="utf-8", errors="replace")
                 other = file.relative_to(self.root).as_posix()
                 yield from ((other, number, line) for number, line in enumerate(inside.splitlines(), 1))
+
+    def find(self, text: str, line: int | None) -> str:
+        """Return the file and line where a text stands, from that line of the document on or in an included file."""
+        spots = [
+            (f"{file}:{number}", here.strip() == text)
+            for file, number, here in self.lines(self.name)
+            if (file != self.name or number >= (line or 1)) and text in here
+        ]
+        if not line:  # what has no line of its own is a directive's text, which fills its lines
+            spots.sort(key=lambda spot: not spot[1])
+        return spots[0][0] if spots else str(Place(self.name, line))
 
     def keys(self) -> list[str]:
         """Return the keys of the bibliography, as far as a look at its lines can tell."""

@@ -6,17 +6,17 @@ depends on the sources alone: results are put in by name later, so a new number 
 
 from __future__ import annotations
 
+import codecs
 import json
-import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import msgspec
 
 from octavo import tools
-from octavo.document import problems
+from octavo.document import front, problems, written
 from octavo.errors import BuildError, DocumentError, OctavoError, raise_all
 from octavo.model import Frozen, Place
 
@@ -38,7 +38,8 @@ class Content(Frozen, frozen=True):
     """A parsed document: its file (from the project root), front matter, parts and blocks, as mystmd's syntax tree.
 
     ``parts`` are the texts of the front matter (abstract, acknowledgments); ``references`` has, for every citation
-    key, the label and the formatted reference that mystmd made.
+    key, the label and the formatted reference that mystmd made; ``written`` are the keys of the front matter as the
+    author wrote them, with their lines.
     """
 
     file: str
@@ -46,6 +47,7 @@ class Content(Frozen, frozen=True):
     parts: dict[str, list[Node]]
     nodes: list[Node]
     references: dict[str, Any]
+    written: tuple[tuple[str, int], ...] = ()
 
 
 def parse(source: Path, root: Path, bibliography: Path | None, workdir: Path) -> Content:
@@ -54,7 +56,8 @@ def parse(source: Path, root: Path, bibliography: Path | None, workdir: Path) ->
     Raises DocumentError (or Problems, all of them) with file and line for what jupyter-book does not know or find.
     """
     name = source.relative_to(root).as_posix()
-    _check_front_matter(source, name)
+    text = _read(source, name)
+    front.check(text, name)
     _stage(source, bibliography, workdir)
     done = tools.run(
         "jupyter-book", ["build", "--site"], cwd=workdir, env={"NO_COLOR": "1", "FORCE_COLOR": "0"}, timeout=180
@@ -68,8 +71,12 @@ def parse(source: Path, root: Path, bibliography: Path | None, workdir: Path) ->
             "jupyter-book left no parsed document.", where=name, hint=log.strip()[-2000:] or "Its log is empty."
         )
     content = _content(json.loads(pages[0].read_text(encoding="utf-8")), name)
-    formulas = [node.get("message", "") for node, _ in walk(content) if node.get("error")]
-    found = [*problems.of_log(log, places, formulas), *_tree_problems(content, log, places.text(name))]
+    content = msgspec.structs.replace(content, written=front.keys(text))
+    found = [
+        *problems.of_log(log, places, _told(content)),
+        *_tree_problems(content, log, places),
+        *_text_problems(content, text, places),
+    ]
     raise_all(sorted(found, key=_by_line))
     return content
 
@@ -113,37 +120,21 @@ def _walk(nodes: list[Node], line: int | None) -> Iterator[tuple[Node, int | Non
         yield from _walk(node.get("children", []), here)
 
 
-def _check_front_matter(source: Path, name: str) -> None:
-    import yaml
-
+def _read(source: Path, name: str) -> str:
     try:
-        text = source.read_text(encoding="utf-8")
+        return source.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise DocumentError("This file is not UTF-8 text.", where=name, hint="Save it as UTF-8.") from error
-    found = re.match(r"---[ \t]*\n(.*?)\n---[ \t]*(\n|$)", text, re.DOTALL)
-    if not found:
-        raise DocumentError(
-            "The front matter is missing.", where=f"{name}:1", hint="Begin the file with ---, title: …, ---."
-        )
-    try:
-        data = yaml.safe_load(found[1])
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 2 if mark else 1  # the mark counts from 0, and the first line is ---
-        reason = getattr(error, "problem", None) or "it cannot be read"
-        raise DocumentError(
-            f"The front matter is not valid YAML: {reason}.",
-            where=f"{name}:{line}",
-            hint="Look at that line and the one before: a text with a colon needs quotes.",
-        ) from error
-    if not isinstance(data, dict) or not data.get("title"):
-        raise DocumentError("The front matter has no title.", where=f"{name}:1", hint="Add the line: title: ….")
 
 
 def _stage(source: Path, bibliography: Path | None, workdir: Path) -> None:
     """Copy what jupyter-book reads to a folder where no other myst.yml is above it and nothing else is in it."""
     folder = workdir / "document"
     shutil.copytree(source.parent, folder, ignore=shutil.ignore_patterns(".*", "_build", "*.pptx", "kit"))
+    for file in folder.rglob("*.md"):
+        data = file.read_bytes()
+        if data.startswith(codecs.BOM_UTF8):  # some editors write it; mystmd would not see the front matter behind it
+            file.write_bytes(data.removeprefix(codecs.BOM_UTF8))
     (workdir / "theme").mkdir()
     (workdir / "theme" / "template.yml").write_text(STUB_THEME, encoding="utf-8")
     shutil.copyfile(Path(__file__).parent / "octavo.mjs", workdir / "octavo.mjs")
@@ -174,9 +165,20 @@ def _content(page: Mapping[str, Any], name: str) -> Content:
         file=name,
         frontmatter=_clean(frontmatter),
         parts=blocks,
-        nodes=[_clean(block) for block in page["mdast"]["children"]],
+        nodes=_appendix_last([_clean(block) for block in page["mdast"]["children"]]),
         references=_clean(page.get("references", {}).get("cite", {}).get("data", {})),
     )
+
+
+def _appendix_last(blocks: list[Node]) -> list[Node]:
+    """Return the blocks with all that follows the beginning of the appendix in it: a bare +++ does not end it."""
+    inside = False
+    made = []
+    for block in blocks:
+        data = block.get("data") or {}
+        inside = inside or data.get("part") == "appendix"
+        made.append({**block, "data": {**data, "part": "appendix"}} if inside else block)
+    return made
 
 
 def _clean(node: Any) -> Any:
@@ -191,8 +193,52 @@ def _by_line(problem: OctavoError) -> tuple[str, int]:
     return (file, int(line)) if line.isdigit() else (problem.where, 0)
 
 
-def _tree_problems(content: Content, log: str, text: str) -> Iterator[OctavoError]:
+def _told(content: Content) -> Iterator[str]:
+    """Yield the messages of the log that are told otherwise, or are not so."""
+    filled: dict[str, bool] = {}
+    for node, _ in walk(content):
+        if node.get("error"):
+            yield node.get("message", "")
+        if node["type"] == "link":
+            filled[node["url"]] = bool(node.get("children")) and filled.get(node["url"], True)
+    # mystmd calls a link empty that holds a value alone: it does not see the value.
+    yield from (f"Link text is empty for <{url}>" for url, full in filled.items() if full)
+
+
+def _text_problems(content: Content, text: str, places: problems.Sources) -> Iterator[OctavoError]:
+    """Yield what the parser left out of the text, or passed on as typed, without a word."""
+    yield from front.unread(text, content.file)
+    lines = list(written.prose(places.lines(content.file)))
+    yield from written.overfull(lines)
+    yield from written.footnotes(_scopes(content, lines, front.length(text)))
+    for node, line in walk(content):
+        if node["type"] in ("math", "inlineMath") and (found := front.ROLE.search(node["value"])):
+            spot = next(part.strip() for part in node["value"].splitlines() if found[0].partition("\n")[0] in part)
+            yield DocumentError(
+                f"'{found[0]}' stands inside a formula, where it would print as letters.",
+                where=places.find(spot, line),
+                hint="End the formula, put the value and go on; or record a text that says it all.",
+            )
+        if found_alt := front.typed(str(node.get("alt") or "")):
+            yield DocumentError(
+                f"'{found_alt}' in an alternative text would be read out as typed.",
+                where=places.find(found_alt, line),
+                hint="Say it in words there, and put it into the caption.",
+            )
+
+
+def _scopes(
+    content: Content, lines: Sequence[written.Line], front_lines: int
+) -> Iterator[tuple[Sequence[written.Line], list[Node]]]:
+    """Yield the lines and the nodes of the front matter, then those of the body with all that it includes."""
+    parts = [line for line in lines if line[0] == content.file and line[1] <= front_lines]
+    yield parts, [node for nodes in content.parts.values() for node, _ in _walk(nodes, None)]
+    yield lines[len(parts) :], [node for node, _ in _walk(content.nodes, None)]
+
+
+def _tree_problems(content: Content, log: str, places: problems.Sources) -> Iterator[OctavoError]:
     """Yield what the log did not tell, or not well: errors inside nodes, and labels that are given twice."""
+    text = places.text(content.file)
     told = problems.labels_given_twice(log)
     seen: dict[str, int | None] = dict.fromkeys(told)
     for node, line in walk(content):

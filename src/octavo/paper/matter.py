@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from octavo.document import front
 from octavo.document.bridge import Bridge
 from octavo.document.numbering import is_appendix
 from octavo.document.pandoc import Element, attributes, element, markdown, words
@@ -14,16 +15,41 @@ from octavo.errors import DocumentError, OctavoError
 
 PARTS = ("abstract", "acknowledgments")
 TITLES = ("title", "subtitle", "short_title")
+INSTITUTE = ("name", "institution", "department", "city", "country")
+# What of the front matter reaches an output, or changes one.
+ALLOWED = (
+    *TITLES,
+    "authors",
+    "author",
+    "authors.name",
+    "authors.id",
+    "authors.affiliations",
+    "authors.affiliation",
+    "affiliations",
+    "affiliation",
+    "affiliations.id",
+    *(f"affiliations.{key}" for key in INSTITUTE),
+    "date",
+    "keywords",
+    *PARTS,
+    "acknowledgements",
+    "parts",
+    *(f"parts.{part}" for part in PARTS),
+    "parts.acknowledgements",
+    "abbreviations",
+    "math",
+    "numbering",
+)
 
 
 def metadata(content: Content, bridge: Bridge, bibliography: Path | None) -> dict[str, Any]:
     """Return the front matter for a template. Problems are kept in ``bridge``."""
-    front = content.frontmatter
+    matter = content.frontmatter
     bridge.problems += _misplaced(content)
-    named = [name for name in TITLES if front.get(name)]
-    titles = dict(zip(named, markdown([str(front[name]) for name in named]), strict=True))
-    keywords = markdown([str(word) for word in front.get("keywords", [])])
-    institutes = {a["id"]: _institute(a) for a in front.get("affiliations", [])}
+    named = [name for name in TITLES if matter.get(name)]
+    titles = dict(zip(named, markdown([str(matter[name]) for name in named]), strict=True))
+    keywords = markdown([str(word) for word in matter.get("keywords", [])])
+    institutes = {a["id"]: _institute(a) for a in matter.get("affiliations", [])}
     made: dict[str, Any] = {
         **{name: {"inlines": inlines} for name, inlines in titles.items()},
         "pagetitle": plain_text(titles["title"]),
@@ -33,13 +59,13 @@ def metadata(content: Content, bridge: Bridge, bibliography: Path | None) -> dic
                 "name": {"inlines": words(str(author["name"]))},
                 "institutes": [{"inlines": words(institutes[i])} for i in author.get("affiliations", [])],
             }
-            for author in front.get("authors", [])
+            for author in matter.get("authors", [])
         ],
         "keywords": [{"inlines": inlines} for inlines in keywords],
         "abstract": {"blocks": bridge.blocks(content.parts.get("abstract", []))},
     }
-    if front.get("date"):
-        made["date"] = str(front["date"])
+    if matter.get("date"):
+        made["date"] = str(matter["date"])
     if bibliography:
         made |= {"bibliography": str(bibliography), "link-citations": True}
     return made
@@ -47,15 +73,25 @@ def metadata(content: Content, bridge: Bridge, bibliography: Path | None) -> dic
 
 def _misplaced(content: Content) -> Iterator[OctavoError]:
     """Yield what the front matter has that no format can show."""
+    lines = dict(content.written)
+    yield from front.refused(content.written, ALLOWED, content.file, "paper")
     for name in (*TITLES, "keywords"):
         if "$" in str(content.frontmatter.get(name, "")):
             yield DocumentError(
                 f"The {name.replace('_', ' ')} has a formula, which not every format can show.",
-                where=f"{content.file}:1",
+                where=f"{content.file}:{lines.get(name, 1)}",
                 hint="Say it in words.",
             )
+    named = {i for author in content.frontmatter.get("authors", []) for i in author.get("affiliations", [])}
+    for institute in content.frontmatter.get("affiliations", []):
+        if institute["id"] not in named:
+            yield DocumentError(
+                f"No author has the affiliation '{_institute(institute)}'.",
+                where=f"{content.file}:{lines.get('affiliations') or lines.get('affiliation', 1)}",
+                hint="Name it under an author's `affiliations`, or take it out.",
+            )
     for name in content.parts:
-        if name not in PARTS:
+        if name not in PARTS and name not in lines and f"parts.{name}" not in lines:
             yield DocumentError(
                 f"The paper has no place for the part '{name}'.",
                 where=content.file,
@@ -103,12 +139,12 @@ def plain_text(inlines: Sequence[Element]) -> str:
 
 def front_texts(content: Content) -> list[str]:
     """Return the texts of the front matter that every format must show."""
-    front = content.frontmatter
-    return [str(author["name"]) for author in front.get("authors", [])] + [
-        _institute(institute) for institute in front.get("affiliations", [])
+    matter = content.frontmatter
+    return [str(author["name"]) for author in matter.get("authors", [])] + [
+        _institute(institute) for institute in matter.get("affiliations", [])
     ]
 
 
 def _institute(affiliation: dict[str, Any]) -> str:
-    named = (affiliation.get(key) for key in ("name", "institution", "department", "city", "country"))
+    named = (affiliation.get(key) for key in INSTITUTE)
     return ", ".join(dict.fromkeys(str(part) for part in named if part))

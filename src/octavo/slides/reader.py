@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any, Literal
 
 from octavo.document import fidelity
+from octavo.document import front as front_matter
 from octavo.document.source import Content
 from octavo.errors import DocumentError, OctavoError, raise_all
 from octavo.model import Place
@@ -29,6 +30,8 @@ from octavo.slides.leaves import leaves
 
 Node = dict[str, Any]
 MOST_COLUMNS = 3
+# What of the front matter reaches an output, or changes one.
+ALLOWED = ("title", "subtitle", "short_title", "authors", "author", "authors.name", "authors.id", "date", "math")
 # Not strftime, which follows the machine's language.
 MONTHS = [
     "January",
@@ -183,6 +186,8 @@ class Reader:
         start = node.get("start", 1) if node.get("ordered") else 0
         for i, item in enumerate(node["children"]):
             place = self.place(item)
+            if "checked" in item:
+                self.problem(item, "A slide cannot carry a task list.", "Say in words what is done and what is not.")
             inner = [child for child in item["children"] if child["type"] == "list"]
             text = [child for child in item["children"] if child["type"] != "list"]
             if len(text) == 1 and text[0]["type"] == "paragraph":
@@ -336,6 +341,7 @@ def read(content: Content) -> Deck:
     headings = [node["depth"] for block in blocks for node in block["children"] if node["type"] == "heading"]
     reader = Reader(content.file, min(headings, default=1))
     front = content.frontmatter
+    reader.problems += front_matter.refused(content.written, ALLOWED, content.file, "deck")
     start = Place(file=content.file, line=1)
     if not front.get("title"):
         reader.problem({}, "The deck has no title.", "Begin the file with `---`, `title: ...`, `---`.")

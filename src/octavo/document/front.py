@@ -1,0 +1,136 @@
+"""The front matter as it was written: every key with its line, and what nobody reads as MyST there.
+
+The parser keeps neither the lines nor the keys that it renames, and a role or a citation in a title prints as typed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from octavo.errors import DocumentError, nearest
+
+if TYPE_CHECKING:
+    import yaml
+
+BLOCK = re.compile(r"---[ \t]*\n(.*?)\n---[ \t]*(\n|$)", re.DOTALL)
+ROLE = re.compile(r"\{[A-Za-z][\w:.+-]*\}`[^`]*`?")
+CITATION = re.compile(r"\[-?@[^\]]*\]?|(?<![\w@.\\])@[A-Za-z_][\w:-]*")
+# Keys whose texts are parsed, or are no texts.
+PARSED = ("abstract", "acknowledgments", "acknowledgements", "parts", "math")
+# Keys with keys inside that print or do not; mystmd takes the singular too.
+INSIDE = {
+    "parts": "parts",
+    "author": "authors",
+    "authors": "authors",
+    "affiliation": "affiliations",
+    "affiliations": "affiliations",
+}
+
+
+def check(text: str, name: str) -> None:
+    """Raise DocumentError if the text does not begin with valid front matter that has a title."""
+    import yaml
+
+    found = BLOCK.match(text)
+    if not found:
+        raise DocumentError(
+            "The front matter is missing.", where=f"{name}:1", hint="Begin the file with ---, title: …, ---."
+        )
+    try:
+        data = yaml.safe_load(found[1])
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 2 if mark else 1  # the mark counts from 0, and the first line is ---
+        reason = getattr(error, "problem", None) or "it cannot be read"
+        raise DocumentError(
+            f"The front matter is not valid YAML: {reason}.",
+            where=f"{name}:{line}",
+            hint="Look at that line and the one before: a text with a colon needs quotes.",
+        ) from error
+    if not isinstance(data, dict) or not data.get("title"):
+        raise DocumentError("The front matter has no title.", where=f"{name}:1", hint="Add the line: title: ….")
+
+
+def length(text: str) -> int:
+    """Return the number of lines of the front matter."""
+    found = BLOCK.match(text)
+    return found[0].count("\n") if found else 0
+
+
+def keys(text: str) -> tuple[tuple[str, int], ...]:
+    """Return every key of the front matter with its line; those of an author as ``authors.email``."""
+    return tuple(_keys(_root(text), ""))
+
+
+def unread(text: str, name: str) -> Iterator[DocumentError]:
+    """Yield an error for each role and citation in a text of the front matter that is not parsed."""
+    root = _root(text)
+    for key, value in root.value if root else ():
+        if key.value in PARSED:
+            continue
+        for scalar in _scalars(value):
+            if found := typed(scalar.value):
+                yield DocumentError(
+                    f"'{found}' in '{key.value}' would print as typed.",
+                    where=f"{name}:{scalar.start_mark.line + 2}",
+                    hint="Say it in words: in the front matter only the abstract and the acknowledgments are MyST.",
+                )
+
+
+def typed(text: str) -> str:
+    """Return the first role or citation that stands in a text, or nothing."""
+    found = ROLE.search(text) or CITATION.search(text)
+    return found[0] if found else ""
+
+
+def refused(
+    written: Sequence[tuple[str, int]], allowed: Collection[str], file: str, document: str
+) -> Iterator[DocumentError]:
+    """Yield an error for each key of the front matter of which no output of the document shows anything."""
+    for key, line in written:
+        if key not in allowed:
+            group, _, name = key.rpartition(".")
+            known = [other.rpartition(".")[2] for other in allowed if other.rpartition(".")[0] == group]
+            near = nearest(name, known) or (f"It shows: {', '.join(known)}." if known else "")
+            yield DocumentError(
+                f"The {document} has no place for '{key}' of the front matter.",
+                where=f"{file}:{line}",
+                hint=f"{near} Take it out, or write it in the text.".strip(),
+            )
+
+
+def _root(text: str) -> yaml.MappingNode | None:
+    import yaml
+
+    found = BLOCK.match(text)
+    node = yaml.compose(found[1], Loader=yaml.SafeLoader) if found else None
+    return node if isinstance(node, yaml.MappingNode) else None
+
+
+def _keys(node: Any, group: str) -> Iterator[tuple[str, int]]:
+    import yaml
+
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _keys(item, group)
+    if not isinstance(node, yaml.MappingNode):
+        return
+    for key, value in node.value:
+        yield f"{group}.{key.value}" if group else str(key.value), key.start_mark.line + 2
+        if key.value in INSIDE and group != "parts":
+            yield from _keys(value, INSIDE[key.value])
+
+
+def _scalars(node: Any) -> Iterator[yaml.ScalarNode]:
+    import yaml
+
+    if isinstance(node, yaml.ScalarNode):
+        yield node
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _scalars(item)
+    elif isinstance(node, yaml.MappingNode):
+        for _, value in node.value:
+            yield from _scalars(value)

@@ -1,0 +1,118 @@
+"""What the parser leaves out of a text without a word, looked for in the lines as they were written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from octavo.errors import DocumentError
+
+Node = dict[str, Any]
+Line = tuple[str, int, str]  # file, number, text
+
+FENCE = re.compile(r"[\s>]*(?:(?:[-*+]|\d+[.)])\s+)?(`{3,}|~{3,}|:{3,})\s*(.*?)\s*$")
+VERBATIM = ("code", "code-block", "code-cell", "sourcecode", "math", "mermaid", "raw", "literalinclude")
+RULE = re.compile(r"(?=.*\|)\|?(\s*:?-+:?\s*\|)*\s*:?-+:?\s*\|?")  # the line beneath the header of a table
+DEFINITION = re.compile(r"[\s>]*(?:[-*+]\s+)?\[\^([^\]\s]+)\]:")
+REFERENCE = re.compile(r"\[\^([^\]\s]+)\]")
+
+
+def prose(lines: Iterable[Line]) -> Iterator[Line]:
+    """Yield the lines that are parsed: without fences, and without what stands in a fence of code."""
+    now = ""
+    open_: list[tuple[str, bool]] = []
+    for file, number, text in lines:
+        if file != now:
+            now, open_ = file, []
+        verbatim = bool(open_) and open_[-1][1]
+        found = FENCE.match(text)
+        if found and open_ and not found[2] and found[1].startswith(open_[-1][0]):
+            open_.pop()
+        elif found and not verbatim and "`" not in found[2]:
+            open_.append((found[1], _is_verbatim(found[1], found[2])))
+        elif not verbatim:
+            yield file, number, text
+
+
+def _is_verbatim(fence: str, information: str) -> bool:
+    directive = re.match(r"\{(\S+?)\}", information)
+    return directive[1] in VERBATIM if directive else fence[0] != ":"
+
+
+def overfull(lines: Iterable[Line]) -> Iterator[DocumentError]:
+    """Yield an error for each row of a Markdown table that has more cells than the header: the parser drops them."""
+    columns = 0  # of the table that the line before stands in
+    before: Line = ("", 0, "")
+    for line in lines:
+        file, number, text = line
+        bare = text.lstrip(" \t>").rstrip()
+        if (file, number) != (before[0], before[1] + 1) or not bare:
+            columns = 0
+        elif columns and cells(bare) > columns:
+            yield DocumentError(
+                f"This row has {cells(bare)} cells, but the header of its table has {columns}.",
+                where=f"{file}:{number}",
+                hint="Give the header as many cells, or join some; a | inside a cell, even in code, is written \\|.",
+            )
+        elif not columns and RULE.fullmatch(bare):
+            header = re.sub(r"^(?:[\s>]|[-*+]\s|\d+[.)]\s)+", "", before[2])
+            columns = cells(bare) if cells(bare) in (cells(header), cells(before[2])) else 0
+        before = line
+
+
+def cells(row: str) -> int:
+    """Return the number of cells of a row as the parser splits it: code does not shield a ``|``."""
+    found = re.split(r"(?<!\\)\|", row.strip())
+    return len(found[found[0] == "" : len(found) - (len(found) > 1 and found[-1] == "")])
+
+
+def footnotes(scopes: Iterable[tuple[Iterable[Line], Iterable[Node]]]) -> Iterator[DocumentError]:
+    """Yield an error for each footnote without a reference or given twice, and each reference without a footnote.
+
+    A scope is lines and the nodes made of them: the parser looks for a footnote of the abstract in the abstract alone.
+    """
+    first: dict[str, str] = {}
+    for lines, nodes in scopes:
+        referred, texts = _references(nodes)
+        for file, number, text in lines:
+            found = DEFINITION.match(text)
+            if found:
+                yield from _definition(found[1], f"{file}:{number}", referred, first)
+            for label in _typed(text[found.end() :] if found else text):
+                if label.casefold() in texts:
+                    hint = f"Write `[^{label}]: …` below."
+                    yield DocumentError(f"The footnote '{label}' has no text.", where=f"{file}:{number}", hint=hint)
+
+
+def _references(nodes: Iterable[Node]) -> tuple[set[str], set[str]]:
+    """Return the labels of the references to footnotes, and of those that the parser left in the text as typed."""
+    referred, texts = set(), set()
+    for node in nodes:
+        if node["type"] == "footnoteReference":
+            referred.add(str(node["label"]).casefold())
+        elif node["type"] == "text":
+            texts |= {label.casefold() for label in REFERENCE.findall(node["value"])}
+    return referred, texts
+
+
+def _definition(name: str, where: str, referred: set[str], first: dict[str, str]) -> Iterator[DocumentError]:
+    label = name.casefold()
+    if label in first:
+        yield DocumentError(
+            f"The footnote '{name}' is given twice; {first[label]} has it first.",
+            where=where,
+            hint="Rename one of the two.",
+        )
+    elif label not in referred:
+        yield DocumentError(
+            f"Nothing refers to the footnote '{name}', so it would be left out.",
+            where=where,
+            hint=f"Write [^{name}] where it belongs, or take it out.",
+        )
+    first.setdefault(label, where)
+
+
+def _typed(text: str) -> list[str]:
+    """Return the labels of the footnote references in a line, code and escaped brackets aside."""
+    return re.findall(r"(?<!\\)\[\^([^\]\s]+)\]", re.sub(r"(`+).+?\1", "", text))
