@@ -20,6 +20,10 @@ from octavo.paper import matter
 FORM = "typst"
 COLUMN = 3.35  # inches: two of them and the gutter make the page's 7 inches
 FORMATS = ("svg", "png")  # PDF/UA forbids a PDF inside; the first that a figure has is shown
+# Where a sign of Typst's markup begins: an escape, raw text, a string, a space that does not break.
+MARKUP = re.compile(
+    r'\\(?P<escaped>.)|(?P<fence>`{3,}|`)(?P<raw>.*?)(?P=fence)|"(?P<string>(?:\\.|[^"\\])*)"|~', re.DOTALL
+)
 UPRIGHT = ("definition", "remark", "example", "proof")
 
 
@@ -60,8 +64,16 @@ def source(content: Content, folder: Path, bibliography: Path | None) -> str:
 
 
 def texts(markup: str) -> str:
-    """Return what a Typst source says: its markup without escapes."""
-    return re.sub(r"\\(.)", r"\1", re.sub(r"(?<!\\)~", " ", markup))
+    """Return what a Typst source says: its markup without escapes. Raw text has none, and strings have their own."""
+    return MARKUP.sub(_said, markup)
+
+
+def _said(found: re.Match[str]) -> str:
+    if found["raw"] is not None:
+        return found["raw"]
+    if found["string"] is not None:
+        return re.sub(r"\\(.)", r"\1", found["string"])
+    return found["escaped"] or " "
 
 
 class TypstBridge(Bridge):
