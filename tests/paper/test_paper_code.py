@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pdfplumber
 import pytest
+from tests.paper.test_paper_faults import HEAD, parsed
 
 from octavo import paper
 from octavo.paper.writers import typst
-from tests.paper.test_paper_faults import HEAD, parsed
 
 if TYPE_CHECKING:
     from tests.paper.conftest import Sample

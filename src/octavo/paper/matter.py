@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from octavo.document.bridge import Bridge
@@ -16,7 +15,7 @@ PARTS = ("abstract", "acknowledgments")
 TITLES = ("title", "subtitle", "short_title")
 
 
-def metadata(content: Content, bridge: Bridge, bibliography: Path | None) -> dict[str, Any]:
+def metadata(content: Content, bridge: Bridge) -> dict[str, Any]:
     """Return the front matter for a template. Problems are kept in ``bridge``."""
     front = content.frontmatter
     bridge.problems += _misplaced(content)
@@ -40,8 +39,6 @@ def metadata(content: Content, bridge: Bridge, bibliography: Path | None) -> dic
     }
     if front.get("date"):
         made["date"] = str(front["date"])
-    if bibliography:
-        made |= {"bibliography": str(bibliography), "link-citations": True}
     return made
 
 

@@ -48,7 +48,7 @@ def source(content: Content, folder: Path, bibliography: Path | None) -> str:
     templates = Path(__file__).parent
     shutil.copyfile(templates / "paper.typ", folder / "paper.typ")
     bridge = TypstBridge(content)
-    metadata = matter.metadata(content, bridge, bibliography)
+    metadata = matter.metadata(content, bridge)
     metadata["names"] = _strings([str(author["name"]) for author in content.frontmatter.get("authors", [])])
     metadata["topics"] = _strings([matter.plain_text(keyword["inlines"]) for keyword in metadata["keywords"]])
     blocks = matter.body(content, bridge, [raw_block(FORM, "#show: appendix")])
@@ -56,10 +56,14 @@ def source(content: Content, folder: Path, bibliography: Path | None) -> str:
     (folder / "figures").mkdir()
     for file, path in bridge.files.items():
         shutil.copyfile(path, folder / "figures" / file)
-    options = ["--citeproc"] if bibliography else []
     # Without smart quotes: the source has the typographic ones, and Typst would turn some of them around.
     return pandoc.write(
-        blocks, metadata, "typst-smart", template=templates / "main.template.typ", folder=folder, options=options
+        blocks,
+        metadata,
+        "typst-smart",
+        template=templates / "main.template.typ",
+        folder=folder,
+        bibliography=bibliography,
     )
 
 
