@@ -6,15 +6,19 @@ the document, and leave one file in ``out``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from octavo.engine import key as keys
-from octavo.errors import DocumentError
-from octavo.model import Result, Results, Source
+from octavo.errors import DocumentError, raise_all
+from octavo.model import Finding, Result, Results, Source
 from octavo.notebooks.execute import read_record
 from octavo.project import Document
+
+if TYPE_CHECKING:
+    from octavo.bib.load import Bibliography
 
 CONTENT = "content.json"
 
@@ -53,11 +57,26 @@ class WriteDocument:
         return ()
 
     def _parse(self, folder: Path) -> None:
+        from octavo.bib import tex
         from octavo.document import source
 
         document = self.document
+        bibliography = self._bibliography()
         content = source.parse(document.source, self.root, document.bibliography, folder / "parse")
+        if bibliography:
+            _refuse(tex.unprintable(bibliography, source.cited(content)))
         source.save(content, folder / "out" / CONTENT)
+
+    def _bibliography(self) -> Bibliography | None:
+        """Return the bibliography. What cannot be read of it is told here, with its line: pandoc has none to tell."""
+        from octavo.bib import load
+
+        path = self.document.bibliography
+        if path is None:
+            return None
+        bibliography = load.load(path, path.relative_to(self.root).as_posix())
+        _refuse(bibliography.faults)
+        return bibliography
 
     def _write(self, out: Path, upstream: Mapping[str, Path]) -> None:
         from octavo.document import source
@@ -95,3 +114,13 @@ def _plain_template(folder: Path) -> Path:
     file = folder / "log" / "template.pptx"
     file.write_bytes(template.make())
     return file
+
+
+def _refuse(findings: Iterable[Finding]) -> None:
+    raise_all(
+        [
+            DocumentError(finding.message, where=str(finding.place or ""), hint=finding.hint)
+            for finding in findings
+            if finding.severity == "error"
+        ]
+    )

@@ -380,7 +380,7 @@ def _document(whole: Plan, kind: str, digest: keys.FileDigest) -> Iterable[Task]
 def octavo_files() -> list[Path]:
     """Return the files of this package that take part in writing a document."""
     package = Path(__file__).parent
-    rooms = ("document", "paper", "slides")
+    rooms = ("bib", "document", "paper", "slides")
     files = [p for room in rooms for p in sorted((package / room).rglob("*")) if p.is_file()]
     return [p for p in files if p.suffix != ".pyc"] + [
         package / name for name in ("assets.py", "model.py", "outputs.py", "printing.py", "svg.py", "tools.py")

@@ -43,7 +43,10 @@ def cell(content: Scalar, column: Column) -> str:
 
 
 def _number(number: float, digits: int) -> str:
-    text = f"{abs(number):,.{digits}f}"
+    # The format "f" makes a float of an integer, whose last digits are wrong above 2**53.
+    text = f"{abs(number):,d}" if isinstance(number, int) else f"{abs(number):,.{digits}f}"
+    if isinstance(number, int) and digits > 0:
+        text += "." + "0" * digits
     negative = number < 0 and any(c in "123456789" for c in text)  # no minus before a rounded zero
     return MINUS + text if negative else text
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -285,3 +287,37 @@ def test_a_name_of_one_word_and_an_empty_link(tmp_path: Path) -> None:
     with pytest.raises(OctavoError) as caught:
         parse(tmp_path, text)
     assert str(caught.value) == "paper/text.md:7: jupyter-book says: Link text is empty for <https://example.org>"
+
+
+def test_addresses_come_out_as_links_and_nothing_is_looked_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """mystmd would fetch what a DOI and a ROR name: they stay plain links, in the abstract too, without a network."""
+    cut = ["unshare", "--user", "--map-root-user", "--net"]
+    if not shutil.which("unshare") or subprocess.run([*cut, "true"], capture_output=True).returncode:
+        pytest.skip("the kernel lets nobody make a network of their own (unshare --user --net)")
+    doi = "https://doi.org/10.1257/aer.76.4.604"
+    text = f"""---
+title: A text
+parts:
+  abstract: |
+    See [abstract]({doi}).
+---
+
+See [one]({doi}), <{doi}>, []({doi}), [](doi:10.1257/b), [two](https://ror.org/03yrm5c26), [](ror:03yrm5c26).
+"""
+    popen = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda command, **options: popen([*cut, *command], **options))
+    content = parse(tmp_path, text)
+    links = [(n["children"][0]["value"], n["url"]) for n, _ in source.walk(content) if n["type"] == "link"]
+    ror = "https://ror.org/03yrm5c26"
+    other = "https://doi.org/10.1257/b"
+    assert links == [("abstract", doi), ("one", doi), (doi, doi), (doi, doi), (other, other), ("two", ror), (ror, ror)]
+
+
+def test_what_only_the_network_has_is_told(tmp_path: Path) -> None:
+    """A work that is cited by its DOI and an image of the network are refused, with a network and without."""
+    text = "Cites @doi:10.1257/aer.76 and {cite:p}`10.1257/aer.77`.\n\n![a](https://example.org/x.png)\n"
+    assert [problem.partition("\n")[0] for problem in told(tmp_path, HEAD + text)] == [
+        "paper/text.md:5: The citation 'doi:10.1257/aer.76' is not in the bibliography.",
+        "paper/text.md:5: The citation '10.1257/aer.77' is not in the bibliography.",
+        "paper/text.md:7: The image 'https://example.org/x.png' lies on the network, which is not used while building.",
+    ]

@@ -315,3 +315,12 @@ def test_labels_that_differ_in_signs_alone_stay_two(sample: Sample, tmp_path: Pa
     page = (tmp_path / "out/paper.html").read_text(encoding="utf-8")
     assert '<a href="#a-b-">Section\u00a02</a>' in page and '<a href="#a-b">Section\u00a01</a>' in page
     assert page.count('id="references"') == 1 and '<a href="#references-">Section\u00a03</a>' in page
+
+
+def test_a_per_cent_sign_in_the_path_is_no_escape(sample: Sample, tmp_path: Path) -> None:
+    """pandoc would look for the bibliography under another name."""
+    root = tmp_path / "my%20study"
+    root.mkdir()
+    content = parsed(sample, root, HEAD.format("") + "As @smith2005 says.\n")
+    path = paper.write("html", content, sample.results, root / "out", root=root, bibliography=root / "references.bib")
+    assert "Does Matching Overcome" in path.read_text(encoding="utf-8")

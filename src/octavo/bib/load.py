@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,9 @@ def load(path: Path, name: str) -> Bibliography:
     entries = tuple(_entry(entry) for entry in library.entries)
     faults = [_fault(block, name) for block in library.failed_blocks]
     swallowed = [_swallowed(entry, name) for entry in library.entries]
-    stray = [_stray(comment, name) for comment in library.comments if _looks_like_fields(comment)]
+    broken = {id(after) for block, after in pairwise(library.blocks) if _lacks_comma(block)}
+    loose = [comment for comment in library.comments if _looks_like_fields(comment)]
+    stray = [_stray(comment, name) for comment in loose if id(comment) not in broken]
     found = [fault for fault in (*faults, *swallowed, *stray) if fault]
     return Bibliography(name, entries, tuple(sorted(found, key=lambda f: (f.place and f.place.line) or 0)))
 
@@ -99,6 +102,8 @@ def _fault(block: Any, name: str) -> Finding:
             "bib-field-unique", "error", f"The entry '{key}' has the field {twice} twice.", place, "Take one out."
         )
     reason = getattr(block.error, "abort_reason", "") or str(block.error) or "it is not well formed"
+    if _lacks_comma(block):
+        return _without_comma(block, place)
     head = (block.raw or "").strip().splitlines()
     shown = f" ('{head[0][:60]}')" if head else ""
     return Finding(
@@ -108,6 +113,21 @@ def _fault(block: Any, name: str) -> Finding:
         place,
         "Look for a missing brace, quote or comma, here or at the end of the entry before.",
     )
+
+
+def _lacks_comma(block: Any) -> bool:
+    """Tell whether a block was given up for the comma after its key; what follows it is then no fault of its own."""
+    return "comma after entry key" in str(getattr(getattr(block, "error", None), "abort_reason", ""))
+
+
+def _without_comma(block: Any, place: Place) -> Finding:
+    opening, *words = (block.raw or "").replace("=", " ").replace("{", "{ ", 1).split()
+    # The last word is the name of the first field, on which bibtexparser stopped.
+    if len(words) < 2:
+        hint = f"Write a key and a comma after {opening}"
+        return Finding("bib-parses", "error", "This entry has no key.", place, f"{hint}, such as {opening}smith1986,")
+    hint = f"Write: {opening}{words[0]},"
+    return Finding("bib-parses", "error", f"The entry '{words[0]}' has no comma after its key.", place, hint)
 
 
 def _swallowed(entry: Any, name: str) -> Finding | None:

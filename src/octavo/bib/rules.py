@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Literal
 
+from octavo.bib import tex
 from octavo.bib.load import Bibliography, Entry
 from octavo.errors import nearest
 from octavo.model import Finding, Place
@@ -121,6 +122,7 @@ RULES: tuple[Rule, ...] = (
     _entries_are_used,
     _works_are_once,
     _fields_are_shaped,
+    tex.unprintable,
 )
 
 

@@ -30,6 +30,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule("bib-type-known", "error", "Every entry has a type that BibTeX knows.", "Mend the type."),
     Rule("bib-field-present", "error", "Every entry has the fields that its type needs.", "Add the field."),
+    Rule("bib-field-printable", "error", "What a printed field has can be shown.", "Write it in letters, without TeX."),
     Rule("bib-field-unique", "error", "An entry has each field once.", "Take one of the two out."),
     Rule(
         "bib-field-shaped", "warning", "DOIs, pages, years and names are written as such.", "Write it as the hint says."

@@ -4,6 +4,31 @@
 // needs no new parse. mystmd numbers what it knows, hence the node types: an `iframe` for a figure (mystmd copies no
 // file for it and passes it through) and an empty `table` for a table, each with the name in its `data`.
 
+// And they keep the network out: mystmd looks up DOIs and ROR names, and fetches images, when it meets an address.
+
+import net from 'node:net';
+
+net.Socket.prototype.connect = function refused() {
+  process.nextTick(() => this.destroy(new Error('no network while building')));
+  return this;
+};
+
+const SCHEMES = { doi: 'https://doi.org/', ror: 'https://ror.org/' };
+
+// An address under another type, which mystmd passes through; octavo.document.source gives it its type back.
+function shield(node) {
+  const found = /^(https?|doi|ror):\s*(.+)$/i.exec(node.url ?? '');
+  if (node.type === 'link' && found) {
+    const scheme = found[1].toLowerCase();
+    node.type = 'octavoLink';
+    node.url = scheme in SCHEMES ? SCHEMES[scheme] + found[2] : node.url;
+    if (!node.children?.length) node.children = [{ type: 'text', value: node.url }];
+  }
+  (node.children ?? []).forEach(shield);
+}
+
+const links = { name: 'octavo-links', stage: 'document', plugin: () => (tree) => shield(tree) };
+
 const line = (data) => data.node?.position?.start?.line;
 const place = (data) => (line(data) ? { position: data.node.position } : {});
 
@@ -66,4 +91,9 @@ const notes = {
   },
 };
 
-export default { name: 'octavo', roles: [val], directives: [resultTable, resultFigure, notes] };
+export default {
+  name: 'octavo',
+  roles: [val],
+  directives: [resultTable, resultFigure, notes],
+  transforms: [links],
+};

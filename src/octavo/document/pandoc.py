@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -65,12 +66,20 @@ def write(
     *,
     template: Path,
     folder: Path,
+    bibliography: Path | None = None,
     options: Sequence[str] = (),
 ) -> str:
     """Return a document in the format ``to``, set into a template; ``folder`` is where pandoc works.
 
+    With a ``bibliography``, pandoc's citeproc words the citations.
+
     Raises BuildError when pandoc fails or warns of anything: it leaves out what it cannot write, and goes on.
     """
+    if bibliography:
+        # Under a plain name: pandoc takes a path for an address, and a per cent sign in it for an escape.
+        shutil.copyfile(bibliography, folder / "references.bib")
+        metadata = {**metadata, "bibliography": "references.bib", "link-citations": True}
+        options = ["--citeproc", *options]
     document = {
         "pandoc-api-version": API_VERSION,
         "meta": {key: meta(value) for key, value in metadata.items()},

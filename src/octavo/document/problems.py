@@ -18,6 +18,7 @@ ROLES = ("val", "cite:t", "cite:p", "eq", "numref", "ref", "sub", "sup")
 # Lines of the log that say nothing of the document, each with its reason.
 NOISE = (
     (r"^Link text is empty for <#", "follows an unresolved reference, which is reported itself"),
+    (r"^Link text is empty for <(doi:|https?://doi\.org/)?10\.", "follows a citation by DOI, which is reported itself"),
     (r"^Cross reference text is empty for <", "follows an unresolved reference"),
     (r"Cross reference .* not yet resolved", "follows an unresolved reference"),
     (r"^'authors\.\d+' No given name for name ", "a name of one word is printed as it is"),
@@ -27,6 +28,8 @@ NOISE = (
     ),
 )
 DUPLICATE = re.compile(r"[Dd]uplicate identifier.*?\"(.+?)\"")
+REMOTE = re.compile(r'Error saving image "(https?:.+?)"')
+NO_EXTENSION = 'Unsupported image extension "<no extension>"'  # said of a remote image too, after REMOTE
 UNREADABLE = re.compile(r"Error reading file: .*? at line (\d+)")
 
 
@@ -109,10 +112,13 @@ def of_log(log: str, sources: Sources, told: Iterable[str]) -> list[DocumentErro
     lines = list(_lines(log, sources))
     skipped = set(told)
     broken = any(UNREADABLE.search(line.message) for line in lines)
+    remote = any(REMOTE.search(line.message) for line in lines)
     problems = [
         _worded(line, sources)
         for line in lines
-        if line.message not in skipped and not (broken and "Could not link citation" in line.message)
+        if line.message not in skipped
+        and not (broken and "Could not link citation" in line.message)
+        and not (remote and line.message.startswith(NO_EXTENSION))
     ]
     return list({str(problem): problem for problem in problems}.values())
 
@@ -135,7 +141,7 @@ def _lines(log: str, sources: Sources) -> Iterator[Line]:
 
 def _worded(line: Line, sources: Sources) -> DocumentError:
     """Turn a line of the log into a sentence with a way out."""
-    for worded in (_reference, _syntax, _file):
+    for worded in (_reference, _syntax, _file, _network):
         if error := worded(line, sources):
             return error
     return DocumentError(f"jupyter-book says: {line.message}", where=_at(line, sources))
@@ -194,6 +200,23 @@ def _file(line: Line, sources: Sources) -> DocumentError | None:
         where=_at(line, sources, found[2]),
         hint=near or f"Its path starts from {folder.relative_to(sources.root).as_posix()}/; mend it or add the file.",
     )
+
+
+def _network(line: Line, sources: Sources) -> DocumentError | None:
+    """What would be fetched: a work that is cited by its DOI, an image."""
+    if found := re.search(r'Could not find DOI "(.+?)"', line.message):
+        return DocumentError(
+            f"The citation '{found[1]}' is not in the bibliography.",
+            where=_at(line, sources, found[1]),
+            hint="Add the work to the bibliography and cite its key: nothing is looked up while building.",
+        )
+    if found := REMOTE.search(line.message):
+        return DocumentError(
+            f"The image '{found[1]}' lies on the network, which is not used while building.",
+            where=_at(line, sources, found[1]),
+            hint="Save it beside the source and name that file.",
+        )
+    return None
 
 
 def _given_twice(label: str, line: Line, sources: Sources) -> DocumentError:

@@ -184,7 +184,8 @@ def _appendix_last(blocks: list[Node]) -> list[Node]:
 def _clean(node: Any) -> Any:
     """Drop what differs from run to run (random keys) and what no writer reads."""
     if isinstance(node, dict):
-        return {k: _clean(v) for k, v in node.items() if k not in ("key", "html_id", "urlSource", "end")}
+        kept = {k: _clean(v) for k, v in node.items() if k not in ("key", "html_id", "urlSource", "end")}
+        return {**kept, "type": "link"} if kept.get("type") == "octavoLink" else kept  # see octavo.mjs
     return [_clean(item) for item in node] if isinstance(node, list) else node
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from octavo.document import front
@@ -42,7 +41,7 @@ ALLOWED = (
 )
 
 
-def metadata(content: Content, bridge: Bridge, bibliography: Path | None) -> dict[str, Any]:
+def metadata(content: Content, bridge: Bridge) -> dict[str, Any]:
     """Return the front matter for a template. Problems are kept in ``bridge``."""
     matter = content.frontmatter
     bridge.problems += _misplaced(content)
@@ -66,8 +65,6 @@ def metadata(content: Content, bridge: Bridge, bibliography: Path | None) -> dic
     }
     if matter.get("date"):
         made["date"] = str(matter["date"])
-    if bibliography:
-        made |= {"bibliography": str(bibliography), "link-citations": True}
     return made
 
 

@@ -24,14 +24,17 @@ def write(content: Content, *, root: Path, bibliography: Path | None) -> bytes:
     Raises DocumentError (or Problems) for what cannot be carried.
     """
     bridge = HtmlBridge(content)
-    metadata = matter.metadata(content, bridge, bibliography)
+    metadata = matter.metadata(content, bridge)
     metadata["css"] = {"blocks": [pandoc.raw_block(FORM, styles())]}
     blocks = matter.body(content, bridge, [])
     raise_all(bridge.problems)
-    options = ["--section-divs", "--email-obfuscation=none", *(["--citeproc"] if bibliography else [])]
+    options = ["--section-divs", "--email-obfuscation=none"]
     template = Path(__file__).with_name("paper.template.html")
-    with TemporaryDirectory(prefix="octavo-") as folder:
-        page = pandoc.write(blocks, metadata, "html5", template=template, folder=Path(folder), options=options)
+    with TemporaryDirectory(prefix="octavo-") as name:
+        folder = Path(name)
+        page = pandoc.write(
+            blocks, metadata, "html5", template=template, folder=folder, bibliography=bibliography, options=options
+        )
     wanted = [*fidelity.leaves(content), *(Leaf(text, None) for text in matter.front_texts(content))]
     fidelity.check(wanted, texts(page), "paper.html")
     return page.encode()

@@ -20,6 +20,10 @@ from octavo.paper import matter
 FORM = "typst"
 COLUMN = 3.35  # inches: two of them and the gutter make the page's 7 inches
 FORMATS = ("svg", "png")  # PDF/UA forbids a PDF inside; the first that a figure has is shown
+# Where a sign of Typst's markup begins: an escape, raw text, a string, a space that does not break.
+MARKUP = re.compile(
+    r'\\(?P<escaped>.)|(?P<fence>`{3,}|`)(?P<raw>.*?)(?P=fence)|"(?P<string>(?:\\.|[^"\\])*)"|~', re.DOTALL
+)
 UPRIGHT = ("definition", "remark", "example", "proof")
 
 
@@ -44,7 +48,7 @@ def source(content: Content, folder: Path, bibliography: Path | None) -> str:
     templates = Path(__file__).parent
     shutil.copyfile(templates / "paper.typ", folder / "paper.typ")
     bridge = TypstBridge(content)
-    metadata = matter.metadata(content, bridge, bibliography)
+    metadata = matter.metadata(content, bridge)
     metadata["names"] = _strings([str(author["name"]) for author in content.frontmatter.get("authors", [])])
     metadata["topics"] = _strings([matter.plain_text(keyword["inlines"]) for keyword in metadata["keywords"]])
     blocks = matter.body(content, bridge, [raw_block(FORM, "#show: appendix")])
@@ -52,16 +56,28 @@ def source(content: Content, folder: Path, bibliography: Path | None) -> str:
     (folder / "figures").mkdir()
     for file, path in bridge.files.items():
         shutil.copyfile(path, folder / "figures" / file)
-    options = ["--citeproc"] if bibliography else []
     # Without smart quotes: the source has the typographic ones, and Typst would turn some of them around.
     return pandoc.write(
-        blocks, metadata, "typst-smart", template=templates / "main.template.typ", folder=folder, options=options
+        blocks,
+        metadata,
+        "typst-smart",
+        template=templates / "main.template.typ",
+        folder=folder,
+        bibliography=bibliography,
     )
 
 
 def texts(markup: str) -> str:
-    """Return what a Typst source says: its markup without escapes."""
-    return re.sub(r"\\(.)", r"\1", re.sub(r"(?<!\\)~", " ", markup))
+    """Return what a Typst source says: its markup without escapes. Raw text has none, and strings have their own."""
+    return MARKUP.sub(_said, markup)
+
+
+def _said(found: re.Match[str]) -> str:
+    if found["raw"] is not None:
+        return found["raw"]
+    if found["string"] is not None:
+        return re.sub(r"\\(.)", r"\1", found["string"])
+    return found["escaped"] or " "
 
 
 class TypstBridge(Bridge):
