@@ -17,6 +17,7 @@ import msgspec
 
 from octavo import tools
 from octavo.document import front, problems, written
+from octavo.document.numbering import is_appendix
 from octavo.errors import BuildError, DocumentError, OctavoError, raise_all
 from octavo.model import Frozen, Place
 
@@ -172,13 +173,8 @@ def _content(page: Mapping[str, Any], name: str) -> Content:
 
 def _appendix_last(blocks: list[Node]) -> list[Node]:
     """Return the blocks with all that follows the beginning of the appendix in it: a bare +++ does not end it."""
-    inside = False
-    made = []
-    for block in blocks:
-        data = block.get("data") or {}
-        inside = inside or data.get("part") == "appendix"
-        made.append({**block, "data": {**data, "part": "appendix"}} if inside else block)
-    return made
+    begun = next((i for i, block in enumerate(blocks) if is_appendix(block)), len(blocks))
+    return [*blocks[:begun], *({**block, "data": {"part": "appendix"}} for block in blocks[begun:])]
 
 
 def _clean(node: Any) -> Any:
