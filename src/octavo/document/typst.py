@@ -18,6 +18,17 @@ if TYPE_CHECKING:
 
 # Accessible PDF: without it a character that no font has would become a box, and no word said.
 STANDARD: Literal["ua-1"] = "ua-1"
+# By the marks that the template leaves.
+TOO_LARGE = {
+    "too-many-columns": (
+        "The table is wider than its column: its cells would be printed over one another.",
+        "Give its `{table}` the option `:class: wide`, or take columns out.",
+    ),
+    "too-tall": (
+        "This figure, table or listing is taller than a page: its end would be lost.",
+        "Split it, or take lines out; a listing without a caption goes on over the page.",
+    ),
+}
 GLYPH = re.compile(r'the text `"(.+?)"` could not be displayed')
 
 
@@ -62,7 +73,7 @@ def pdf(main: Path, leaves: Sequence[Leaf], file: str, formulas: Mapping[str, Pl
         raise BuildError(
             f"Typst could not set the paper: {error}", where=file, hint="Report it [this is a bug]."
         ) from error
-    raise_all(_too_wide(compiler, formulas))
+    raise_all([*_too_wide(compiler, formulas), *_too_large(compiler)])
     if warnings:
         told = "; ".join(str(warning) for warning in warnings)
         raise BuildError(f"Typst warns: {told}", where=file, hint="Report it [this is a bug].")
@@ -79,6 +90,15 @@ def _too_wide(compiler: typst.Compiler, formulas: Mapping[str, Place | None]) ->
             hint="Break it into lines: \\begin{aligned} a &= b \\\\ &\\quad + c \\end{aligned}.",
         )
         for tex in json.loads(compiler.query("<too-wide>", field="value"))
+    ]
+
+
+def _too_large(compiler: typst.Compiler) -> list[OctavoError]:
+    """Return an error for each table and float that runs off its column or its page; the marks hold their places."""
+    return [
+        DocumentError(what, where=where, hint=hint)
+        for mark, (what, hint) in TOO_LARGE.items()
+        for where in dict.fromkeys(json.loads(compiler.query(f"<{mark}>", field="value")))
     ]
 
 

@@ -13,7 +13,7 @@ from octavo.document.bridge import Bridge, Node
 from octavo.document.fidelity import Leaf
 from octavo.document.pandoc import Element, element, raw, raw_block
 from octavo.document.source import Content
-from octavo.document.tables import Cell, read_grid
+from octavo.document.tables import Cell, Table, read_grid
 from octavo.errors import raise_all
 from octavo.paper import matter
 
@@ -118,7 +118,8 @@ class TypstBridge(Bridge):
         title, body = self.titled(node)
         kind = node["kind"]
         if kind == "algorithm":
-            call, caption = "#algorithm[", [element("Strong", pandoc.words(f"{name}."))]
+            call = f"#algorithm({typst.string(str(self.place(node)))})["
+            caption = [element("Strong", pandoc.words(f"{name}."))]
             caption += [element("Space"), *title] if title else []
             return [plain(raw(FORM, call), *caption, raw(FORM, "][")), *closed(body, "]" + self.anchor(node))]
         look = "upright" if kind in UPRIGHT else "italic"
@@ -134,7 +135,8 @@ class TypstBridge(Bridge):
         if panels:
             return [self.panels(node, panels, caption)]
         wide = "wide" in self.classes(node) or any(c.get("width", 0) > COLUMN for c in body if c["type"] == "drawing")
-        opener = f"#floating({typst.string(node['kind'])}, wide: {_bool(wide)}, ["
+        at = typst.string(str(self.place(node)))
+        opener = f"#floating({typst.string(node['kind'])}, at: {at}, wide: {_bool(wide)}, ["
         inner = [inline for child in body for inline in self.floated(child)]
         return [plain(raw(FORM, opener), *inner, raw(FORM, "], ["), *caption, raw(FORM, "])" + self.anchor(node)))]
 
@@ -160,7 +162,8 @@ class TypstBridge(Bridge):
         drawings = [child for panel in panels for child in panel["children"] if child["type"] == "drawing"]
         widest = max((drawing["width"] for drawing in drawings), default=COLUMN)
         wide = "wide" in self.classes(node) or widest * columns > COLUMN + 0.01
-        parts = [raw(FORM, f"#panels({columns}, wide: {_bool(wide)}, (")]
+        at = typst.string(str(self.place(node)))
+        parts = [raw(FORM, f"#panels({columns}, at: {at}, wide: {_bool(wide)}, (")]
         for panel in panels:
             body = [c for c in panel["children"] if c["type"] not in ("caption", "comment")]
             inner = [inline for child in body for inline in self.floated(child)]
@@ -195,7 +198,9 @@ class TypstBridge(Bridge):
         """Return a table with the rules of a printed one: above, below, and under the headers."""
         grid = read_grid(node)
         aligned = ", ".join(grid.alignments)
-        parts = [raw(FORM, f"#table(columns: {len(grid.alignments)}, align: ({aligned},), table.hline(stroke: .7pt),")]
+        longest = "".join(f"{_longest(grid, column)}, " for column in range(len(grid.alignments)))
+        opener = f"#tabular({typst.string(str(self.place(node)))}, ({longest}), align: ({aligned},),"
+        parts = [raw(FORM, f"{opener} table.hline(stroke: .7pt),")]
         if grid.headers:
             parts.append(raw(FORM, "table.header("))
         for number, row in enumerate(grid.rows):
@@ -242,6 +247,21 @@ def closed(body: list[Element], end: str) -> list[Element]:
         last: dict[str, Any] = {"t": body[-1]["t"], "c": [*body[-1]["c"], raw(FORM, end)]}
         return [*body[:-1], last]
     return [*body, raw_block(FORM, end)]
+
+
+def _longest(grid: Table, column: int) -> str:
+    """Return the longest words and lines of a column, as arrays of Typst: few are measured, and the widest is there."""
+    cells = (cell for row in grid.rows for cell in row if cell.column == column and cell.colspan == 1)
+    lines = [_plain(cell.node) for cell in cells]
+    words = [word for line in lines for word in re.findall(r"[^\s-]{1,30}-?", line)]  # the template breaks longer ones
+    kept = [sorted(set(texts), key=lambda text: (-len(text), text))[:5] for texts in (words, lines)]
+    return "(" + ", ".join(f"({''.join(f'{typst.string(text)}, ' for text in texts)})" for texts in kept) + ")"
+
+
+def _plain(node: Node) -> str:
+    if node["type"] in ("text", "value", "inlineCode"):
+        return str(node["value"])
+    return "".join(_plain(child) for child in node.get("children", []))
 
 
 def _rule(row: int, cell: Cell) -> str:
