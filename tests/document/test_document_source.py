@@ -281,12 +281,13 @@ def test_a_mark_at_the_beginning_of_a_file_is_no_text(tmp_path: Path) -> None:
     assert [node["value"] for node, _ in source.walk(content) if node["type"] == "text"] == ["Good."]
 
 
-def test_a_name_of_one_word_and_an_empty_link(tmp_path: Path) -> None:
-    """A name of one word is no fault; a link without words is."""
-    text = "---\ntitle: A text\nauthors:\n  - Cher\n---\n\n[](https://example.org)\n"
-    with pytest.raises(OctavoError) as caught:
-        parse(tmp_path, text)
-    assert str(caught.value) == "paper/text.md:7: jupyter-book says: Link text is empty for <https://example.org>"
+def test_a_name_of_one_word_and_a_link_without_words(tmp_path: Path) -> None:
+    """A name of one word is no fault; a link without words prints its address."""
+    text = "---\ntitle: A text\nauthors:\n  - Cher\n---\n\n[](https://example.org/here)\n"
+    content = parse(tmp_path, text)
+    assert content.frontmatter["authors"][0]["name"] == "Cher"
+    (link,) = content.nodes[0]["children"]
+    assert (link["type"], link["children"][0]["value"]) == ("link", "https://example.org/here")
 
 
 def test_addresses_come_out_as_links_and_nothing_is_looked_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
