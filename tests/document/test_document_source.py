@@ -286,7 +286,7 @@ def test_a_name_of_one_word_and_a_link_without_words(tmp_path: Path) -> None:
     text = "---\ntitle: A text\nauthors:\n  - Cher\n---\n\n[](https://example.org/here)\n"
     content = parse(tmp_path, text)
     assert content.frontmatter["authors"][0]["name"] == "Cher"
-    (link,) = content.nodes[0]["children"]
+    (link,) = content.nodes[0]["children"][0]["children"]
     assert (link["type"], link["children"][0]["value"]) == ("link", "https://example.org/here")
 
 
