@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,6 +85,13 @@ class Tiny:
         assert "Traceback" not in out + err, out + err
         return Said(process.returncode, out, err)
 
+    def still_working(self, seconds: float = 0, below: str = "") -> list[str]:
+        """Return the commands that work in a folder of the project, once none does or after some seconds."""
+        end = time.monotonic() + seconds
+        while (found := list(_working_in(self.root / below))) and time.monotonic() < end:
+            time.sleep(0.1)
+        return found
+
     def copy(self, root: Path) -> Tiny:
         """Return a copy in another folder, with its store and all that was built."""
         shutil.copytree(self.root, root)
@@ -92,6 +101,13 @@ class Tiny:
         """Return the inode and the time of every file, the lock apart: what a command that writes nothing leaves."""
         every = (p for p in sorted(self.root.rglob("*")) if p.is_file() and p.name != "lock")
         return {p.relative_to(self.root).as_posix(): (p.stat().st_ino, p.stat().st_mtime_ns) for p in every}
+
+
+def _working_in(folder: Path) -> Iterator[str]:
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            if process.joinpath("cwd").readlink().is_relative_to(folder):
+                yield process.joinpath("cmdline").read_text().replace("\0", " ")
 
 
 def notebook(cells: list[str]) -> str:

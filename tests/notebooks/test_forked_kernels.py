@@ -9,7 +9,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -176,23 +175,7 @@ def test_faults_end_alike_and_leave_nothing(both: Callable[..., tuple[Tiny, Tiny
         for name, (_, words) in FAULTS.items():
             assert re.search(f"notebooks/{name}.ipynb: .*{re.escape(words)}", said.err), (name, said.err)
         assert "ran     good" in said.err and "ran     children" in said.err
-        assert working_in(project.root) == []
-
-
-def working_in(folder: Path, seconds: float = 5) -> list[str]:
-    """Return the commands that still work below a folder after some seconds."""
-    end = time.monotonic() + seconds
-    while True:
-        found = []
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                if process.joinpath("cwd").readlink().is_relative_to(folder):
-                    found.append(process.joinpath("cmdline").read_text().replace("\0", " "))
-            except OSError:
-                continue
-        if not found or time.monotonic() > end:
-            return found
-        time.sleep(0.1)
+        assert project.still_working(5) == []
 
 
 def test_a_killed_zygote_costs_nothing_that_runs(tiny: Callable[..., Tiny]) -> None:
@@ -202,7 +185,7 @@ def test_a_killed_zygote_costs_nothing_that_runs(tiny: Callable[..., Tiny]) -> N
     build = project.begin("build")
     try:
         end = time.monotonic() + 60
-        while not working_in(project.root / "notebooks", 0) and time.monotonic() < end:
+        while not project.still_working(below="notebooks") and time.monotonic() < end:
             time.sleep(0.1)
         for _, pid in waiting():
             os.kill(pid, signal.SIGKILL)

@@ -46,25 +46,6 @@ def waiting(
         build.communicate()
 
 
-def left_running(folder: Path, seconds: float) -> list[str]:
-    """Return the commands that still work below a folder after some seconds at most."""
-    end = time.monotonic() + seconds
-    while (found := _working_in(folder)) and time.monotonic() < end:
-        time.sleep(0.1)
-    return found
-
-
-def _working_in(folder: Path) -> list[str]:
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if process.joinpath("cwd").readlink().is_relative_to(folder):
-                found.append(process.joinpath("cmdline").read_text().replace("\0", " "))
-        except OSError:
-            continue
-    return found
-
-
 needs_proc = pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="needs /proc to see processes")
 
 
@@ -80,7 +61,7 @@ def test_ctrl_c_stops_all_and_keeps_what_was_finished(
     assert list(tmp_path.glob("octavo-*")) == [], "nothing stays in the temporary folder"
     assert (build.returncode, out) == (130, "")
     assert err.strip() == "Stopped. What was finished is kept; run the same command to go on."
-    assert left_running(project.root, 5) == []
+    assert project.still_working(5) == []
     assert project.octavo("status").out.splitlines()[0] == "wait/a=1: new"
     project.write({"go": ""})
     said = project.octavo("build")
@@ -101,7 +82,7 @@ def test_a_second_build_is_refused_and_a_killed_one_leaves_no_lock(
     assert project.octavo("status").code == 0, "to look is allowed"
     os.killpg(build.pid, signal.SIGKILL)
     build.wait()
-    assert left_running(project.root, 8) == []
+    assert project.still_working(8) == []
     project.write({"go": ""})
     said = project.octavo("build")
     assert (said.code, said.out.startswith("Built in")) == (0, True)
@@ -119,10 +100,10 @@ def test_ctrl_c_ends_other_programs_too(tiny: Callable[..., Tiny]) -> None:
     )
     build = project.begin("build")
     end = time.monotonic() + 30
-    while not any("jupyter" in c or "myst" in c for c in _working_in(project.root)) and time.monotonic() < end:
+    while not any("jupyter" in c or "myst" in c for c in project.still_working()) and time.monotonic() < end:
         time.sleep(0.05)
     os.killpg(build.pid, signal.SIGINT)
     _, err = build.communicate(timeout=20)
     assert build.returncode == 130, err
     assert "Traceback" not in err
-    assert left_running(project.root, 2) == []
+    assert project.still_working(2) == []
