@@ -21,8 +21,17 @@ from octavo.notebooks.source import Notebook
 PRELOADED = (
     "papermill",
     "IPython.core.completer",
+    "IPython.core.completerlib",
     "IPython.core.debugger",
+    "IPython.core.logger",
+    "IPython.core.oinspect",
+    "IPython.extensions.storemagic",
+    "PIL.BmpImagePlugin",
+    "PIL.GifImagePlugin",
+    "PIL.JpegImagePlugin",
+    "PIL.PpmImagePlugin",
     "ipykernel.debugger",
+    "ipykernel.kernelspec",
     "ipykernel.zmqshell",
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_pdf",
@@ -37,6 +46,7 @@ PRELOADED = (
     "octavo.outputs",
     "octavo.recorder",
     "pandas",
+    "tornado.platform.asyncio",
 )
 WARM = "octavo.notebooks.warm"
 FIXED = {

@@ -11,12 +11,13 @@ import base64
 import ctypes
 import json
 import os
+import select
 import signal
 import sys
 import threading
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ from papermill.engines import Engine, papermill_engines
 NAME = "octavo"
 CHUNK = 1 << 18
 DYING = 5.0  # seconds that a kernel may take to end by itself
+UNSAVED = 1.0  # seconds for which what ran is not written yet
 DEATH_OF_PARENT = 1  # PR_SET_PDEATHSIG
 
 
@@ -57,9 +59,9 @@ class Kernel:
     def end(self) -> None:
         """Let the kernel end by itself, as long as it may take; then end it, and all processes that it began."""
         os.close(self.requests)
-        end = time.monotonic() + DYING
-        while os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None and time.monotonic() < end:
-            time.sleep(0.005)
+        process = os.pidfd_open(self.pid)
+        select.select([process], [], [], DYING)
+        os.close(process)
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
@@ -182,10 +184,12 @@ class NotebookClient(PapermillNotebookClient):  # type:ignore[misc]
         """Execute the notebook's cells, as papermill does."""
         self.reset_execution_trackers()
         kernel = Kernel.fork(self.extra_arguments)
+        save, self.nb_man.save = self.nb_man.save, _seldom(self.nb_man.save)
         try:
             asyncio.run(self._cells(kernel))
         finally:
             kernel.end()
+            save()
         return self.nb
 
     async def _cells(self, kernel: Kernel) -> None:
@@ -219,6 +223,19 @@ class ForkingEngine(Engine):  # type:ignore[misc]
             extra_arguments=options["extra_arguments"],
             log_output=options["log_output"],
         ).execute()
+
+
+def _seldom(save: Callable[..., None]) -> Callable[..., None]:
+    """Return papermill's ``save`` that writes once in a while: twice for each cell costs more than many a cell."""
+    last = time.monotonic()
+
+    def save_seldom(**options: Any) -> None:
+        nonlocal last
+        if time.monotonic() - last > UNSAVED:
+            save(**options)
+            last = time.monotonic()
+
+    return save_seldom
 
 
 def register() -> None:

@@ -143,7 +143,10 @@ class RunPoint:
             kernel_name=self.kernel,
             language="python",
             execution_timeout=math.ceil(self.timeout),
-            extra_arguments=["--IPKernelApp.extra_extensions=octavo.notebooks.trace"],
+            extra_arguments=[
+                "--IPKernelApp.extra_extensions=octavo.notebooks.trace",
+                "--HistoryManager.enabled=False",  # what a build runs does not belong among what the user typed
+            ],
             # No open port, and no warning about one.
             config=Config(KernelManager={"transport": "ipc", "ip": f"{sockets}/kernel"}),
         )

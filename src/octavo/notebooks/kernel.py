@@ -25,6 +25,7 @@ from ipykernel.kernelapp import IPKernelApp
 from jupyter_client.session import Session
 from traitlets import Any as AnyTrait
 from traitlets import Unicode
+from traitlets.config.loader import Config, DeferredConfigString
 
 SHELL, IOPUB = "shell", "iopub"
 WAIT = 0.2  # seconds until what was printed is sent
@@ -206,6 +207,15 @@ class PipeKernelApp(IPKernelApp):
         super().__init__(**traits)
         self.wire = wire
         self.kernel_class = PipeKernel
+
+    def parse_command_line(self, argv: list[str] | None = None) -> None:
+        """Take ``--Class.trait=value`` as they stand: a parser of all that could be said takes longer to make."""
+        given = Config()
+        for argument in argv or ():
+            name, _, value = argument.removeprefix("--").partition("=")
+            section, _, trait = name.rpartition(".")
+            given[section][trait] = DeferredConfigString(value)
+        self.update_config(given)
 
     def init_connection_file(self) -> None: ...
     def init_heartbeat(self) -> None: ...

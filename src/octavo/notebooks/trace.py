@@ -18,6 +18,7 @@ from typing import Any
 from octavo.errors import NotebookError
 
 TRACE = "OCTAVO_TRACE"
+INSTALLED = (sys.prefix + os.sep, os.path.dirname(os.__file__) + os.sep)  # noqa: PTH120
 State = list[int] | None  # of a file: when it was last written (ns) and its length; None where there was none
 
 
@@ -40,6 +41,7 @@ class Seen:
         self.written: set[str] = set()
         self.listed: set[str] = set()
         self.modules: dict[str, State] = {}
+        self.known: set[str] = set()
         self.told: tuple[int, ...] = ()
 
     def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -70,8 +72,10 @@ class Seen:
         if size == self.told:
             return
         self.told = size
-        for module in list(sys.modules.values()):
-            if (file := getattr(module, "__file__", None)) and file not in self.modules:
+        for name in sys.modules.keys() - self.known:  # thousands are installed ones, which the key knows already
+            self.known.add(name)
+            file = getattr(sys.modules.get(name), "__file__", None)
+            if file and not file.startswith(INSTALLED):
                 self.modules[file] = state(file)
         found = {"read": self.read, "written": self.written, "listed": self.listed, "modules": self.modules}
         target.write_text(json.dumps(found, default=sorted), encoding="utf-8")
