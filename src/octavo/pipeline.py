@@ -143,7 +143,7 @@ def build(
     What ``forced`` names runs in any case; with ``fail_fast`` nothing is begun after a failure.
     """
     store, jobs = whole.store(), whole.jobs()
-    with store.locked(), workers(whole.modules, whole.project.kernels, jobs, listen) as make_executor:
+    with store.in_use(), workers(whole.modules, whole.project.kernels, jobs, listen) as make_executor:
         chosen = select(whole, (*targets, *forced) if targets else ())
         outcomes = run_tasks(
             chosen,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -122,8 +123,8 @@ def test_what_dead_builds_left_is_removed(store: Store) -> None:
     """The folder of unfinished results is empty when a build begins and gone when it ends."""
     (store.state / "tmp/0/out").mkdir(parents=True)
     with store.temporary() as folder:
-        assert list(folder.iterdir()) == []
-    assert not folder.exists()
+        assert list((store.state / "tmp").iterdir()) == [folder] and list(folder.iterdir()) == []
+    assert not folder.parent.exists()
 
 
 def test_a_damaged_memory_counts_as_none(store: Store) -> None:
@@ -135,21 +136,56 @@ def test_a_damaged_memory_counts_as_none(store: Store) -> None:
     assert store.memory() == {}
 
 
-def _locked(state: Path) -> str:
+def _held(state: Path) -> list[str]:
+    """Say, from another process, whether a build, what needs the store alone, and a claim on a key are let in."""
+    store = Store(state, state)
+    said = []
     try:
-        with Store(state, state).locked():
-            return "taken"
-    except BuildError as error:
-        return str(error)
-
-
-def test_one_build_at_a_time(store: Store) -> None:
-    """A second build in the same project is told so; when the first is gone, also by a kill, the lock is free."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
         with store.locked():
-            said = pool.apply(_locked, (store.state,))
-            assert said.startswith("Another build of this project is at work.")
-        assert pool.apply(_locked, (store.state,)) == "taken"
+            said.append("alone")
+    except BuildError as error:
+        said.append(str(error).splitlines()[0])
+    with store.in_use():
+        said.append("in use")
+    if claim := store.claim("k"):
+        said.append("claimed")
+        claim.release(remove=True)
+    return said
+
+
+def test_builds_share_the_store_and_what_needs_it_alone_waits(store: Store) -> None:
+    """Two builds at once are let in, but one alone may make the result of a key; nothing is removed meanwhile."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        with store.in_use():
+            claim = store.claim("k")
+            assert claim
+            assert pool.apply(_held, (store.state,)) == ["A build of this project is at work.", "in use"]
+            claim.release(remove=True)
+            assert pool.apply(_held, (store.state,))[1:] == ["in use", "claimed"]
+        assert pool.apply(_held, (store.state,)) == ["alone", "in use", "claimed"]
+    assert list((store.state / "claims").iterdir()) == [], "no file stays for each key that ever was"
+
+
+def _die_holding(state: Path) -> None:
+    store = Store(state, state)
+    store.claim("k")
+    with store.in_use(), store.temporary() as folder:
+        (folder / "0").mkdir()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_build_holds_nothing(store: Store) -> None:
+    """What a build held when it was killed is free at once, and what it left is removed by the next."""
+    process = multiprocessing.get_context("spawn").Process(target=_die_holding, args=(store.state,))
+    process.start()
+    process.join()
+    (left,) = (store.state / "tmp").iterdir()
+    assert (left / "0").is_dir()
+    claim = store.claim("k")
+    assert claim
+    claim.release(remove=True)
+    with store.locked(), store.temporary() as folder:
+        assert not left.exists() and folder.is_dir()
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,23 +69,36 @@ def test_ctrl_c_stops_all_and_keeps_what_was_finished(
 
 
 @needs_proc
-def test_a_second_build_is_refused_and_a_killed_one_leaves_no_lock(
-    waiting: tuple[Tiny, subprocess.Popen[str]],
-) -> None:
-    """While one build works another is told so; a killed one takes its kernels with it and leaves no lock."""
-    project, build = waiting
-    said = project.octavo("build")
-    assert said.code == 3
-    assert said.err == (
-        "error: Another build of this project is at work.\n  Wait for it to end, or stop it with Ctrl-C.\n"
-    )
+def test_two_builds_at_once_run_each_point_once(waiting: tuple[Tiny, subprocess.Popen[str]]) -> None:
+    """A second build of the same tree says that there is another, waits for its points, and uses their results."""
+    project, first = waiting
+    assert first.stderr
+    second = project.begin("build")
+    assert second.stderr
+    assert "Another build of this project is at work: what both need runs once." in second.stderr.readline()
     assert project.octavo("status").code == 0, "to look is allowed"
-    os.killpg(build.pid, signal.SIGKILL)
-    build.wait()
-    assert project.still_working(8) == []
+    said = project.octavo("clean", "--all")
+    assert (said.code, said.err.splitlines()[0]) == (3, "error: A build of this project is at work.")
     project.write({"go": ""})
-    said = project.octavo("build")
-    assert (said.code, said.out.startswith("Built in")) == (0, True)
+    (out, _), (other, _) = (build.communicate(timeout=30) for build in (first, second))
+    assert "2 ran, 0 from the store" in out
+    assert "Nothing to do: all 2 results are up to date." in other
+
+
+@needs_proc
+def test_a_killed_build_leaves_no_lock_and_no_process(waiting: tuple[Tiny, subprocess.Popen[str]]) -> None:
+    """A build that is killed takes its kernels with it; the one that waited for it goes on, and so does the next."""
+    project, first = waiting
+    second = project.begin("build")
+    assert second.stderr
+    assert "Another build" in second.stderr.readline()
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    project.write({"go": ""})
+    out, _ = second.communicate(timeout=30)
+    assert (second.returncode, "1 ran, 1 from the store" in out) == (0, True)
+    assert project.still_working(8) == []
+    assert "Nothing to do" in project.octavo("build").out
     assert not (project.root / ".octavo/tmp").exists(), "what the dead build left is gone"
 
 

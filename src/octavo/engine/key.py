@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 MISSING = "missing"
+TICK = 20_000_000  # nanoseconds: file systems tell times no finer than this
 
 FileDigest = Callable[[Path], str]
 

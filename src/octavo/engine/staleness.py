@@ -29,10 +29,20 @@ def decide(
 ) -> Decision:
     """Look a task up. ``upstream`` has the digest of every result that it depends on."""
     key = keys.of_task(task.parts, upstream)
-    stored = store.find(key, digest)
+    stored = _as_last_time(key, store, memory, digest) or store.find(key, digest)
     if stored:
         return Decision(key, stored, "")
     return Decision(key, None, _why(task, upstream, store, memory, digest))
+
+
+def _as_last_time(key: str, store: Store, memory: Memory | None, digest: keys.FileDigest) -> tuple[Path, Entry] | None:
+    """Return the last result, where nothing has changed since: its files, not touched meanwhile, are not read again."""
+    if memory is None or not memory.state or memory.entry.key != key:
+        return None
+    if any(digest(store.root / name) != was for name, was in memory.entry.reads.items()):
+        return None
+    folder = store.folder_of(memory.entry)
+    return (folder, memory.entry) if store.state_of(folder, memory.entry) == memory.state else None
 
 
 def outputs_digest(entry: Entry) -> str:

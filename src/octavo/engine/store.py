@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from octavo.engine import key as keys
+from octavo.engine import locks
 from octavo.engine.task import Entry, Memory
 from octavo.errors import BuildError
 
@@ -47,11 +48,23 @@ class Store:
 
     def folder(self, entry: Entry) -> Path | None:
         """Return the folder of a result, or None where it is gone."""
-        place = self._of(entry.key) / _trace(entry.reads)
+        place = self.folder_of(entry)
         return place if place.is_dir() else None
 
+    def folder_of(self, entry: Entry) -> Path:
+        """Return where a result lies, or lay."""
+        return self._of(entry.key) / _trace(entry.reads)
+
+    def state_of(self, folder: Path, entry: Entry) -> str:
+        """Return what the system tells of a result's files without reading them; empty where one is missing."""
+        try:
+            found = [os.stat(f"{folder}/{name}") for name in (ENTRY, *entry.outputs)]  # noqa: PTH116 (10,000 times)
+        except OSError:
+            return ""
+        return keys.of([(s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for s in found])
+
     def put(
-        self, key: str, made: Path, reads: Iterable[Path], seconds: float, *, anew: bool = False
+        self, key: str, made: Path, reads: Iterable[Path], seconds: float, *, anew: bool = False, memory: int = 0
     ) -> tuple[Path, Entry]:
         """Take over the finished folder ``made`` as the result of ``key``; it is gone from its place afterwards.
 
@@ -63,7 +76,7 @@ class Store:
         traced = {self._name(path): keys.of_file(path) for path in sorted(set(reads))}
         files = sorted(p for p in made.rglob("*") if p.is_file())
         outputs = {p.relative_to(made).as_posix(): (p.stat().st_size, keys.of_file(p)) for p in files}
-        entry = Entry(key, outputs, traced, round(seconds, 3))
+        entry = Entry(key, outputs, traced, round(seconds, 3), memory)
         (made / ENTRY).write_bytes(msgspec.json.encode(entry))
         for path in [*files, made / ENTRY, made]:
             _flush(path)
@@ -82,28 +95,54 @@ class Store:
     @contextlib.contextmanager
     def temporary(self) -> Iterator[Path]:
         """Yield a folder for unfinished results, on the same disk; what dead builds left there is removed first."""
-        folder = self.state / "tmp"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        folder = self.state / "tmp" / str(os.getpid())
+        with locks.held(self.state / "tmp.lock"):
+            for other in self.state.glob("tmp/*"):
+                if lock := locks.take(other):  # its build is dead
+                    shutil.rmtree(other, ignore_errors=True)
+                    lock.release()
+            folder.mkdir(parents=True)
+            mine = locks.take(folder)
         try:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+            if mine:
+                mine.release()
+            with contextlib.suppress(OSError):
+                folder.parent.rmdir()
+
+    def claim(self, key: str) -> locks.Lock | None:
+        """Return the right to make the result of a key, or None where another build is making it.
+
+        Raises OSError when the disk does not take it.
+        """
+        folder = self.state / "claims"
+        folder.mkdir(parents=True, exist_ok=True)
+        return locks.take(folder / key)
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Use the store, beside other builds; what needs it alone is waited for."""
+        self.state.mkdir(parents=True, exist_ok=True)
+        lock = locks.take(self.state / "lock", shared=True, wait=True)
+        try:
+            yield
+        finally:
+            if lock:
+                lock.release()
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the store for one build at a time.
-
-        Raises BuildError when another build of this project is at work.
-        """
+        """Hold the store alone. Raises BuildError when a build of this project is at work."""
         self.state.mkdir(parents=True, exist_ok=True)
-        with (self.state / "lock").open("w") as file:
-            if not _lock(file.fileno()):
-                raise BuildError(
-                    "Another build of this project is at work.",
-                    hint="Wait for it to end, or stop it with Ctrl-C.",
-                )
+        lock = locks.take(self.state / "lock")
+        if lock is None:
+            raise BuildError("A build of this project is at work.", hint="Wait for it to end, or stop it with Ctrl-C.")
+        try:
             yield
+        finally:
+            lock.release()
 
     def memory(self) -> dict[str, Memory]:
         """Return what is remembered of each task's last result; a damaged file counts as none."""
@@ -112,9 +151,11 @@ class Store:
         except (OSError, msgspec.DecodeError):
             return {}
 
-    def remember(self, memory: dict[str, Memory]) -> None:
-        """Keep what is remembered, for the next build."""
-        write_atomically(self.state / "last.json", msgspec.json.encode(memory, order="deterministic"))
+    def remember(self, changed: Mapping[str, Memory]) -> None:
+        """Keep what is remembered of some tasks, for the next build; of others, what is there stays."""
+        with locks.held(self.state / "last.lock"):
+            memory = {**self.memory(), **changed}
+            write_atomically(self.state / "last.json", msgspec.json.encode(memory, order="deterministic"))
 
     def _of(self, key: str) -> Path:
         return self.state / "store" / key
@@ -164,15 +205,3 @@ def _flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _lock(descriptor: int) -> bool:
-    try:
-        import fcntl
-    except ImportError:  # Windows: no lock; not a supported platform yet
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -37,27 +37,34 @@ class Task:
     parts: Mapping[str, str]
     action: Action
     after: tuple[str, ...] = ()
+    device: bool = False  # it needs a graphics device for itself
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the store keeps beside the files of a result.
 
     ``outputs`` maps every file (relative, with slashes) to its size and SHA-256; ``reads`` maps what was read while it
-    ran to its SHA-256 (relative to the project where it lies inside); ``seconds`` is the time that it took.
+    ran to its SHA-256 (relative to the project where it lies inside); ``seconds`` is the time that it took; ``memory``
+    is the bytes that it needed (0: not known).
     """
 
     key: str
     outputs: dict[str, tuple[int, str]]
     reads: dict[str, str]
     seconds: float
+    memory: int = 0
 
 
 class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is remembered of a task's last result, to say why it is stale and how long it may take."""
+    """What is remembered of a task's last result, to say why it is stale and how long it may take.
+
+    ``state`` tells its files as they were when they were last read whole: while it is the same, they still are.
+    """
 
     parts: dict[str, str]
     upstream: dict[str, str]
     entry: Entry
+    state: str = ""
 
 
 class Status(StrEnum):

@@ -56,11 +56,11 @@ class Kernel:
             os.close(descriptor)
         return cls(pid, requests[1], messages[0], {output[0]: "stdout", errors[0]: "stderr"})
 
-    def end(self) -> None:
-        """Let the kernel end by itself, as long as it may take; then end it, and all processes that it began."""
+    def end(self, patience: float = DYING) -> None:
+        """Let the kernel end by itself for some seconds; then end it, and all processes that it began."""
         os.close(self.requests)
         process = os.pidfd_open(self.pid)
-        select.select([process], [], [], DYING)
+        select.select([process], [], [], patience)
         os.close(process)
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
@@ -185,10 +185,14 @@ class NotebookClient(PapermillNotebookClient):  # type:ignore[misc]
         self.reset_execution_trackers()
         kernel = Kernel.fork(self.extra_arguments)
         save, self.nb_man.save = self.nb_man.save, _seldom(self.nb_man.save)
+        patience = DYING
         try:
             asyncio.run(self._cells(kernel))
+        except KeyboardInterrupt:  # the build was stopped: nobody wants what the kernel would still do
+            patience = 0
+            raise
         finally:
-            kernel.end()
+            kernel.end(patience)
             save()
         return self.nb
 
