@@ -24,7 +24,7 @@ from pathlib import Path
 from queue import Empty
 from typing import Any, NoReturn
 
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
 
@@ -188,8 +188,10 @@ class NotebookClient(PapermillNotebookClient):  # type:ignore[misc]
         patience = DYING
         try:
             asyncio.run(self._cells(kernel))
-        except KeyboardInterrupt:  # the build was stopped: nobody wants what the kernel would still do
-            patience = 0
+        except (KeyboardInterrupt, DeadKernelError) as error:
+            patience = 0  # when the build was stopped, nobody wants what the kernel would still do
+            if self.kc is None or self.kc.is_alive():  # nbclient takes any cancellation for the kernel's death
+                raise KeyboardInterrupt from error
             raise
         finally:
             kernel.end(patience)
