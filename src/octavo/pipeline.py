@@ -10,13 +10,15 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from octavo import landing
 from octavo.engine import key as keys
 from octavo.engine.events import Listener
 from octavo.engine.graph import needed
+from octavo.engine.locks import held
+from octavo.engine.room import measure
 from octavo.engine.runner import build as run_tasks
 from octavo.engine.runner import plan
 from octavo.engine.staleness import outputs_digest
@@ -24,6 +26,7 @@ from octavo.engine.store import OUT, Store
 from octavo.engine.task import Memory, Outcome, Status, Task
 from octavo.errors import NotebookError, OctavoError, UsageError, nearest, raise_all
 from octavo.model import Result, Results, Scalar, Source, Verdict
+from octavo.notebooks.attach import attach
 from octavo.notebooks.environment import environment, recorder_files
 from octavo.notebooks.execute import RunPoint, read_record
 from octavo.notebooks.modules import local_modules
@@ -38,6 +41,7 @@ TARGETS = ("notebooks", "figures", "paper", "slides")
 OUTPUTS: Mapping[str, tuple[str, ...]] = {"paper": ("pdf", "html"), "slides": ("html", "pptx", "pdf")}
 FILES = {"paper": "paper", "slides": "deck"}
 RESERVED = {*TARGETS, *OUTPUTS, *FILES.values()}
+EXECUTED = "log/notebook.ipynb"
 LONGEST = 200  # bytes of a point's name; a file's name has room for 255, with what stands behind it
 
 
@@ -45,7 +49,8 @@ LONGEST = 200  # bytes of a point's name; a file's name has room for 255, with w
 class Plan:
     """Everything that a project's build consists of.
 
-    ``points`` has the tasks of each notebook, in declared order; ``modules`` are what workers and kernels import.
+    ``points`` has the tasks of each notebook, in declared order; ``modules`` are what workers and kernels import;
+    ``texts`` tells of each notebook what its cells say, as a digest.
     """
 
     project: Project
@@ -53,6 +58,7 @@ class Plan:
     points: Mapping[str, tuple[str, ...]]
     parameters: Mapping[str, Mapping[str, Scalar]]
     modules: tuple[str, ...] = ()
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     def store(self) -> Store:
         """Return the store of the project's results."""
@@ -88,7 +94,8 @@ def make_plan(project: Project) -> Plan:
     parameters = {point_name(s.name, p): p for s in project.sweeps for p in s.points}
     digest = keys.remembering()
     points = [task for s in project.sweeps for task in _points(project, s, notebooks[s.name], names, digest)]
-    bare = Plan(project, tuple(points), names, parameters, imports(notebooks.values()))
+    texts = {name: notebook.text for name, notebook in notebooks.items()}
+    bare = Plan(project, tuple(points), names, parameters, imports(notebooks.values()), texts)
     documents = [task for kind in OUTPUTS for task in _document(bare, kind, digest)]
     return replace(bare, tasks=(*points, *documents))
 
@@ -153,6 +160,7 @@ def build(
             listen=listen,
             forced=named(whole, forced),
             fail_fast=fail_fast,
+            room=measure(whole.project.gpus),
         )
         publish(whole, outcomes, whole_build=len(chosen) == len(whole.tasks))
     return outcomes
@@ -160,14 +168,29 @@ def build(
 
 def publish(whole: Plan, outcomes: Mapping[str, Outcome], *, whole_build: bool) -> None:
     """Copy what tasks made to ``build/``, where it differs; after a whole build, remove what is made no more."""
+    with held(whole.project.state / "publish.lock"):
+        _publish(whole, outcomes, whole_build=whole_build)
+
+
+def _publish(whole: Plan, outcomes: Mapping[str, Outcome], *, whole_build: bool) -> None:
     publication = Publication(whole.project.build, whole.project.state / "published.json")
     for name, outcome in outcomes.items():
         if outcome.folder and outcome.entry:
             for source, target in _published(whole, name, outcome):
-                publication.add(outcome.folder / source, target, outcome.entry.outputs[source][1])
+                digest = outcome.entry.outputs[source][1]
+                if source == EXECUTED:
+                    notebook = name.partition("/")[0]
+                    key = keys.of(digest, whole.texts[notebook])
+                    file, text = outcome.folder / source, whole.project.root / _notebook(whole, notebook)
+                    publication.add_made(target, key, lambda file=file, text=text: _attached(file, text))  # type: ignore[misc]
+                else:
+                    publication.add(outcome.folder / source, target, digest)
     complete = whole_build and all(outcome.done for outcome in outcomes.values())
     if complete:
-        publication.add_text("results.json", _results_json(whole, outcomes))
+        of = keys.of(
+            {n: (outputs_digest(o.entry), dict(whole.parameters.get(n, {}))) for n, o in outcomes.items() if o.entry}
+        )
+        publication.add_made("results.json", of, lambda: _results_json(whole, outcomes))
     shown, files = built(whole, outcomes), publication.files(complete)
     publication.add_made("index.html", landing.key(shown, files), lambda: landing.page(shown, files))
     if complete:
@@ -341,6 +364,7 @@ def _points(
                 code=notebook.code,
             ),
             after=tuple(task for points in read.values() for task, _ in points),
+            device=sweep.gpu,
         )
 
 
@@ -404,7 +428,7 @@ def _published(whole: Plan, name: str, outcome: Outcome) -> Iterable[tuple[str, 
     """Yield the files of a result that are shown in ``build/``: where in the result, and where there."""
     assert outcome.entry
     for file in outcome.entry.outputs:
-        if file == "log/notebook.ipynb":
+        if file == EXECUTED:
             yield file, f"notebooks/{name}.ipynb"
         elif file.startswith(f"{OUT}/figures/") and name in whole.points:
             yield file, f"figures/{name}.{Path(file).name}"
@@ -413,6 +437,14 @@ def _published(whole: Plan, name: str, outcome: Outcome) -> Iterable[tuple[str, 
         elif name.split(".")[0] in FILES.values() and file.startswith(f"{OUT}/"):
             kind = next(k for k, stem in FILES.items() if stem == name.split(".")[0])
             yield file, f"{kind}/{Path(file).name}"
+
+
+def _attached(executed: Path, source: Path) -> bytes:
+    """Return an executed notebook with the words of its source, as it is by now."""
+    try:
+        return attach(executed.read_bytes(), source.read_bytes())
+    except (OSError, ValueError):  # the source was moved or broken while the build was at work
+        return executed.read_bytes()
 
 
 def _last(store: Store, task: Task, memory: Memory | None) -> Outcome:

@@ -48,7 +48,8 @@ class SweepSection(Section, frozen=True):
     """``[tool.octavo.sweeps.NAME]``: a notebook and the grid of its points.
 
     ``inputs`` are files that its runs read (globs from the project root) beside those that are traced;
-    ``environment`` are environment variables that it depends on; ``timeout`` is in seconds a cell.
+    ``environment`` are environment variables that it depends on; ``timeout`` is in seconds a cell; with ``gpu`` each
+    run has a graphics device for itself.
     """
 
     notebook: str
@@ -57,6 +58,7 @@ class SweepSection(Section, frozen=True):
     inputs: list[str] = []
     environment: list[str] = []
     timeout: Positive = 3600.0
+    gpu: bool = False
 
 
 class DocumentSection(Section, frozen=True):
@@ -84,10 +86,12 @@ class MediumSection(Section, frozen=True):
 class OctavoSection(Section, frozen=True):
     """``[tool.octavo]``. ``jobs`` is the number of points run at once; without it, one for each core.
 
+    ``gpus`` is the number of graphics devices that sweeps with ``gpu`` may use; without it, all that there are.
     ``kernels`` are forked from a process with their imports loaded, where that can be, or each is started anew.
     """
 
     title: str = ""
+    gpus: Annotated[int, Meta(ge=1)] | None = None
     jobs: Annotated[int, Meta(ge=1)] | None = None
     kernels: Literal["forked", "ordinary"] = "forked"
     paper: DocumentSection | None = None
@@ -106,6 +110,7 @@ class Sweep(msgspec.Struct, frozen=True):
     inputs: tuple[Path, ...] = ()
     environment: tuple[str, ...] = ()
     timeout: float = 3600.0
+    gpu: bool = False
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -122,6 +127,7 @@ class Project(msgspec.Struct, frozen=True):
     root: Path
     title: str
     jobs: int | None
+    gpus: int | None
     kernels: Literal["forked", "ordinary"]
     paper: Document | None
     slides: Document | None
@@ -183,6 +189,7 @@ def read(root: Path) -> Project:
         root=root,
         title=section.title or root.name,
         jobs=section.jobs,
+        gpus=section.gpus,
         kernels=section.kernels,
         paper=_document(section.paper, "paper", root, text, problems),
         slides=_document(section.slides, "slides", root, text, problems),
@@ -368,6 +375,7 @@ def _sweeps(section: OctavoSection, root: Path, text: str, problems: list[Octavo
             inputs=tuple(_inputs(name, sweep, root, text, problems)),
             environment=tuple(sweep.environment),
             timeout=sweep.timeout,
+            gpu=sweep.gpu,
         )
     for name, path in single.items():
         if name in section.sweeps:

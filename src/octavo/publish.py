@@ -2,47 +2,55 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import msgspec
 
-from octavo.engine import key as keys
 from octavo.engine.store import write_atomically
+from octavo.errors import BuildError
+
+
+class Shown(msgspec.Struct, frozen=True, array_like=True):
+    """A file in ``build/``: the key of what it shows, and what the system tells of it without reading it."""
+
+    key: str
+    state: tuple[int, ...] = ()
 
 
 class Publication:
     """One publication to the folder ``build``; ``ledger`` is the file that remembers what was published.
 
-    A file that is as it should be is not written again, so a build with nothing to do leaves the disk alone.
+    A file that is as it should be is not written again, so a build with nothing to do leaves the disk alone. Nor is it
+    read, as long as nobody has touched it.
     """
 
     def __init__(self, build: Path, ledger: Path) -> None:
         self.build = build
         self.ledger = ledger
         self.before = _read(ledger)
-        self.now: dict[str, str] = {}
+        self.now: dict[str, Shown] = {}
         self.whole = False
 
     def add(self, source: Path, target: str, digest: str) -> None:
-        """Show the file ``source``, whose SHA-256 is ``digest``, as ``build/target``."""
-        place = self.build / target
-        if keys.of_file(place) != digest:
-            write_atomically(place, source.read_bytes())
-        self.now[target] = digest
+        """Show the file ``source``, whose SHA-256 is ``digest``, as ``build/target``.
 
-    def add_text(self, target: str, content: bytes) -> None:
-        """Show ``content`` as ``build/target``."""
-        place = self.build / target
-        if not place.is_file() or place.read_bytes() != content:
-            write_atomically(place, content)
-        self.now[target] = ""
+        Raises BuildError when the file does not hold that any more.
+        """
+        self.add_made(target, digest, lambda: _whole(source, digest))
 
     def add_made(self, target: str, key: str, make: Callable[[], bytes]) -> None:
         """Show what ``make`` returns as ``build/target``; it is not called while ``key`` is as it was."""
-        if self.before.get(target) != key or not (self.build / target).is_file():
-            self.add_text(target, make())
-        self.now[target] = key
+        place = self.build / target
+        state = _state(place)
+        if not state or self.before.get(target) != Shown(key, state):
+            content = make()
+            if not place.is_file() or place.read_bytes() != content:
+                write_atomically(place, content)
+            state = _state(place)
+        self.now[target] = Shown(key, state)
 
     def files(self, complete: bool) -> tuple[str, ...]:
         """Return what is shown in folders of ``build/``; unless the publication is complete, with what was before."""
@@ -79,8 +87,26 @@ def replace_files(folder: Path, before: Iterable[str], after: Mapping[str, bytes
         (folder / name).unlink(missing_ok=True)
 
 
-def _read(ledger: Path) -> dict[str, str]:
+def _whole(file: Path, digest: str) -> bytes:
+    content = file.read_bytes()
+    if hashlib.sha256(content).hexdigest() != digest:
+        file.touch()  # a file that was touched is read whole by the next build, which then makes it again
+        raise BuildError(
+            f"'{file.name}' was damaged in the store.", where=file.parent.name, hint="Run the same command again."
+        )
+    return content
+
+
+def _state(file: Path) -> tuple[int, ...]:
     try:
-        return msgspec.json.decode(ledger.read_bytes(), type=dict[str, str])
+        found = os.stat(file)  # noqa: PTH116 (10,000 times)
+    except OSError:
+        return ()
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _read(ledger: Path) -> dict[str, Shown]:
+    try:
+        return msgspec.json.decode(ledger.read_bytes(), type=dict[str, Shown])
     except (OSError, msgspec.DecodeError):
         return {}

@@ -29,10 +29,11 @@ class Room:
         return next((device for device in self.devices if device not in taken), None)
 
 
-def measure(devices: int = 0) -> Room:
-    """Return the room on this machine, with at most ``devices`` graphics devices: those that the user lets be seen."""
+def measure(devices: int | None = None, files: Path = Path("/dev")) -> Room:
+    """Return the room on this machine: its memory, and at most ``devices`` of the graphics devices it lets be seen."""
     visible = [name for name in os.environ.get(DEVICES, "").split(",") if name]
-    names = visible or [str(number) for number in range(devices)]
+    found = len(list(files.glob("nvidia[0-9]*")))
+    names = visible or [str(number) for number in range(devices or found or 1)]
     return Room(available_memory(), tuple(names[:devices]))
 
 

@@ -168,6 +168,16 @@ class _Run:
             flight.claim.release(remove=True)
         return Outcome(task, Status.RAN, folder, entry, decision.reason, done.seconds, upstream=upstream)
 
+    def damaged(self, task: Task) -> BuildError | None:
+        """Return what is wrong with the stored results that a task reads; the next build makes such a one again."""
+        for name in task.after:
+            found = self.outcomes[name]
+            if found.status is Status.STORED and found.folder and found.entry:
+                for file in self.store.damaged(found.folder, found.entry):
+                    hint = "Run the same command again: it will be made anew."
+                    return BuildError(f"'{file}' of {name} was damaged in the store.", where=task.name, hint=hint)
+        return None
+
     def end(self, outcome: Outcome) -> None:
         self.outcomes[outcome.task.name] = outcome
         self.listen(Ended(outcome))
@@ -300,6 +310,10 @@ class _Loop:
         if task.name not in run.forced and run.store.find(decision.key, run.digest):
             claim.release(remove=True)  # another build ended it between the question and the claim
             self.schedule.put_back(task)
+            return True
+        if damaged := run.damaged(task):
+            claim.release(remove=True)
+            self.end(Outcome(task, Status.FAILED, reason=decision.reason, error=damaged))
             return True
         self.executor = self.executor or self.make_executor()
         flight = Flight(

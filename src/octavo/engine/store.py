@@ -63,6 +63,17 @@ class Store:
             return ""
         return keys.of([(s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for s in found])
 
+    def damaged(self, folder: Path, entry: Entry) -> list[str]:
+        """Return the artifacts of a result that do not hold any more what was put into them, by reading them.
+
+        They are touched, so that the next build reads this result whole, and makes it again.
+        """
+        found = [n for n, (_, was) in entry.outputs.items() if n.startswith(OUT) and keys.of_file(folder / n) != was]
+        for name in found:
+            with contextlib.suppress(OSError):
+                os.utime(folder / name)
+        return found
+
     def put(
         self, key: str, made: Path, reads: Iterable[Path], seconds: float, *, anew: bool = False, memory: int = 0
     ) -> tuple[Path, Entry]:

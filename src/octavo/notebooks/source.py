@@ -6,6 +6,7 @@ Read as JSON and as syntax trees; nothing is run, and no Jupyter package is impo
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +21,9 @@ PARAMETERS_TAG = "parameters"
 class Notebook:
     """A notebook as far as its results go.
 
-    ``code`` holds for every code cell either its syntax tree as text (comments, layout and outputs gone) or, where a
-    magic or a shell line stands in it, its text. ``parameters`` are the names that its parameters cell sets.
+    ``code`` holds for every cell with code either its syntax tree as text (comments, layout and outputs gone) or, where
+    a magic or a shell line stands in it, its text. ``parameters`` are the names that its parameters cell sets.
+    ``text`` is a digest of all that its cells say, comments and Markdown too.
     """
 
     path: Path
@@ -32,6 +34,7 @@ class Notebook:
     imports: frozenset[str]
     kernel: str
     language: str
+    text: str
 
 
 def load(path: Path, where: str) -> Notebook:
@@ -44,19 +47,20 @@ def load(path: Path, where: str) -> Notebook:
         raise NotebookError(
             "This is not a notebook of format 4.", where=where, hint="Open it in JupyterLab and save it again."
         )
-    cells = [cell for cell in data["cells"] if cell.get("cell_type") == "code"]
-    trees = [parse_cell(_text(cell)) for cell in cells]
+    cells = [cell for cell in data["cells"] if has_code(cell)]
+    trees = [parse_cell(text_of(cell)) for cell in cells]
     metadata = data.get("metadata", {})
     known = [tree for tree in trees if tree]
     return Notebook(
         path=path,
         name=where,
-        code=tuple(ast.dump(t) if t else _text(c).strip() for t, c in zip(trees, cells, strict=True)),
+        code=tuple(ast.dump(t) if t else text_of(c).strip() for t, c in zip(trees, cells, strict=True)),
         parameters=_parameters(cells, trees),
         sweeps=tuple(dict.fromkeys(name for tree in known for name in _sweeps(tree))),
         imports=frozenset(name for tree in known for name in imported(tree)),
         kernel=metadata.get("kernelspec", {}).get("name", "python3"),
         language=metadata.get("kernelspec", {}).get("language", "python"),
+        text=hashlib.sha256(json.dumps(words(data)).encode()).hexdigest(),
     )
 
 
@@ -97,6 +101,20 @@ def check_parameters(notebook: Notebook, given: tuple[str, ...], where: str) -> 
     raise_all(problems)
 
 
+def has_code(cell: dict[str, Any]) -> bool:
+    """Whether a cell does anything when it runs: one of comments alone, or of nothing, does not."""
+    if cell.get("cell_type") != "code":
+        return False
+    tree = parse_cell(text_of(cell))
+    return tree is None or bool(tree.body)
+
+
+def words(notebook: dict[str, Any]) -> list[tuple[str, str, list[str]]]:
+    """Return what the cells of a notebook say, in their order: kind, text, tags."""
+    cells = notebook["cells"]
+    return [(c.get("cell_type", ""), text_of(c), sorted(c.get("metadata", {}).get("tags", ()))) for c in cells]
+
+
 def parse_cell(text: str) -> ast.Module | None:
     """Return a cell's syntax tree, or None where it is not plain Python (magics, shell lines, errors)."""
     try:
@@ -132,7 +150,8 @@ def _json(path: Path, where: str) -> Any:
         ) from error
 
 
-def _text(cell: dict[str, Any]) -> str:
+def text_of(cell: dict[str, Any]) -> str:
+    """Return what a cell says."""
     source = cell.get("source", "")
     return "".join(source) if isinstance(source, list) else str(source)
 
