@@ -19,6 +19,7 @@ from octavo.notebooks.source import Notebook
 
 # What runs beside a notebook's own imports: the worker's papermill, the kernel, the recorder.
 PRELOADED = (
+    "octavo.notebooks.deferred",
     "papermill",
     "IPython.core.completer",
     "IPython.core.completerlib",

@@ -6,6 +6,8 @@ import nbformat
 import threadpoolctl
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
 
+from octavo.notebooks import deferred
+
 
 def _prepare_mathtext() -> None:
     """Build the grammar of matplotlib's formulas, which every logarithmic axis needs; it takes 35 ms."""
@@ -17,6 +19,7 @@ def _prepare_mathtext() -> None:
     font_manager._get_font.cache_clear()  # type:ignore[attr-defined]  # fonts hold open files, which a kernel closes
 
 
+deferred.end()
 _prepare_mathtext()
 nbformat.validate(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")]))  # compiles the schema
 KernelProvisionerFactory.instance()  # reads the entry points of all packages
