@@ -304,7 +304,8 @@ class _Loop:
             return False
         claim = run.store.claim(decision.key)
         if claim is None:
-            self.tell("Another build of this project is at work: what both need runs once.")
+            if not any(flight.decision.key == decision.key for flight in self.flying.values()):  # a twin of ours
+                self.tell("Another build of this project is at work: what both need runs once.")
             self.elsewhere.append(task)
             return True
         if task.name not in run.forced and run.store.find(decision.key, run.digest):

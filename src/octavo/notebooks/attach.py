@@ -41,7 +41,7 @@ def attach(executed: bytes, source: bytes) -> bytes:
 def _filled(cell: Cell, ran: Cell) -> Cell:
     """Return a cell of the source as it looks when it has run: with the outputs of ``ran``, if it has code."""
     metadata = {name: value for name, value in cell.get("metadata", {}).items() if name not in MOMENT}
-    said = {**cell, "metadata": metadata, "source": text_of(cell).splitlines(keepends=True)}
+    said = {**cell, "metadata": {"tags": [], **metadata}, "source": text_of(cell).splitlines(keepends=True)}
     if cell["cell_type"] != "code":
         return said
     return {**said, "outputs": ran.get("outputs", []), "execution_count": ran.get("execution_count")}

@@ -1,0 +1,143 @@
+"""What begins next: what waits for nothing, the longest first; and only where there is room for it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from octavo.engine import runner
+from octavo.engine.events import Event, Noted
+from octavo.engine.graph import ordered
+from octavo.engine.room import DEVICES, Room, available_memory, measure
+from octavo.engine.schedule import Schedule
+from octavo.engine.store import Store
+from octavo.engine.task import Task
+
+
+def task(name: str, *after: str, **options: Any) -> Task:
+    return Task(name, {"code": name}, lambda folder, upstream: (), after, **options)
+
+
+def test_the_longest_of_what_can_begin_comes_first() -> None:
+    """A task comes when all that it waits for has ended; one that is put back keeps its place."""
+    tasks = ordered([task("a"), task("b"), task("c", "a", "b"), task("d", "a")])
+    schedule = Schedule(tasks, {"b": 2.0, "c": 9.0})
+    first = schedule.take()
+    assert first and first.name == "b"
+    schedule.put_back(first)
+    assert [t.name for t in (schedule.take(), schedule.take(), schedule.take()) if t] == ["b", "a"]
+    schedule.end("a")
+    assert [t.name for t in (schedule.take(), schedule.take()) if t] == ["d"]
+    schedule.end("b")
+    last = schedule.take()
+    assert last and last.name == "c" and schedule.left == 0
+
+
+class Watched(Executor):
+    """Threads that note which calls are at work at once, and with which device."""
+
+    def __init__(self) -> None:
+        self.pool = ThreadPoolExecutor(8)
+        self.lock = threading.Lock()
+        self.working: dict[str, str | None] = {}
+        self.seen: list[dict[str, str | None]] = []
+        self.together = threading.Event()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        def call() -> Any:
+            with self.lock:
+                self.working[args[0]] = args[4]
+                self.seen.append(dict(self.working))
+            self.together.wait(0.02)  # so that others can begin beside it
+            try:
+                return fn(*args[:4])
+            finally:
+                with self.lock:
+                    del self.working[args[0]]
+
+        return self.pool.submit(call)
+
+
+def build(store: Store, tasks: list[Task], room: Room, jobs: int = 4) -> tuple[Watched, list[Event]]:
+    watched, events = Watched(), list[Event]()
+    done = runner.build(tasks, store, make_executor=lambda: watched, jobs=jobs, listen=events.append, room=room)
+    assert all(outcome.done for outcome in done.values())
+    return watched, events
+
+
+class Hungry:
+    """An action that says that it needs memory: what the runner measured of its process is replaced in the test."""
+
+    def __call__(self, folder: Path, upstream: Mapping[str, Path]) -> tuple[Path, ...]:
+        return ()
+
+
+def test_points_are_held_back_before_memory_runs_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What needed 40 of 100 last time runs two at once, not four, and the build says so."""
+    store = Store(tmp_path / ".octavo", tmp_path)
+    monkeypatch.setattr(runner, "_memory_of_children", lambda: 40)
+    names = "abcdef"
+    first, _ = build(store, [Task(n, {"code": n + "1"}, Hungry()) for n in names], Room(100))
+    assert max(map(len, first.seen)) > 2, "nothing is known of them yet"
+    second, events = build(store, [Task(n, {"code": n + "2"}, Hungry()) for n in names], Room(100))
+    assert max(map(len, second.seen)) == 2
+    assert [e.text for e in events if isinstance(e, Noted)] == [
+        "Memory is short: fewer points run side by side than could."
+    ]
+    alone, _ = build(store, [Task(n, {"code": n + "3"}, Hungry()) for n in names], Room(10))
+    assert max(map(len, alone.seen)) == 1, "one runs in any case"
+
+
+def test_a_graphics_device_is_used_by_one_point_at_a_time(tmp_path: Path) -> None:
+    """Of points that need a device as many run as there are devices, each with its own; others go on beside them."""
+    store = Store(tmp_path / ".octavo", tmp_path)
+    tasks = [Task(f"gpu{n}", {"code": f"g{n}"}, Hungry(), device=True) for n in range(6)]
+    tasks += [Task(f"cpu{n}", {"code": f"c{n}"}, Hungry()) for n in range(6)]
+    watched, _ = build(store, tasks, Room(None, ("0", "1")))
+    devices = [[d for d in seen.values() if d is not None] for seen in watched.seen]
+    assert max(map(len, devices)) == 2
+    assert all(len(set(used)) == len(used) for used in devices)
+    assert any(name.startswith("cpu") and device is None for seen in watched.seen for name, device in seen.items())
+
+
+def test_a_point_sees_its_device_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number of the device is in the variable that its libraries read."""
+    monkeypatch.setenv(DEVICES, "before")
+    seen = []
+
+    def look(folder: Path, upstream: Mapping[str, Path]) -> tuple[Path, ...]:
+        seen.append(os.environ[DEVICES])
+        return ()
+
+    runner.perform("a", look, tmp_path / "made", {}, "3")
+    assert seen == ["3"]
+
+
+def test_what_room_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Free memory within the control group's limit; the devices that the user lets be seen, or that are there."""
+    proc, groups, files = tmp_path / "proc", tmp_path / "groups", tmp_path / "dev"
+    for path, text in {
+        proc / "meminfo": "MemTotal: 9 kB\nMemAvailable: 4 kB\n",
+        proc / "self/cgroup": "0::/mine\n",
+        groups / "mine/memory.max": "max\n",
+        groups / "mine/memory.current": "1024\n",
+        files / "nvidia0": "",
+        files / "nvidia1": "",
+        files / "nvidiactl": "",
+    }.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert available_memory(proc, groups) == 4096
+    (groups / "mine/memory.max").write_text("3072\n")
+    assert available_memory(proc, groups) == 2048
+    assert available_memory(tmp_path / "none") is None
+    monkeypatch.delenv(DEVICES, raising=False)
+    assert measure(files=files).devices == ("0", "1") and measure(1, files).devices == ("0",)
+    monkeypatch.setenv(DEVICES, "3,5")
+    assert measure(files=files).devices == ("3", "5") and measure(1, files).devices == ("3",)
