@@ -10,7 +10,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from octavo import landing
@@ -49,20 +49,22 @@ LONGEST = 200  # bytes of a point's name; a file's name has room for 255, with w
 class Plan:
     """Everything that a project's build consists of.
 
-    ``points`` has the tasks of each notebook, in declared order; ``modules`` are what workers and kernels import;
-    ``texts`` tells of each notebook what its cells say, as a digest.
+    ``points`` has the tasks of each notebook, in declared order.
     """
 
     project: Project
     tasks: tuple[Task, ...]
     points: Mapping[str, tuple[str, ...]]
     parameters: Mapping[str, Mapping[str, Scalar]]
-    modules: tuple[str, ...] = ()
-    texts: Mapping[str, str] = field(default_factory=dict)
+    notebooks: Mapping[str, Notebook]
 
     def store(self) -> Store:
         """Return the store of the project's results."""
         return Store(self.project.state, self.project.root)
+
+    def modules(self) -> tuple[str, ...]:
+        """Return what workers and kernels import."""
+        return imports(self.notebooks.values())
 
     def jobs(self) -> int:
         """Return how many tasks run at once: as declared, or one for each core that this process may use."""
@@ -94,8 +96,7 @@ def make_plan(project: Project) -> Plan:
     parameters = {point_name(s.name, p): p for s in project.sweeps for p in s.points}
     digest = keys.remembering()
     points = [task for s in project.sweeps for task in _points(project, s, notebooks[s.name], names, digest)]
-    texts = {name: notebook.text for name, notebook in notebooks.items()}
-    bare = Plan(project, tuple(points), names, parameters, imports(notebooks.values()), texts)
+    bare = Plan(project, tuple(points), names, parameters, notebooks)
     documents = [task for kind in OUTPUTS for task in _document(bare, kind, digest)]
     return replace(bare, tasks=(*points, *documents))
 
@@ -180,7 +181,7 @@ def _publish(whole: Plan, outcomes: Mapping[str, Outcome], *, whole_build: bool)
                 digest = outcome.entry.outputs[source][1]
                 if source == EXECUTED:
                     notebook = name.partition("/")[0]
-                    key = keys.of(digest, whole.texts[notebook])
+                    key = keys.of(digest, whole.notebooks[notebook].text)
                     file, text = outcome.folder / source, whole.project.root / _notebook(whole, notebook)
                     publication.add_made(target, key, lambda file=file, text=text: _attached(file, text))  # type: ignore[misc]
                 else:

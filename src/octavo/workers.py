@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,8 +58,8 @@ FIXED = {
 
 
 @contextmanager
-def workers(modules: Sequence[str], kernels: str, jobs: int, listen: Listener) -> Iterator[ExecutorMaker]:
-    """Yield a maker of executors with ``jobs`` workers; ``modules`` are what they and their kernels import.
+def workers(modules: Callable[[], Sequence[str]], kernels: str, jobs: int, listen: Listener) -> Iterator[ExecutorMaker]:
+    """Yield a maker of executors with ``jobs`` workers; ``modules`` tells what they and their kernels import.
 
     ``kernels`` is ``forked`` or ``ordinary``; where they cannot be forked, ``listen`` is told and they are started.
     """
@@ -72,7 +72,7 @@ def workers(modules: Sequence[str], kernels: str, jobs: int, listen: Listener) -
                 listen(Noted("Each kernel is started anew: forking them is safe on Linux alone."))
                 return start()
             try:
-                return _forked(modules, scratch)
+                return _forked(modules(), scratch)
             except OSError as error:
                 listen(Noted(f"Each kernel is started anew, which takes longer: {error}"))
                 return start()

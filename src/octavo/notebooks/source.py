@@ -47,14 +47,15 @@ def load(path: Path, where: str) -> Notebook:
         raise NotebookError(
             "This is not a notebook of format 4.", where=where, hint="Open it in JupyterLab and save it again."
         )
-    cells = [cell for cell in data["cells"] if has_code(cell)]
-    trees = [parse_cell(text_of(cell)) for cell in cells]
+    parsed = [(cell, *_parsed(text_of(cell))) for cell in data["cells"] if cell.get("cell_type") == "code"]
+    parsed = [(cell, tree, code) for cell, tree, code in parsed if not _is_empty(tree)]
+    cells, trees = [cell for cell, _, _ in parsed], [tree for _, tree, _ in parsed]
     metadata = data.get("metadata", {})
     known = [tree for tree in trees if tree]
     return Notebook(
         path=path,
         name=where,
-        code=tuple(ast.dump(t) if t else text_of(c).strip() for t, c in zip(trees, cells, strict=True)),
+        code=tuple(code for _, _, code in parsed),
         parameters=_parameters(cells, trees),
         sweeps=tuple(dict.fromkeys(name for tree in known for name in _sweeps(tree))),
         imports=frozenset(name for tree in known for name in imported(tree)),
@@ -103,10 +104,11 @@ def check_parameters(notebook: Notebook, given: tuple[str, ...], where: str) -> 
 
 def has_code(cell: dict[str, Any]) -> bool:
     """Whether a cell does anything when it runs: one of comments alone, or of nothing, does not."""
-    if cell.get("cell_type") != "code":
-        return False
-    tree = parse_cell(text_of(cell))
-    return tree is None or bool(tree.body)
+    return cell.get("cell_type") == "code" and not _is_empty(_tree(text_of(cell)))
+
+
+def _is_empty(tree: ast.Module | None) -> bool:
+    return tree is not None and not tree.body
 
 
 def words(notebook: dict[str, Any]) -> list[tuple[str, str, list[str]]]:
@@ -115,14 +117,21 @@ def words(notebook: dict[str, Any]) -> list[tuple[str, str, list[str]]]:
     return [(c.get("cell_type", ""), text_of(c), sorted(c.get("metadata", {}).get("tags", ()))) for c in cells]
 
 
-def parse_cell(text: str) -> ast.Module | None:
+def _tree(text: str) -> ast.Module | None:
     """Return a cell's syntax tree, or None where it is not plain Python (magics, shell lines, errors)."""
     try:
-        tree = ast.parse(text)
-        ast.dump(tree)  # a formula of thousands of terms is too deep for this: its text is its key then
+        return ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    return tree
+
+
+def _parsed(text: str) -> tuple[ast.Module | None, str]:
+    """Return a cell's syntax tree, and that as text; where there is none, None and what the cell says."""
+    tree = _tree(text)
+    try:
+        return (tree, ast.dump(tree)) if tree else (None, text.strip())
+    except (RecursionError, MemoryError):  # a formula of thousands of terms is too deep: its text is its key then
+        return None, text.strip()
 
 
 def imported(tree: ast.AST) -> set[str]:
