@@ -98,8 +98,8 @@ class Tiny:
         return Tiny(root)
 
     def files(self) -> dict[str, tuple[int, int]]:
-        """Return the inode and the time of every file, the lock apart: what a command that writes nothing leaves."""
-        every = (p for p in sorted(self.root.rglob("*")) if p.is_file() and p.name != "lock")
+        """Return the inode and the time of every file, locks apart: what a command that writes nothing leaves."""
+        every = (p for p in sorted(self.root.rglob("*")) if p.is_file() and p.suffix != ".lock" and p.name != "lock")
         return {p.relative_to(self.root).as_posix(): (p.stat().st_ino, p.stat().st_mtime_ns) for p in every}
 
 

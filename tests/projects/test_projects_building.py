@@ -66,6 +66,7 @@ def test_points_run_at_once_in_processes_of_their_own(tiny: Callable[..., Tiny])
 
 def test_a_build_with_nothing_to_do_writes_nothing(study: Tiny) -> None:
     """Nothing changed: nothing runs, no file is touched, and it takes a moment. The copied store is as good."""
+    assert study.octavo("build").out.startswith("Nothing to do"), "a copy is read once, to see that it is whole"
     before, begun = study.files(), time.monotonic()
     said = study.octavo("build")
     seconds = time.monotonic() - begun
@@ -245,3 +246,12 @@ def test_a_file_that_only_the_run_knows_is_noticed(tiny: Callable[..., Tiny]) ->
         assert project.octavo("status").out.startswith("one: environment changed\n")
     finally:
         del os.environ["STUDY_MODE"]
+
+
+def test_a_build_after_the_first_writes_nothing(tiny: Callable[..., Tiny]) -> None:
+    """Right after the build that made everything, another one touches no file."""
+    project = tiny({"notebooks/a.ipynb": ["import octavo\noctavo.value('x', 1)"]})
+    assert project.octavo("build").code == 0
+    before = project.files()
+    assert project.octavo("build").out.startswith("Nothing to do")
+    assert project.files() == before
