@@ -61,7 +61,7 @@ def test_ctrl_c_stops_all_and_keeps_what_was_finished(
     assert list(tmp_path.glob("octavo-*")) == [], "nothing stays in the temporary folder"
     assert (build.returncode, out) == (130, "")
     assert err.strip() == "Stopped. What was finished is kept; run the same command to go on."
-    assert project.still_working(5) == []
+    assert project.still_working(1) == []
     assert project.octavo("status").out.splitlines()[0] == "wait/a=1: new"
     project.write({"go": ""})
     said = project.octavo("build")
@@ -86,7 +86,9 @@ def test_two_builds_at_once_run_each_point_once(waiting: tuple[Tiny, subprocess.
 
 
 @needs_proc
-def test_a_killed_build_leaves_no_lock_and_no_process(waiting: tuple[Tiny, subprocess.Popen[str]]) -> None:
+def test_a_killed_build_leaves_no_lock_and_no_process(
+    waiting: tuple[Tiny, subprocess.Popen[str]], tmp_path: Path
+) -> None:
     """A build that is killed takes its kernels with it; the one that waited for it goes on, and so does the next."""
     project, first = waiting
     second = project.begin("build")
@@ -97,9 +99,10 @@ def test_a_killed_build_leaves_no_lock_and_no_process(waiting: tuple[Tiny, subpr
     project.write({"go": ""})
     out, _ = second.communicate(timeout=30)
     assert (second.returncode, "1 ran, 1 from the store" in out) == (0, True)
-    assert project.still_working(8) == []
+    assert project.still_working(1) == []
     assert "Nothing to do" in project.octavo("build").out
     assert not (project.root / ".octavo/tmp").exists(), "what the dead build left is gone"
+    assert list(tmp_path.glob("octavo-run-*")) == []
 
 
 @needs_proc

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from octavo.engine import key as keys
+from octavo.engine import locks
 from octavo.engine.events import Ended, Event, Listener, Noted, Planned, Started
 from octavo.engine.forked import Lost
 from octavo.engine.graph import ordered
@@ -39,6 +40,7 @@ FORCED = "forced"
 LOST = 2  # a task that was with a lost worker so many times is given up
 POLL = 0.1  # seconds between looks at what another build is at work on
 DEATH_OF_PARENT = 1  # PR_SET_PDEATHSIG
+SCRATCH = "octavo-run-"  # in the temporary folder; sockets have no room for the longer names of a project
 
 
 @contextmanager
@@ -49,12 +51,21 @@ def processes(jobs: int) -> Iterator[tuple[ExecutorMaker, str]]:
     when they were killed.
     """
     context = multiprocessing.get_context("spawn")
-    with tempfile.TemporaryDirectory(prefix="octavo-", ignore_cleanup_errors=True) as scratch:
+    for left in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*"):
+        if os.access(left, os.W_OK) and (lock := locks.take(left)):  # its build was killed
+            shutil.rmtree(left, ignore_errors=True)
+            lock.release()
+    with tempfile.TemporaryDirectory(prefix=SCRATCH, ignore_cleanup_errors=True) as scratch:
+        mine = locks.take(Path(scratch), shared=True)
 
         def make() -> Executor:
             return ProcessPoolExecutor(jobs, mp_context=context, initializer=_enter_worker, initargs=(scratch,))
 
-        yield make, scratch
+        try:
+            yield make, scratch
+        finally:
+            if mine:
+                mine.release()
 
 
 def plan(tasks: Sequence[Task], store: Store, forced: Collection[str] = ()) -> dict[str, str]:

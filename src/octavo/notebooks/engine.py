@@ -17,14 +17,14 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty
 from typing import Any, NoReturn
 
-from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbclient.exceptions import CellExecutionError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
 
@@ -56,11 +56,11 @@ class Kernel:
             os.close(descriptor)
         return cls(pid, requests[1], messages[0], {output[0]: "stdout", errors[0]: "stderr"})
 
-    def end(self, patience: float = DYING) -> None:
-        """Let the kernel end by itself for some seconds; then end it, and all processes that it began."""
+    def end(self) -> None:
+        """Let the kernel end by itself, as long as it may take; then end it, and all processes that it began."""
         os.close(self.requests)
         process = os.pidfd_open(self.pid)
-        select.select([process], [], [], patience)
+        select.select([process], [], [], DYING)
         os.close(process)
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
@@ -185,16 +185,11 @@ class NotebookClient(PapermillNotebookClient):  # type:ignore[misc]
         self.reset_execution_trackers()
         kernel = Kernel.fork(self.extra_arguments)
         save, self.nb_man.save = self.nb_man.save, _seldom(self.nb_man.save)
-        patience = DYING
         try:
-            asyncio.run(self._cells(kernel))
-        except (KeyboardInterrupt, DeadKernelError) as error:
-            patience = 0  # when the build was stopped, nobody wants what the kernel would still do
-            if self.kc is None or self.kc.is_alive():  # nbclient takes any cancellation for the kernel's death
-                raise KeyboardInterrupt from error
-            raise
+            with _stopped_at_once(kernel):
+                asyncio.run(self._cells(kernel))
         finally:
-            kernel.end(patience)
+            kernel.end()
             save()
         return self.nb
 
@@ -229,6 +224,25 @@ class ForkingEngine(Engine):  # type:ignore[misc]
             extra_arguments=options["extra_arguments"],
             log_output=options["log_output"],
         ).execute()
+
+
+@contextmanager
+def _stopped_at_once(kernel: Kernel) -> Iterator[None]:
+    """Have an interrupt, which says that the build was stopped, end the kernel and this process without more ado.
+
+    Asyncio would cancel what runs and wait for it. Nbclient takes that for the kernel's death, or not at all.
+    """
+
+    def stop(*_: object) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(kernel.pid, signal.SIGKILL)
+        os._exit(1)
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _seldom(save: Callable[..., None]) -> Callable[..., None]:
