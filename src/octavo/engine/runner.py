@@ -360,32 +360,28 @@ class _Loop:
         for future, flight in self.flying.items():
             if future.done() and not _broken(future):
                 self.end(self.run.keep(flight, future))
-            elif len(self.flying) > 1 and flight.task.name not in self.suspected:
-                self.put_back(flight, suspected=True)  # it may have been another's fault: that does not count
-            else:
-                self.try_again(flight, _killed(flight))
+            else:  # beside others, another may have been at fault
+                self.try_again(flight, _killed(flight), forgiven=len(self.flying) > 1)
         _stop(self.executor)
         self.executor, self.flying = None, {}
 
-    def try_again(self, flight: Flight, error: OctavoError) -> None:
-        """Have a task run again that came to no good end, or give it up when that happened too often."""
-        task, lost = flight.task, isinstance(error, KernelError)
-        tries = self.tries.get(task.name, 0) + 1
-        if tries <= task.retries and not self.run.stopped():
-            self.tries[task.name] = tries
-            self.put_back(flight, suspected=lost)
-            self.run.listen(Noted(f"{task.name} is tried again: {_first_line(error)}"))
-            return
+    def try_again(self, flight: Flight, error: OctavoError, *, forgiven: bool = False) -> None:
+        """Have a task run again that came to no good end, or give it up when that happened too often.
+
+        What may have lost its worker runs alone. The first time is ``forgiven`` whatever ``retries`` says.
+        """
+        task = flight.task
         flight.claim.release(remove=True)
+        tries = self.tries.get(task.name, 0) + 1
+        if tries <= max(task.retries, int(forgiven)) and not self.run.stopped():
+            self.tries[task.name] = tries
+            if isinstance(error, KernelError):
+                self.suspected.add(task.name)
+            self.schedule.put_back(task)
+            self.run.listen(Noted(f"{task.name} is tried again: {error.what.splitlines()[0]}"))
+            return
         told = error if tries == 1 else type(error)(error.what, where=error.where, hint=_tried(error, tries))
         self.end(Outcome(task, Status.FAILED, reason=flight.decision.reason, error=told))
-
-    def put_back(self, flight: Flight, *, suspected: bool) -> None:
-        """Have a task begin once more; what is suspected to lose workers runs alone."""
-        flight.claim.release(remove=True)
-        if suspected:
-            self.suspected.add(flight.task.name)
-        self.schedule.put_back(flight.task)
 
     def free_device(self) -> str | None:
         return self.room.device([flight.device for flight in self.flying.values() if flight.device is not None])
@@ -419,10 +415,6 @@ def _killed(flight: Flight) -> KernelError:
 
 def _tried(error: OctavoError, tries: int) -> str:
     return "\n  ".join(line for line in (f"It was tried {tries} times.", error.hint) if line)
-
-
-def _first_line(error: OctavoError) -> str:
-    return error.what.splitlines()[0]
 
 
 def _broken(future: Future[Performed]) -> bool:
