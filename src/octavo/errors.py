@@ -63,6 +63,10 @@ class NotebookError(BuildError):
     """A notebook raised, or cannot be run."""
 
 
+class KernelError(NotebookError):
+    """A kernel died, or did not start: no cell is to blame, so another try may do."""
+
+
 class CheckError(OctavoError):
     """A check could not look."""
 

@@ -366,6 +366,8 @@ def _points(
             ),
             after=tuple(task for points in read.values() for task, _ in points),
             device=sweep.gpu,
+            retries=sweep.retries,
+            retry_errors=sweep.retry_errors,
         )
 
 

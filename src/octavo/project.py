@@ -49,7 +49,8 @@ class SweepSection(Section, frozen=True):
 
     ``inputs`` are files that its runs read (globs from the project root) beside those that are traced;
     ``environment`` are environment variables that it depends on; ``timeout`` is in seconds a cell; with ``gpu`` each
-    run has a graphics device for itself.
+    run has a graphics device for itself. A run whose kernel or worker was lost is tried again ``retries`` times; with
+    ``retry_errors``, also one that failed.
     """
 
     notebook: str
@@ -59,6 +60,8 @@ class SweepSection(Section, frozen=True):
     environment: list[str] = []
     timeout: Positive = 3600.0
     gpu: bool = False
+    retries: Annotated[int, Meta(ge=0)] = 1
+    retry_errors: bool = False
 
 
 class DocumentSection(Section, frozen=True):
@@ -111,6 +114,8 @@ class Sweep(msgspec.Struct, frozen=True):
     environment: tuple[str, ...] = ()
     timeout: float = 3600.0
     gpu: bool = False
+    retries: int = 1
+    retry_errors: bool = False
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -376,6 +381,8 @@ def _sweeps(section: OctavoSection, root: Path, text: str, problems: list[Octavo
             environment=tuple(sweep.environment),
             timeout=sweep.timeout,
             gpu=sweep.gpu,
+            retries=sweep.retries,
+            retry_errors=sweep.retry_errors,
         )
     for name, path in single.items():
         if name in section.sweeps:

@@ -17,7 +17,7 @@ from octavo.engine import runner
 from octavo.engine.events import Ended, Event, Planned, Started
 from octavo.engine.store import Store
 from octavo.engine.task import REASONS, Outcome, Status, Task
-from octavo.errors import BuildError, NotebookError
+from octavo.errors import BuildError, KernelError, NotebookError, OctavoError
 
 
 class AtOnce(Executor):
@@ -312,7 +312,48 @@ def test_only_the_task_that_loses_workers_is_given_up(store: Store) -> None:
     names = ("b", "c", "d")
     outcomes = build(store, task("a", fatal), *map(task, names), executor=Fragile(fatal, 9), jobs=4)
     assert statuses(outcomes) == {"a": "failed", **dict.fromkeys(names, "ran")}
-    assert "killed, twice" in str(outcomes["a"].error) and "jobs = 1" in str(outcomes["a"].error)
+    assert str(outcomes["a"].error).splitlines()[:2] == [
+        "a: The process that ran this was killed.",
+        "  It was tried 2 times.",
+    ]
+    assert "jobs = 1" in str(outcomes["a"].error) and outcomes["a"].tries == 2
+
+
+class Fails:
+    """An action that raises some times, then makes its result; run here, so that it remembers."""
+
+    def __init__(self, error: OctavoError, times: int) -> None:
+        self.error, self.times, self.runs = error, times, 0
+
+    def __call__(self, folder: Path, upstream: Mapping[str, Path]) -> tuple[Path, ...]:
+        self.runs += 1
+        if self.runs <= self.times:
+            raise self.error
+        return ()
+
+
+@pytest.mark.parametrize(
+    ("error", "times", "retries", "errors_too", "runs", "end"),
+    [
+        (KernelError("died"), 1, 1, False, 2, "ran"),
+        (KernelError("died"), 2, 1, False, 2, "failed"),
+        (KernelError("died"), 3, 3, False, 4, "ran"),
+        (KernelError("died"), 1, 0, False, 1, "failed"),
+        (NotebookError("raised"), 1, 3, False, 1, "failed"),
+        (NotebookError("raised"), 2, 3, True, 3, "ran"),
+        (NotebookError("raised"), 9, 3, True, 4, "failed"),
+    ],
+)
+def test_what_is_tried_again(
+    store: Store, error: OctavoError, times: int, retries: int, errors_too: bool, runs: int, end: str
+) -> None:
+    """A lost kernel is worth another try, as often as is asked for; an error of a cell only where that is asked for."""
+    action = Fails(error, times)
+    tried = Task("a", {"code": "1"}, action, retries=retries, retry_errors=errors_too)
+    outcomes = build(store, tried, task("b"))
+    assert (action.runs, outcomes["a"].tries, statuses(outcomes)) == (runs, runs, {"a": end, "b": "ran"})
+    if end == "failed":
+        assert ("It was tried" in str(outcomes["a"].error)) == (runs > 1)
 
 
 class Idle(AtOnce):

@@ -82,6 +82,7 @@ def summary(outcomes: dict[str, Outcome]) -> dict[str, object]:
             "status": outcome.status.value,
             "reason": outcome.reason,
             "seconds": round(outcome.seconds, 3),
+            "tries": outcome.tries,
             "key": outcome.entry.key if outcome.entry else None,
             "errors": errors_json(outcome.error) if outcome.error else [],
         }

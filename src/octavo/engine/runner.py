@@ -18,7 +18,7 @@ import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,11 +33,10 @@ from octavo.engine.schedule import Schedule
 from octavo.engine.staleness import Decision, decide, outputs_digest
 from octavo.engine.store import OUT, Store
 from octavo.engine.task import Action, Memory, Outcome, Status, Task
-from octavo.errors import BuildError, OctavoError
+from octavo.errors import BuildError, KernelError, OctavoError
 
 ExecutorMaker = Callable[[], Executor]
 FORCED = "forced"
-LOST = 2  # a task that was with a lost worker so many times is given up
 POLL = 0.1  # seconds between looks at what another build is at work on
 DEATH_OF_PARENT = 1  # PR_SET_PDEATHSIG
 SCRATCH = "octavo-run-"  # in the temporary folder; sockets have no room for the longer names of a project
@@ -250,7 +249,8 @@ class _Loop:
         self.executor: Executor | None = None
         self.flying: dict[Future[Performed], Flight] = {}
         self.ended: list[tuple[Future[Performed], Flight]] = []  # and not stored yet
-        self.lost: dict[str, int] = {}
+        self.tries: dict[str, int] = {}  # of tasks that did not come to an end at once
+        self.suspected: set[str] = set()  # they lost a worker or a kernel
         self.elsewhere: list[Task] = []  # another build is at work on them
         self.parked: list[Task] = []  # they wait for a device
         self.begun = 0
@@ -282,8 +282,9 @@ class _Loop:
 
     def fill(self) -> None:
         """Begin tasks as long as there is room; end those that are held back or stand in the store."""
-        # What was with a lost worker runs again alone: so only the one that loses workers is given up.
-        suspected = any(name not in self.run.outcomes for name in self.lost)
+        # What was with a lost worker runs again alone: so only the one that loses workers is given up, and it has
+        # all the memory there is.
+        suspected = any(name not in self.run.outcomes for name in self.suspected)
         while len(self.flying) < (1 if suspected else self.jobs) and (task := self.schedule.take()):
             if task.device and self.room.devices and not self.free_device():
                 self.parked.append(task)
@@ -351,15 +352,18 @@ class _Loop:
 
     def keep(self, future: Future[Performed], flight: Flight) -> None:
         """Store what a worker made, and let others begin that waited for it."""
-        if isinstance(future.exception(), Lost):
-            self.lose(flight)
+        error = future.exception()
+        if isinstance(error, Lost):
+            self.try_again(flight, _killed(flight))
+        elif isinstance(error, KernelError) or (flight.task.retry_errors and isinstance(error, OctavoError)):
+            self.try_again(flight, error)
         else:
             self.end(self.run.keep(flight, future))
         if self.parked:
             self.schedule.put_back(self.parked.pop(0))
 
     def end(self, outcome: Outcome) -> None:
-        self.run.end(outcome)
+        self.run.end(replace(outcome, tries=self.tries.get(outcome.task.name, 0) + 1))
         self.schedule.end(outcome.task.name)
 
     def replace_executor(self) -> None:
@@ -367,25 +371,28 @@ class _Loop:
         for future, flight in self.flying.items():
             if future.done() and not _broken(future):
                 self.end(self.run.keep(flight, future))
-            else:
-                self.lose(flight)
+            else:  # beside others, another may have been at fault
+                self.try_again(flight, _killed(flight), forgiven=len(self.flying) > 1)
         _stop(self.executor)
         self.executor, self.flying = None, {}
 
-    def lose(self, flight: Flight) -> None:
-        """Have a task run again whose worker was lost, or give it up when that happened too often."""
+    def try_again(self, flight: Flight, error: OctavoError, *, forgiven: bool = False) -> None:
+        """Have a task run again that came to no good end, or give it up when that happened too often.
+
+        What may have lost its worker runs alone. The first time is ``forgiven`` whatever ``retries`` says.
+        """
         task = flight.task
         flight.claim.release(remove=True)
-        self.lost[task.name] = self.lost.get(task.name, 0) + 1
-        if self.lost[task.name] < LOST:
+        tries = self.tries.get(task.name, 0) + 1
+        if tries <= max(task.retries, int(forgiven)) and not self.run.stopped():
+            self.tries[task.name] = tries
+            if isinstance(error, KernelError):
+                self.suspected.add(task.name)
             self.schedule.put_back(task)
+            self.run.listen(Noted(f"{task.name} is tried again: {error.what.splitlines()[0]}"))
             return
-        error = BuildError(
-            "The process that ran this was killed, twice.",
-            where=task.name,
-            hint="Memory may have run out: set `jobs = 1` in [tool.octavo] of pyproject.toml.",
-        )
-        self.end(Outcome(task, Status.FAILED, reason=flight.decision.reason, error=error))
+        told = error if tries == 1 else type(error)(error.what, where=error.where, hint=_tried(error, tries))
+        self.end(Outcome(task, Status.FAILED, reason=flight.decision.reason, error=told))
 
     def free_device(self) -> str | None:
         return self.room.device([flight.device for flight in self.flying.values() if flight.device is not None])
@@ -407,6 +414,18 @@ def _submit(executor: Executor, flight: Flight, run: _Run) -> Future[Performed]:
         broken: Future[Performed] = Future()
         broken.set_exception(error)
         return broken
+
+
+def _killed(flight: Flight) -> KernelError:
+    return KernelError(
+        "The process that ran this was killed.",
+        where=flight.task.name,
+        hint="Memory may have run out: set `jobs = 1` in [tool.octavo] of pyproject.toml.",
+    )
+
+
+def _tried(error: OctavoError, tries: int) -> str:
+    return "\n  ".join(line for line in (f"It was tried {tries} times.", error.hint) if line)
 
 
 def _broken(future: Future[Performed]) -> bool:

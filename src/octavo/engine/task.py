@@ -31,13 +31,19 @@ class Action(Protocol):
 
 @dataclass(frozen=True)
 class Task:
-    """One piece of work. ``parts`` maps a reason of REASONS or LAST to the digest of what stands behind it."""
+    """One piece of work. ``parts`` maps a reason of REASONS or LAST to the digest of what stands behind it.
+
+    ``retries`` is how often it is tried again when its worker or kernel was lost; with ``retry_errors``, also when it
+    failed in another way.
+    """
 
     name: str
     parts: Mapping[str, str]
     action: Action
     after: tuple[str, ...] = ()
     device: bool = False  # it needs a graphics device for itself
+    retries: int = 1
+    retry_errors: bool = False
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,7 +86,8 @@ class Status(StrEnum):
 class Outcome:
     """The end of a task. ``folder`` and ``entry`` are there when it has a result.
 
-    ``reason`` says why it ran, or, for a task that was held back, which one it waited for.
+    ``reason`` says why it ran, or, for a task that was held back, which one it waited for; ``tries`` how often it was
+    begun.
     """
 
     task: Task
@@ -91,6 +98,7 @@ class Outcome:
     seconds: float = 0.0
     error: OctavoError | None = None
     upstream: Mapping[str, str] = field(default_factory=dict)
+    tries: int = 1
 
     @property
     def done(self) -> bool:

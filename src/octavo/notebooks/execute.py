@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from octavo.errors import NotebookError
+from octavo.errors import KernelError, NotebookError
 from octavo.model import RUN, Medium, Point, Record, RunInputs, Scalar
 from octavo.notebooks.neutral import neutralise
 from octavo.notebooks.source import load
@@ -112,7 +112,7 @@ class RunPoint:
         except PapermillExecutionError as error:
             raise self._raised(error, executed) from None
         except DeadKernelError as error:
-            raise self._stopped("its kernel died", executed, "Memory may have run out.") from error
+            raise self._stopped("its kernel died", executed, "Memory may have run out.", KernelError) from error
         except CellTimeoutError as error:
             hint = "Make it quicker, or set `timeout` in the sweep's section of pyproject.toml."
             raise self._stopped(f"a cell took longer than {math.ceil(self.timeout)} s", executed, hint) from error
@@ -123,9 +123,8 @@ class RunPoint:
         except PapermillException as error:
             raise NotebookError(f"Papermill refused it: {error}", where=self.name) from error
         except RuntimeError as error:  # what jupyter_client raises for a kernel that does not answer or dies at once
-            raise self._stopped(
-                f"its kernel did not start ({error})", executed, "Run the same command again."
-            ) from error
+            what = f"its kernel did not start ({error})"
+            raise self._stopped(what, executed, "Run the same command again.", KernelError) from error
 
     def _papermill(self, source: Path, executed: Path, sockets: str) -> None:
         """Execute into ``executed``. Kernels that start at once in one folder would take each other's sockets."""
@@ -182,10 +181,12 @@ class RunPoint:
             hint=f"The notebook as far as it ran: {_relative(self.failed, self.root)}",
         )
 
-    def _stopped(self, what: str, executed: Path, hint: str) -> NotebookError:
+    def _stopped(
+        self, what: str, executed: Path, hint: str, kind: type[NotebookError] = NotebookError
+    ) -> NotebookError:
         self._keep(executed)
         kept = f"The notebook as far as it ran: {_relative(self.failed, self.root)}"
-        return NotebookError(f"It was stopped: {what}.", where=self.name, hint=f"{hint}\n  {kept}")
+        return kind(f"It was stopped: {what}.", where=self.name, hint=f"{hint}\n  {kept}")
 
     def _keep(self, executed: Path) -> None:
         if executed.exists():

@@ -1,0 +1,200 @@
+"""Nothing lost, nothing believed that is not so: builds that are killed, at any moment, whatever of them is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from octavo.engine.zygote import __name__ as ZYGOTE
+
+if TYPE_CHECKING:
+    from tests.conftest import Said, Tiny
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="needs /proc to see processes")
+
+SEED = 20261125
+KILLS = 200  # in make proofs, over all victims
+SOME_KILLS = 6  # in make test
+VICTIMS = ("octavo", "zygote", "kernel")
+PATIENCE = 60  # seconds that a build may take here
+
+SWEEP = """[tool.octavo]
+title = "Breaking"
+jobs = 2
+[tool.octavo.media.column]
+width = 2
+formats = ["svg"]
+[tool.octavo.sweeps.fit]
+notebook = "notebooks/fit.ipynb"
+grid = { a = { count = 5 } }
+"""
+FIT = "import time, octavo\ntime.sleep(0.05 + 0.05 * (a % 3))\nprint('point', a)\noctavo.value('n', 3 * a)"
+ALL = (
+    "import octavo\nframe = octavo.sweep('fit')\noctavo.value('sum', int(frame['n'].sum()))\n"
+    "octavo.table('rows', frame)\noctavo.figure('line', lambda fig: fig.subplots().plot(frame['a'], frame['n']))"
+)
+FILES = {"pyproject.toml": SWEEP, "notebooks/fit.ipynb": ["[parameters] a = 0", FIT], "notebooks/all.ipynb": [ALL]}
+
+
+@pytest.fixture
+def own_zygote(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A place for sockets of its own, so that no zygote is met but the test's; it is ended afterwards."""
+    with tempfile.TemporaryDirectory(prefix="o") as folder:  # its path must be short
+        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+        yield Path(folder)
+        for pid in zygotes(folder):
+            os.kill(pid, signal.SIGKILL)
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """What a build is that nobody disturbs: its files, the names of its tasks by key, how long it takes."""
+
+    built: dict[str, bytes]
+    stored: dict[str, dict[str, bytes]]
+    names: dict[str, str]
+    seconds: float
+
+
+def zygotes(folder: str) -> list[int]:
+    """Return the processes that kernels are forked from whose sockets lie in a folder; not those they forked."""
+    every = [p for p in _processes() if ZYGOTE in (line := _command(p)) and folder in line]
+    return [pid for pid in every if _parent(pid) not in every]
+
+
+def kernels(folder: str) -> list[int]:
+    """Return the kernels at work: forked from workers, which are forked from the zygote."""
+    every = [p for p in _processes() if ZYGOTE in (line := _command(p)) and folder in line]
+    workers = [pid for pid in every if _parent(pid) in zygotes(folder)]
+    return [pid for pid in every if _parent(pid) in workers]
+
+
+def _processes() -> list[int]:
+    return [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return ""
+
+
+def _parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+def built(project: Tiny) -> dict[str, bytes]:
+    """Return every file in build/, hidden ones too."""
+    folder = project.root / "build"
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def stored(project: Tiny) -> dict[str, dict[str, bytes]]:
+    """Return the files of every result in the store, by its key; times and memory, which differ, apart."""
+    found = {}
+    for entry in sorted((project.root / ".octavo/store").glob("*/*/entry.json")):
+        folder = entry.parent
+        files = {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+        files.pop("entry.json")
+        found[folder.parent.name] = files
+    return found
+
+
+def leftovers(project: Tiny) -> list[str]:
+    """Return what is below .octavo and is neither a result nor what a build remembers."""
+    known = ("store/", "last.json", "published.json", "lock", "last.lock", "publish.lock", "tmp.lock")
+    folder = project.root / ".octavo"
+    names = [p.relative_to(folder).as_posix() for p in sorted(folder.rglob("*")) if p.is_file()]
+    return [name for name in names if not name.startswith(known)]
+
+
+def tasks(said: Said) -> dict[str, dict[str, str]]:
+    """Return what became of each task of ``octavo build --json``."""
+    return {task["name"]: task for task in json.loads(said.out)["tasks"]}
+
+
+def undisturbed(project: Tiny) -> Undisturbed:
+    """Build a copy twice: with the process that kernels are forked from, and without, which takes longest."""
+    project.octavo("build")
+    copy = project.copy(project.root.with_name("undisturbed"))
+    assert copy.octavo("clean", "--all").code == 0
+    begun = time.monotonic()
+    said = copy.octavo("build", "--json")
+    names = {task["key"]: name for name, task in tasks(said).items()}
+    seconds = time.monotonic() - begun
+    assert said.code == 0 and project.octavo("clean", "--all").code == 0
+    return Undisturbed(built(copy), stored(copy), names, seconds)
+
+
+def kill(victim: str, build: subprocess.Popen[str], folder: str, dice: random.Random) -> bool:
+    """Kill a part of a build once there is one; False where the build ended before."""
+    while build.poll() is None:
+        pids = {"octavo": lambda: [build.pid], "zygote": lambda: zygotes(folder), "kernel": lambda: kernels(folder)}
+        if found := pids[victim]():
+            os.kill(dice.choice(sorted(found)), signal.SIGKILL)
+            return True
+        time.sleep(0.005)
+    return False
+
+
+def killed_and_built(project: Tiny, good: Undisturbed, victim: str, folder: str, dice: random.Random) -> bool:
+    """Kill one build and hold the next to what must be; False where nothing was killed."""
+    assert project.octavo("clean", "--all").code == 0
+    if victim != "kernel" and dice.random() < 0.3:
+        project.octavo("stop")
+    build = project.begin("build", "--json")
+    time.sleep(dice.uniform(0, good.seconds * 1.1))
+    hit = kill(victim, build, folder, dice)
+    out, err = build.communicate(timeout=PATIENCE)
+    assert "Traceback" not in out + err, err
+    if victim != "octavo":
+        assert build.returncode == 0, f"a build that loses its {victim} begins it anew: {err}"
+    finished = {good.names[key] for key in stored(project)}
+    said = project.octavo("build", "--json", timeout=PATIENCE)
+    assert said.code == 0, said.err
+    again = [name for name, task in tasks(said).items() if name in finished and task["status"] != "stored"]
+    assert again == [], "what was finished does not run again"
+    assert {name: content for name, content in built(project).items() if good.built.get(name) != content} == {}
+    assert built(project).keys() == good.built.keys()
+    assert stored(project) == good.stored
+    assert leftovers(project) == []
+    return hit
+
+
+def kill_many(project: Tiny, folder: str, number: int) -> Counter[str]:
+    """Kill so many builds, one victim after the other; return how many of each."""
+    good, dice = undisturbed(project), random.Random(SEED)
+    killed: Counter[str] = Counter()
+    while killed.total() < number:
+        victim = VICTIMS[killed.total() % len(VICTIMS)]
+        killed[victim] += killed_and_built(project, good, victim, folder, dice)
+    assert project.still_working(5) == []
+    return killed
+
+
+def test_some_builds_that_are_killed(tiny: Callable[..., Tiny], own_zygote: Path) -> None:
+    """Octavo, the zygote and a kernel are killed in turn: the next build runs no finished point again; same bytes."""
+    assert kill_many(tiny(FILES), str(own_zygote), SOME_KILLS).keys() == set(VICTIMS)
+
+
+@pytest.mark.proof
+def test_two_hundred_builds_that_are_killed(tiny: Callable[..., Tiny], own_zygote: Path) -> None:
+    """The same two hundred times, at moments that a seed gives."""
+    killed = kill_many(tiny(FILES), str(own_zygote), KILLS)
+    assert min(killed.values()) >= KILLS // len(VICTIMS)
