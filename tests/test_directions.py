@@ -30,7 +30,16 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "recorder": ("errors", "model", "printing", "project", "figures.draw"),
     "__init__": ("recorder",),
 }
-ABOVE = ("workers", "outputs", "publish", "landing", "pipeline", "story", "cli")  # these wire the rooms to the engine
+ABOVE = (
+    "workers",
+    "provisioner",
+    "outputs",
+    "publish",
+    "landing",
+    "pipeline",
+    "story",
+    "cli",
+)  # these wire the rooms to the engine
 STUDY = ("lalonde", "dehejia", "cps", "nsw", "estimate/", "placebo", "psid", "causaldata", "earnings")
 # Written in two halves, so that this file does not name them itself.
 REGISTRIES = ["py" + "pi.org", "python" + "hosted.org", "npm" + "js.org", "npm" + "js.com", "conda" + ".anaconda"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,11 +81,16 @@ def workers(modules: Callable[[], Sequence[str]], kernels: str, jobs: int, liste
 
 
 def _forked(modules: Sequence[str], scratch: str) -> Executor:
+    found = zygote(modules, os.environ)
+    found.start()
+    return ForkedExecutor(found, {**os.environ, "TMPDIR": scratch})
+
+
+def zygote(modules: Sequence[str], variables: Mapping[str, str]) -> Zygote:
+    """Return the process that has ``modules`` imported, in an environment with ``variables``; it may have to start."""
     package = Path(__file__).parent
     identity = keys.of(environment(), keys.of_files(package.rglob("*.py"), package))
-    zygote = Zygote(tuple(modules), identity, {**os.environ, **FIXED})
-    zygote.start()
-    return ForkedExecutor(zygote, {**os.environ, "TMPDIR": scratch})
+    return Zygote(tuple(modules), identity, {**variables, **FIXED})
 
 
 def imports(notebooks: Iterable[Notebook]) -> tuple[str, ...]:

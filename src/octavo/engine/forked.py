@@ -119,7 +119,7 @@ class ForkedExecutor(Executor):
             with self.zygote.connect() as connection:
                 self.connections.add(connection)
                 try:
-                    send(connection, Request(call, arguments, self.environment, str(Path.cwd()), _umask()))
+                    send(connection, Request(call, arguments, self.environment, str(Path.cwd()), umask()))
                     good, answer = receive(connection)
                 finally:
                     self.connections.discard(connection)
@@ -129,7 +129,8 @@ class ForkedExecutor(Executor):
             future.set_result(answer) if good else future.set_exception(answer)
 
 
-def _umask() -> int:
+def umask() -> int:
+    """Return this process's mask for new files."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("Umask:"):
             return int(line.split()[1], 8)

@@ -27,12 +27,16 @@ from typing import Any, NamedTuple, NoReturn
 
 IDLE = 600.0  # seconds without a worker after which a zygote ends
 LENGTH = struct.Struct("!Q")
+MOST = 8  # open files that come with a request
 # Read by numerical libraries when they are loaded: with one thread each, none has a pool when it is forked.
 SINGLE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class Request(NamedTuple):
-    """What a worker does, and the surroundings in which it does that."""
+    """What a worker does, and the surroundings in which it does that.
+
+    File descriptors that are sent with it (see ``send``) are further arguments of the call, as the worker's own.
+    """
 
     call: Callable[..., object]
     arguments: tuple[Any, ...]
@@ -59,16 +63,26 @@ def serve(address: Path, modules: Sequence[str]) -> None:
         _remove(address, listener)
 
 
-def send(connection: socket.socket, thing: object) -> None:
-    """Send a picklable thing."""
+def send(connection: socket.socket, thing: object, descriptors: Sequence[int] = ()) -> None:
+    """Send a picklable thing, and open files with it."""
     data = pickle.dumps(thing)
-    connection.sendall(LENGTH.pack(len(data)) + data)
+    if descriptors:
+        socket.send_fds(connection, [LENGTH.pack(len(data))], descriptors)
+        connection.sendall(data)
+    else:
+        connection.sendall(LENGTH.pack(len(data)) + data)
 
 
 def receive(connection: socket.socket) -> Any:
     """Return what the other end sent. Raises EOFError when it is gone."""
     (length,) = LENGTH.unpack(_exactly(connection, LENGTH.size))
     return pickle.loads(_exactly(connection, length))
+
+
+def _receive_request(connection: socket.socket) -> tuple[Request, list[int]]:
+    head, descriptors, _, _ = socket.recv_fds(connection, LENGTH.size, MOST)
+    head += _exactly(connection, LENGTH.size - len(head))
+    return pickle.loads(_exactly(connection, *LENGTH.unpack(head))), descriptors
 
 
 def _exactly(connection: socket.socket, length: int) -> bytes:
@@ -158,14 +172,14 @@ def _become_worker(connection: socket.socket, added: Mapping[str, str]) -> NoRet
 
 
 def _answer(connection: socket.socket, added: Mapping[str, str]) -> None:
-    request: Request = receive(connection)
+    request, descriptors = _receive_request(connection)
     _enter(request, added)
     # The other end sends nothing more: what can still be read is its end, and that interrupts this process.
     fcntl.fcntl(connection, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(connection, fcntl.F_SETSIG, signal.SIGINT)
     fcntl.fcntl(connection, fcntl.F_SETFL, fcntl.fcntl(connection, fcntl.F_GETFL) | os.O_ASYNC)
     try:
-        answer = (True, request.call(*request.arguments))
+        answer = (True, request.call(*request.arguments, *descriptors))
     except Exception as error:
         answer = (False, error)
     send(connection, answer)

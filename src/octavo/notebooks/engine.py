@@ -20,13 +20,14 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from queue import Empty
 from typing import Any, NoReturn
 
 from nbclient.exceptions import CellExecutionError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
+
+from octavo.notebooks.environment import this_python
 
 NAME = "octavo"
 CHUNK = 1 << 18
@@ -51,7 +52,7 @@ class Kernel:
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            _become_kernel(parent, requests[0], messages[1], output[1], errors[1], arguments)
+            be_kernel(parent, lambda: _run(requests[0], messages[1], output[1], errors[1], arguments))
         for descriptor in (requests[0], messages[1], output[1], errors[1]):
             os.close(descriptor)
         return cls(pid, requests[1], messages[0], {output[0]: "stdout", errors[0]: "stderr"})
@@ -263,25 +264,31 @@ def register() -> None:
     papermill_engines.register(NAME, ForkingEngine)
 
 
-def _become_kernel(
-    parent: int, requests: int, messages: int, output: int, errors: int, arguments: Sequence[str]
-) -> NoReturn:
+def be_kernel(parent: int, run: Callable[[], None]) -> NoReturn:
+    """In a process just forked from ``parent``: put it right, ``run`` the kernel, end as an interpreter does.
+
+    When ``parent`` dies, the kernel does.
+    """
     code = 1
     try:
         os.setsid()
         ctypes.CDLL(None).prctl(DEATH_OF_PARENT, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(1)  # it died before it could be noticed
-        _take_descriptors(requests, messages, output, errors)
-        _as_new()
-        from octavo.notebooks.kernel import run
-
-        run(3, 4, arguments)
+        run()
         code = 0
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else int(error.code is not None)
     finally:
         _finish(code)
+
+
+def _run(requests: int, messages: int, output: int, errors: int, arguments: Sequence[str]) -> None:
+    _take_descriptors(requests, messages, output, errors)
+    as_new()
+    from octavo.notebooks.kernel import run
+
+    run(3, 4, arguments)
 
 
 def _finish(code: int) -> NoReturn:
@@ -306,15 +313,15 @@ def _take_descriptors(requests: int, messages: int, output: int, errors: int) ->
     os.closerange(5, 65536)
 
 
-def _as_new() -> None:
-    """Undo what having been imported long ago makes different from a kernel that was just started."""
+def as_new(arguments: Sequence[str] = ()) -> None:
+    """Undo what having been imported long ago makes different from a kernel just started with ``arguments``."""
     import builtins
     import importlib.util
 
     import __main__
 
     launcher = importlib.util.find_spec("ipykernel_launcher")
-    sys.argv[:] = [launcher.origin if launcher and launcher.origin else "ipykernel_launcher"]
+    sys.argv[:] = [launcher.origin if launcher and launcher.origin else "ipykernel_launcher", *arguments]
     extra = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p]
     sys.path[:] = [*extra, *(p for p in sys.path if p not in extra)]
     __main__.__dict__.clear()
@@ -353,5 +360,4 @@ def executable_kernel(name: str) -> bool:
         argv = KernelSpecManager().get_kernel_spec(name).argv
     except NoSuchKernel:
         return False
-    here = argv[0] in ("python", "python3") or Path(argv[0]).resolve() == Path(sys.executable).resolve()
-    return here and "ipykernel_launcher" in argv
+    return (argv[0] in ("python", "python3") or this_python(argv[0])) and "ipykernel_launcher" in argv

@@ -32,3 +32,9 @@ def recorder_files() -> tuple[Path, ...]:
         "notebooks/trace.py",
     )
     return tuple(package / name for name in inside)
+
+
+def this_python(program: str) -> bool:
+    """Whether ``program`` is the interpreter of this environment; other environments may link to the same file."""
+    other, own = Path(program), Path(sys.executable)
+    return other.parent.resolve() == own.parent.resolve() and other.resolve() == own.resolve()
