@@ -131,6 +131,18 @@ class RunInputs(Frozen, frozen=True):
     sweeps: dict[str, tuple[Point, ...]] = {}
 
 
+class Doubts(Frozen, frozen=True):
+    """What is not certain of a run's trace. Names are from the project root, or whole paths outside it.
+
+    ``perhaps``: files that were opened while it ran, by it or by another; ``changed``: those that were read and then
+    written to by whomever, so that what was read is not there any more; ``notes``: sentences for the user.
+    """
+
+    perhaps: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
 class BuildResults(Frozen, frozen=True):
     """``build/results.json``: the points of every notebook, as the last build left them."""
 

@@ -10,22 +10,26 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
+
 from octavo import landing
 from octavo.engine import key as keys
-from octavo.engine.events import Listener
+from octavo.engine.events import Listener, Noted
 from octavo.engine.graph import needed
 from octavo.engine.locks import held
 from octavo.engine.room import measure
 from octavo.engine.runner import build as run_tasks
 from octavo.engine.runner import plan
 from octavo.engine.staleness import outputs_digest
-from octavo.engine.store import OUT, Store
+from octavo.engine.store import OUT, Store, write_atomically
 from octavo.engine.task import Memory, Outcome, Status, Task
 from octavo.errors import NotebookError, OctavoError, UsageError, nearest, raise_all
 from octavo.model import Result, Results, Scalar, Source, Verdict
+from octavo.notebooks import watch
 from octavo.notebooks.attach import attach
 from octavo.notebooks.environment import environment, recorder_files
 from octavo.notebooks.execute import RunPoint, read_record
@@ -42,6 +46,7 @@ OUTPUTS: Mapping[str, tuple[str, ...]] = {"paper": ("pdf", "html"), "slides": ("
 FILES = {"paper": "paper", "slides": "deck"}
 RESERVED = {*TARGETS, *OUTPUTS, *FILES.values()}
 EXECUTED = "log/notebook.ipynb"
+FOLDERS = "folders.json"  # in .octavo: the folders of the project, so that workers need not open them
 LONGEST = 200  # bytes of a point's name; a file's name has room for 255, with what stands behind it
 
 
@@ -153,18 +158,34 @@ def build(
     store, jobs = whole.store(), whole.jobs()
     with store.in_use(), workers(whole.modules, whole.project.kernels, jobs, listen) as make_executor:
         chosen = select(whole, (*targets, *forced) if targets else ())
+
+        def begin() -> Executor:
+            _find_folders(whole.project)
+            return make_executor()
+
         outcomes = run_tasks(
             chosen,
             store,
-            make_executor=make_executor,
+            make_executor=begin,
             jobs=jobs,
             listen=listen,
             forced=named(whole, forced),
             fail_fast=fail_fast,
             room=measure(whole.project.gpus),
         )
+        for note in notes(outcomes):
+            listen(Noted(note))
         publish(whole, outcomes, whole_build=len(chosen) == len(whole.tasks))
     return outcomes
+
+
+def notes(outcomes: Mapping[str, Outcome]) -> list[str]:
+    """Return what a user may want to know of the tasks that ran, each sentence once."""
+    said: dict[str, list[str]] = {}
+    for name, outcome in outcomes.items():
+        for note in outcome.entry.notes if outcome.entry and outcome.status is Status.RAN else ():
+            said.setdefault(note, []).append(name)
+    return [f"{n[0]}{f' and {len(n) - 1} more' if len(n) > 1 else ''}: {note}." for note, n in said.items()]
 
 
 def publish(whole: Plan, outcomes: Mapping[str, Outcome], *, whole_build: bool) -> None:
@@ -273,6 +294,15 @@ def results(whole: Plan, outcomes: Mapping[str, Outcome]) -> Results:
     return Results(found, tuple(s.name for s in whole.project.sweeps if s.declared))
 
 
+def _find_folders(project: Project) -> None:
+    """Find the project's folders before anything runs: to list one while a point runs would look like a read of its."""
+    file = project.state / FOLDERS
+    known = watch.recall(file)
+    found = watch.find(project.root, (project.state, project.build), known)
+    if found != known:
+        write_atomically(file, msgspec.json.encode(found))
+
+
 def _load(project: Project) -> tuple[dict[str, Notebook], list[OctavoError]]:
     notebooks: dict[str, Notebook] = {}
     problems: list[OctavoError] = []
@@ -363,6 +393,7 @@ def _points(
                 failed=project.build / "notebooks" / f"{name}.failed.ipynb",
                 kernel=notebook.kernel,
                 code=notebook.code,
+                folders=project.state / FOLDERS,
             ),
             after=tuple(task for points in read.values() for task, _ in points),
             device=sweep.gpu,
@@ -463,8 +494,6 @@ def _why_absent(outcome: Outcome) -> str:
 
 
 def _results_json(whole: Plan, outcomes: Mapping[str, Outcome]) -> bytes:
-    import msgspec
-
     from octavo.model import BuildResults, Point
 
     points = {

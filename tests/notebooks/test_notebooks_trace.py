@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from octavo.errors import NotebookError
-from octavo.notebooks.trace import TRACE, traced
+from octavo.notebooks.trace import TRACE, Traced, traced
 
 RUN = """
 import sys
@@ -34,7 +34,7 @@ def reads(root: Path, code: str) -> list[str]:
     trace = root / "trace.json"
     environment = {**os.environ, TRACE: str(trace), "PYTHONDONTWRITEBYTECODE": "1"}
     subprocess.run([sys.executable, "-c", RUN.format(code=code)], cwd=root, env=environment, check=True)
-    return [p.relative_to(root).as_posix() for p in traced(trace, root, (root / "store",), "a notebook")]
+    return [p.relative_to(root).as_posix() for p in traced(trace, root, (root / "store",), "a notebook").reads]
 
 
 def test_files_and_modules_of_the_project_are_seen(tmp_path: Path) -> None:
@@ -85,4 +85,4 @@ def test_a_file_that_changed_meanwhile_is_told(tmp_path: Path) -> None:
 
 def test_without_a_trace_nothing_is_claimed(tmp_path: Path) -> None:
     """A run that left no trace (its kernel died) has read nothing that is known."""
-    assert traced(tmp_path / "none.json", tmp_path, (), "a notebook") == ()
+    assert traced(tmp_path / "none.json", tmp_path, (), "a notebook") == Traced()

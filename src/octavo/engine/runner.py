@@ -22,6 +22,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from octavo.engine import key as keys
 from octavo.engine import locks
 from octavo.engine.events import Ended, Event, Listener, Noted, Planned, Started
@@ -30,9 +32,9 @@ from octavo.engine.graph import ordered
 from octavo.engine.locks import Lock
 from octavo.engine.room import DEVICES, Room
 from octavo.engine.schedule import Schedule
-from octavo.engine.staleness import Decision, decide, outputs_digest
-from octavo.engine.store import OUT, Store
-from octavo.engine.task import Action, Memory, Outcome, Status, Task
+from octavo.engine.staleness import SHARED, Decision, decide, outputs_digest
+from octavo.engine.store import DOUBTS, NO_DOUBTS, OUT, Store
+from octavo.engine.task import Action, Doubts, Memory, Outcome, Status, Task
 from octavo.errors import BuildError, KernelError, OctavoError
 
 ExecutorMaker = Callable[[], Executor]
@@ -130,6 +132,7 @@ class _Run:
         self.listen: Callable[[Event], None] = listen or (lambda event: None)
         self.memory = store.memory()
         self.digest = keys.remembering()
+        self.beside: set[str] = set()  # tasks while which others ran
 
     def upstream(self, task: Task) -> dict[str, str]:
         """Return the digest of each result that a task depends on."""
@@ -168,7 +171,13 @@ class _Run:
             done = future.result()
             anew = task.name in self.forced
             folder, entry = self.store.put(
-                decision.key, flight.made, done.reads, done.seconds, anew=anew, memory=done.memory
+                decision.key,
+                flight.made,
+                done.reads,
+                done.seconds,
+                anew=anew,
+                memory=done.memory,
+                doubts=self.doubts(task, flight.made),
             )
         except OctavoError as error:
             return Outcome(task, Status.FAILED, reason=decision.reason, error=error)
@@ -187,6 +196,35 @@ class _Run:
                     hint = "Run the same command again: it will be made anew."
                     return BuildError(f"'{file}' of {name} was damaged in the store.", where=task.name, hint=hint)
         return None
+
+    def doubts(self, task: Task, made: Path) -> Doubts:
+        """Take what an action left to say of its trace. What it is known to have read itself is shared with nobody."""
+        try:
+            doubts = msgspec.json.decode((made / DOUBTS).read_bytes(), type=Doubts)
+        except FileNotFoundError:
+            return NO_DOUBTS
+        (made / DOUBTS).unlink()
+        memory = self.memory.get(task.name)
+        before = memory.entry if memory and memory.parts == dict(task.parts) else None
+        own = before.reads.keys() - before.shared if before else ()
+        perhaps = [name for name in doubts.perhaps if name not in own] if task.name in self.beside else ()
+        return msgspec.structs.replace(doubts, perhaps=tuple(perhaps))
+
+    def alone(self, task: Task, decision: Decision) -> bool:
+        """Whether a task must run with nothing beside it, to see whether it was itself that read what changed.
+
+        There is no need where all tasks of the same code whose traces are their own read it.
+        """
+        memory = self.memory.get(task.name)
+        if memory is None or not decision.reason.startswith(SHARED):
+            return False
+        entry = memory.entry
+        changed = {name for name in entry.shared if self.digest(self.store.root / name) != entry.reads[name]}
+        now = {name: outcome.entry for name, outcome in self.outcomes.items()}
+        code = memory.parts.get("code")
+        like = [now.get(name) or m.entry for name, m in self.memory.items() if m.parts.get("code") == code]
+        exact = [entry.reads.keys() for entry in like if not entry.shared]
+        return not exact or not all(changed <= reads for reads in exact)
 
     def end(self, outcome: Outcome) -> None:
         self.outcomes[outcome.task.name] = outcome
@@ -226,6 +264,7 @@ class Flight:
     made: Path
     claim: Lock
     device: str | None = None
+    alone: bool = False  # nothing may run beside it
 
 
 class _Loop:
@@ -285,7 +324,7 @@ class _Loop:
         # What was with a lost worker runs again alone: so only the one that loses workers is given up, and it has
         # all the memory there is.
         suspected = any(name not in self.run.outcomes for name in self.suspected)
-        while len(self.flying) < (1 if suspected else self.jobs) and (task := self.schedule.take()):
+        while len(self.flying) < (1 if suspected or self.is_alone() else self.jobs) and (task := self.schedule.take()):
             if task.device and self.room.devices and not self.free_device():
                 self.parked.append(task)
             elif (decision := self.decided(task)) and not self.begin(task, decision):
@@ -310,6 +349,10 @@ class _Loop:
     def begin(self, task: Task, decision: Decision) -> bool:
         """Give a task to a worker, unless another build is at work on it; False where there is no memory for it."""
         run = self.run
+        alone = run.alone(task, decision)
+        if alone and (self.flying or self.ended):  # to store what has ended opens files too
+            self.schedule.put_back(task)  # once nothing else runs
+            return False
         if not self.room.has_memory(run.need(task), [run.need(flight.task) for flight in self.flying.values()]):
             self.tell("Memory is short: fewer points run side by side than could.")
             self.schedule.put_back(task)
@@ -330,11 +373,18 @@ class _Loop:
             return True
         self.executor = self.executor or self.make_executor()
         flight = Flight(
-            task, decision, self.folder / str(self.begun), claim, self.free_device() if task.device else None
+            task,
+            decision,
+            self.folder / str(self.begun),
+            claim,
+            self.free_device() if task.device else None,
+            alone,
         )
         self.begun += 1
         run.listen(Started(task.name, decision.reason))
         self.flying[_submit(self.executor, flight, run)] = flight
+        if len(self.flying) > 1:
+            run.beside |= {other.task.name for other in self.flying.values()}
         return True
 
     def wait(self) -> None:
@@ -393,6 +443,10 @@ class _Loop:
             return
         told = error if tries == 1 else type(error)(error.what, where=error.where, hint=_tried(error, tries))
         self.end(Outcome(task, Status.FAILED, reason=flight.decision.reason, error=told))
+
+    def is_alone(self) -> bool:
+        """Whether nothing is to be begun beside what is at work."""
+        return any(flight.alone for flight in self.flying.values())
 
     def free_device(self) -> str | None:
         return self.room.device([flight.device for flight in self.flying.values() if flight.device is not None])

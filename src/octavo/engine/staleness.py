@@ -10,6 +10,8 @@ from octavo.engine import key as keys
 from octavo.engine.store import OUT, Store
 from octavo.engine.task import LAST, REASONS, Entry, Memory, Task
 
+SHARED = "shared trace:"  # begins the reason of a file that perhaps another task read
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -77,6 +79,7 @@ def _changed_file(store: Store, memory: Memory, digest: keys.FileDigest) -> str:
     for name, was in memory.entry.reads.items():
         if digest(store.root / name) != was:
             kind = "module" if name.endswith(".py") else "data file"
+            kind = SHARED if name in memory.entry.shared else kind
             return f"{kind} {name} changed"
     return ""
 

@@ -19,12 +19,15 @@ import msgspec
 
 from octavo.engine import key as keys
 from octavo.engine import locks
-from octavo.engine.task import Entry, Memory
+from octavo.engine.task import Doubts, Entry, Memory
 from octavo.errors import BuildError
 
 ENTRY = "entry.json"
 OUT = "out"
 LOG = "log"
+DOUBTS = "doubts.json"
+NO_DOUBTS = Doubts()
+CHANGED = "changed while it ran"  # no digest: such a result serves the build that made it, and no other
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,10 @@ class Store:
         folder = self._of(key)
         if not folder.is_dir():
             return None
-        for candidate in sorted(folder.iterdir()):
-            entry = _load(candidate)
-            unchanged = entry and all(digest(self.root / name) == was for name, was in entry.reads.items())
-            if entry and unchanged and _whole(candidate, entry):
+        found = [(candidate, entry) for candidate in sorted(folder.iterdir()) if (entry := _load(candidate))]
+        for candidate, entry in sorted(found, key=lambda known: bool(known[1].shared)):  # the exact ones first
+            unchanged = all(digest(self.root / name) == was for name, was in entry.reads.items())
+            if unchanged and _whole(candidate, entry):
                 return candidate, entry
         return None
 
@@ -75,26 +78,35 @@ class Store:
         return found
 
     def put(
-        self, key: str, made: Path, reads: Iterable[Path], seconds: float, *, anew: bool = False, memory: int = 0
+        self,
+        key: str,
+        made: Path,
+        reads: Iterable[Path],
+        seconds: float,
+        *,
+        anew: bool = False,
+        memory: int = 0,
+        doubts: Doubts = NO_DOUBTS,
     ) -> tuple[Path, Entry]:
         """Take over the finished folder ``made`` as the result of ``key``; it is gone from its place afterwards.
 
         Where that result is there in full (two tasks of one key ran side by side), the first one stays, unless it was
-        made ``anew`` on purpose.
+        made ``anew`` on purpose. ``doubts`` says what is not certain of ``reads``.
 
         Raises OSError when the disk does not take it; then nothing is kept.
         """
         traced = {self._name(path): keys.of_file(path) for path in sorted(set(reads))}
+        traced |= dict.fromkeys(doubts.changed, CHANGED)
         files = sorted(p for p in made.rglob("*") if p.is_file())
         outputs = {p.relative_to(made).as_posix(): (p.stat().st_size, keys.of_file(p)) for p in files}
-        entry = Entry(key, outputs, traced, round(seconds, 3), memory)
+        entry = Entry(key, outputs, traced, round(seconds, 3), memory, doubts.perhaps, doubts.notes)
         (made / ENTRY).write_bytes(msgspec.json.encode(entry))
         for path in [*files, made / ENTRY, made]:
             _flush(path)
         place = self._of(key) / _trace(traced)
         place.parent.mkdir(parents=True, exist_ok=True)
         there = _load(place)
-        if there and _whole(place, there) and not anew:
+        if there and _whole(place, there) and there.shared == entry.shared and not anew:
             shutil.rmtree(made)
             return place, there
         if place.exists():

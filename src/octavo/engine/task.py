@@ -46,12 +46,13 @@ class Task:
     retry_errors: bool = False
 
 
-class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What the store keeps beside the files of a result.
 
     ``outputs`` maps every file (relative, with slashes) to its size and SHA-256; ``reads`` maps what was read while it
     ran to its SHA-256 (relative to the project where it lies inside); ``seconds`` is the time that it took; ``memory``
-    is the bytes that it needed (0: not known).
+    is the bytes that it needed (0: not known). Of ``reads``, those in ``shared`` were perhaps read by another task
+    that ran beside it. ``notes`` are sentences for the user.
     """
 
     key: str
@@ -59,6 +60,20 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reads: dict[str, str]
     seconds: float
     memory: int = 0
+    shared: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Doubts(msgspec.Struct, frozen=True):
+    """What an action may leave in ``folder/doubts.json``: what is not certain of the files that it says it read.
+
+    Names are as in ``Entry.reads``. ``perhaps``: another task that ran beside it may have read them; ``changed``: they
+    were written to after they had been read; ``notes``: sentences for the user.
+    """
+
+    perhaps: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

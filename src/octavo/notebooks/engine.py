@@ -179,12 +179,17 @@ class Client:
 
 
 class NotebookClient(PapermillNotebookClient):  # type:ignore[misc]
-    """Papermill's client, on a forked kernel."""
+    """Papermill's client, on a forked kernel. ``forked`` is called once this process may have threads."""
+
+    def __init__(self, *arguments: Any, forked: Callable[[], None], **traits: Any) -> None:
+        super().__init__(*arguments, **traits)
+        self.forked = forked
 
     def execute(self, **_: Any) -> Any:
         """Execute the notebook's cells, as papermill does."""
         self.reset_execution_trackers()
         kernel = Kernel.fork(self.extra_arguments)
+        self.forked()
         save, self.nb_man.save = self.nb_man.save, _seldom(self.nb_man.save)
         try:
             with _stopped_at_once(kernel):
@@ -218,12 +223,13 @@ class ForkingEngine(Engine):  # type:ignore[misc]
 
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> None:
-        """Execute a notebook; options are those of papermill's own engine."""
+        """Execute a notebook; options are those of papermill's own engine, and ``forked``."""
         NotebookClient(
             nb_man,
             timeout=options["execution_timeout"],
             extra_arguments=options["extra_arguments"],
             log_output=options["log_output"],
+            forked=options["forked"],
         ).execute()
 
 

@@ -21,13 +21,16 @@ from typing import Any
 import msgspec
 
 from octavo.errors import KernelError, NotebookError
-from octavo.model import RUN, Medium, Point, Record, RunInputs, Scalar
+from octavo.model import RUN, Doubts, Medium, Point, Record, RunInputs, Scalar
+from octavo.notebooks.modules import foreign_imports
 from octavo.notebooks.neutral import neutralise
 from octavo.notebooks.source import load
-from octavo.notebooks.trace import TRACE, traced
+from octavo.notebooks.trace import BESIDE, TRACE, traced
+from octavo.notebooks.watch import Watch, find, recall
 
 RECORD = "record.json"
 EXECUTED = "notebook.ipynb"
+DOUBTS = "doubts.json"  # in the folder of a run: what the engine is told of its trace, beside the files
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,8 @@ class RunPoint:
     another environment, one is started. ``code`` is the notebook's, as the key holds it.
 
     ``sweeps`` names, for every sweep that the notebook reads, its points: the task of each and its parameters. The
-    partly executed notebook of a failed run is kept at ``failed``.
+    partly executed notebook of a failed run is kept at ``failed``. ``folders`` is the file of what the build
+    found of the project's folders.
     """
 
     notebook: Path
@@ -53,6 +57,7 @@ class RunPoint:
     failed: Path
     kernel: str
     code: tuple[str, ...]
+    folders: Path
 
     def __call__(self, folder: Path, upstream: Mapping[str, Path]) -> tuple[Path, ...]:
         """Execute the notebook; leave its record and figures in ``out``, the executed notebook in ``log``."""
@@ -63,8 +68,13 @@ class RunPoint:
         trace = folder / "trace.json"
         source = folder / "source.ipynb"
         self._take(source)
-        with environment({**self._environment(), RUN: str(out), TRACE: str(trace)}):
-            self._execute(source, log / EXECUTED)
+        watch = Watch(find(self.root, self.ignored, recall(self.folders)))
+        try:
+            with environment({**self._environment(), RUN: str(out), TRACE: str(trace)}):
+                self._execute(source, log / EXECUTED, watch)
+        finally:
+            opened = watch.end()
+        uses = self._imports_of(source)
         source.unlink()
         self._ran_to_its_end(log / EXECUTED)
         neutralise(log / EXECUTED, self.root)
@@ -73,9 +83,16 @@ class RunPoint:
             (out / RECORD).write_bytes(msgspec.json.encode(Record()))
         if self.failed.exists():  # asked first: a read-only folder refuses to remove even what is not there
             self.failed.unlink()
-        reads = traced(trace, self.root, (self.notebook, *self.ignored), self.name)
+        ignored = (self.notebook, *self.ignored)
+        found = traced(trace, self.root, ignored, self.name, opened, beside=not uses & BESIDE)
         trace.unlink(missing_ok=True)
-        return tuple(path for path in reads if not path.is_relative_to(folder))
+        if found.doubts != Doubts():
+            (folder / DOUBTS).write_bytes(msgspec.json.encode(found.doubts))
+        return tuple(path for path in found.reads if not path.is_relative_to(folder))
+
+    def _imports_of(self, source: Path) -> set[str]:
+        names = foreign_imports(load(source, self.name).imports, (self.notebook.parent,))
+        return {name.partition(".")[0] for name in names}
 
     def _take(self, source: Path) -> None:
         """Copy the notebook, which may be edited while it runs, and hold it to be the one that the key was made of."""
@@ -101,14 +118,14 @@ class RunPoint:
         fixed = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "SOURCE_DATE_EPOCH": "0"}
         return {**dict.fromkeys(capped, threads), **fixed}
 
-    def _execute(self, source: Path, executed: Path) -> None:
+    def _execute(self, source: Path, executed: Path, watch: Watch) -> None:
         from jupyter_client.kernelspec import NoSuchKernel
         from nbclient.exceptions import CellTimeoutError, DeadKernelError
         from papermill.exceptions import PapermillException, PapermillExecutionError
 
         try:
             with tempfile.TemporaryDirectory(prefix="octavo-") as sockets, _muted():
-                self._papermill(source, executed, sockets)
+                self._papermill(source, executed, sockets, watch)
         except PapermillExecutionError as error:
             raise self._raised(error, executed) from None
         except DeadKernelError as error:
@@ -126,12 +143,14 @@ class RunPoint:
             what = f"its kernel did not start ({error})"
             raise self._stopped(what, executed, "Run the same command again.", KernelError) from error
 
-    def _papermill(self, source: Path, executed: Path, sockets: str) -> None:
+    def _papermill(self, source: Path, executed: Path, sockets: str, watch: Watch) -> None:
         """Execute into ``executed``. Kernels that start at once in one folder would take each other's sockets."""
         import papermill
         from traitlets.config import Config
 
         engine = self._forking_engine()
+        if not engine:
+            watch.begin()
         papermill.execute_notebook(
             _literal(source),
             _literal(executed),
@@ -148,6 +167,7 @@ class RunPoint:
             ],
             # No open port, and no warning about one.
             config=Config(KernelManager={"transport": "ipc", "ip": f"{sockets}/kernel"}),
+            **({"forked": watch.begin} if engine else {}),
         )
 
     def _forking_engine(self) -> str | None:

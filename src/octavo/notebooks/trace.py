@@ -1,8 +1,8 @@
 """Loaded into the kernel as an IPython extension: notes which files a run reads, and which modules it imported.
 
 Python's audit hook sees what Python opens, tries to open, or lists; it does not see what a compiled library opens by
-itself (parquet through pyarrow, HDF5), what a child process reads, or who asks whether a file exists. Name such files
-under ``inputs`` in the sweep's section.
+itself (parquet through pyarrow, HDF5) or what a child process reads. Such files are seen from outside (watch.py); here
+it is noted whether the run could open any in that way.
 """
 
 from __future__ import annotations
@@ -12,13 +12,41 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from octavo.errors import NotebookError
+from octavo.model import Doubts
+
+if TYPE_CHECKING:
+    from octavo.notebooks.watch import Opened
 
 TRACE = "OCTAVO_TRACE"
 INSTALLED = (sys.prefix + os.sep, os.path.dirname(os.__file__) + os.sep)  # noqa: PTH120
+# Compiled packages that leave the opening of files to Python, whose hook sees it. All others are taken for ones that
+# open files by themselves.
+PLAIN = """
+    IPython PIL _brotli _pydevd_bundle bottleneck charset_normalizer contourpy cython debugpy fontTools greenlet
+    ipykernel kiwisolver markupsafe matplotlib msgpack msgspec numexpr numpy orjson pandas patsy propcache psutil regex
+    rpds scipy simplejson skimage sklearn sqlalchemy statsmodels tornado wrapt yaml zmq
+"""
+BESIDE = frozenset({"lxml"})  # matplotlib brings it along; it counts where the notebook's own code imports it
+UNPLAIN = ("PIL._imagingft",)  # opens fonts by their path
+CHILDREN = (
+    "os.exec",
+    "os.fork",
+    "os.forkpty",
+    "os.posix_spawn",
+    "os.spawn",
+    "os.system",
+    "pty.spawn",
+    "subprocess.Popen",
+)
+GAP = "the trace is not complete:"  # begins the note that says why
+OPENERS = ("open", "open64", "openat", "openat64", "fopen", "fopen64", "freopen", "mmap", "system", "popen", "fork")
 State = list[int] | None  # of a file: when it was last written (ns) and its length; None where there was none
 
 
@@ -42,19 +70,55 @@ class Seen:
         self.listed: set[str] = set()
         self.modules: dict[str, State] = {}
         self.known: set[str] = set()
+        self.network: dict[str, None] = {}
+        self.opaque: dict[str, None] = {}
+        self.asked: dict[object, object] = {}
         self.told: tuple[int, ...] = ()
+        self.takers: dict[str, Callable[[str, tuple[Any, ...]], None]] = {
+            "open": self._open,
+            "sqlite3.connect": self._database,
+            "os.listdir": self._list,
+            "os.scandir": self._list,
+            "socket.getaddrinfo": self._look_up,
+            "socket.connect": self._connect,
+            "ctypes.dlopen": self._foreign,
+            "ctypes.dlsym": self._foreign,
+            **dict.fromkeys(CHILDREN, self._child),
+        }
 
     def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Take an event of the interpreter in. There are tens of thousands: the name first."""
-        if event == "open":
-            self._opened(*arguments)
-        elif event == "sqlite3.connect":
-            self._opened(arguments[0], "r", 0)
-            self._opened(arguments[0], "w", 0)  # as may be: what the library does with it is not seen
-        elif event in ("os.listdir", "os.scandir") and not _importing():
-            folder = "." if arguments[0] is None else arguments[0]
-            if isinstance(folder, str | bytes):
-                self.listed.add(os.path.abspath(os.fsdecode(folder)))  # noqa: PTH100
+        """Take an event of the interpreter in. There are tens of thousands: one look-up tells most of them apart."""
+        if take := self.takers.get(event):
+            take(event, arguments)
+
+    def _open(self, _: str, arguments: tuple[Any, ...]) -> None:
+        self._opened(*arguments)
+
+    def _database(self, _: str, arguments: tuple[Any, ...]) -> None:
+        self._opened(arguments[0], "r", 0)
+        self._opened(arguments[0], "w", 0)  # as may be: what the library does with it is not seen
+
+    def _list(self, _: str, arguments: tuple[Any, ...]) -> None:
+        folder = "." if arguments[0] is None else arguments[0]
+        if isinstance(folder, str | bytes) and not _importing():
+            self.listed.add(os.path.abspath(os.fsdecode(folder)))  # noqa: PTH100
+
+    def _child(self, *_: object) -> None:
+        self.opaque["child processes"] = None
+
+    def _foreign(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if _opens(event, arguments):
+            self.opaque["ctypes"] = None
+
+    def _look_up(self, _: str, arguments: tuple[Any, ...]) -> None:
+        self.asked[arguments[1]] = arguments[0]
+
+    def _connect(self, _: str, arguments: tuple[Any, ...]) -> None:
+        """Note a machine that was talked to, by the name by which it was asked for, if that is known."""
+        address = arguments[1]
+        if isinstance(address, tuple) and len(address) >= 2:
+            host = self.asked.get(address[1], address[0])
+            self.network[f"{os.fsdecode(host) if isinstance(host, bytes) else host}:{address[1]}"] = None
 
     def _opened(self, file: object, mode: object, flags: object) -> None:
         if not isinstance(file, str | bytes):
@@ -68,17 +132,27 @@ class Seen:
 
     def write(self, target: Path) -> None:
         """Write what was seen so far, if there is more than last time."""
-        size = (len(self.read), len(self.written), len(self.listed), len(sys.modules))
+        if _had_children():
+            self.opaque["child processes"] = None
+        seen = (self.read, self.written, self.listed, self.network, self.opaque, sys.modules)
+        size = tuple(map(len, seen))
         if size == self.told:
             return
         self.told = size
         for name in sys.modules.keys() - self.known:  # thousands are installed ones, which the key knows already
             self.known.add(name)
             file = getattr(sys.modules.get(name), "__file__", None)
-            if file and not file.startswith(INSTALLED):
+            if not isinstance(file, str):  # a namespace package has none
+                continue
+            if not file.startswith(INSTALLED):
                 self.modules[file] = state(file)
+            if file.endswith((".so", ".pyd")) and (library := _library(name, file)):
+                self.opaque[library] = None
         found = {"read": self.read, "written": self.written, "listed": self.listed, "modules": self.modules}
-        target.write_text(json.dumps(found, default=sorted), encoding="utf-8")
+        # Where an import looked: that it lists a folder is no reading of the folder.
+        searched = [os.path.abspath(entry) for entry in sys.path_importer_cache]  # noqa: PTH100
+        others = {"searched": searched, "network": self.network, "opaque": self.opaque}
+        target.write_text(json.dumps({**found, **others}, default=sorted), encoding="utf-8")
 
 
 def state(path: str) -> State:
@@ -92,18 +166,66 @@ def state(path: str) -> State:
 
 def _importing() -> bool:
     """Whether it is Python's import that lists a folder: what it finds there is traced as modules."""
-    return sys._getframe(2).f_code.co_filename.startswith("<frozen importlib")
+    return sys._getframe(3).f_code.co_filename.startswith("<frozen importlib")
 
 
-def traced(file: Path, root: Path, ignored: tuple[Path, ...], where: str) -> tuple[Path, ...]:
+def _library(name: str, file: str) -> str:
+    """Return the package of a compiled module that may open files by itself, or an empty text."""
+    if name in UNPLAIN:
+        return name
+    path = Path(file)
+    if "lib-dynload" in path.parts:
+        return "" if not name.startswith(("_dbm", "_gdbm")) else name.lstrip("_")
+    folder = next((p for p in path.parents if p.name in ("site-packages", "dist-packages")), None)
+    top = path.relative_to(folder).parts[0].partition(".")[0] if folder else name.partition(".")[0]
+    return "" if top in PLAIN.split() or (folder and top.startswith("_cyutility")) else top
+
+
+def _opens(event: str, arguments: tuple[Any, ...]) -> bool:
+    """Whether ctypes asks for a function that opens files, or for a library of the user's."""
+    if event == "ctypes.dlsym":
+        return arguments[1] in OPENERS
+    name = arguments[0]
+    if not isinstance(name, str) or os.sep not in name:
+        return False
+    return not _below(os.path.abspath(name), ("/usr", "/lib", "/lib64", sys.prefix, sys.base_prefix))  # noqa: PTH100
+
+
+def _had_children() -> bool:
+    """Whether this process has, or had, child processes, however they came to be."""
+    with suppress(ImportError):  # Windows
+        import resource
+
+        if resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt:
+            return True
+    # Those that multiprocessing and joblib start raise no event, and are not counted while they live.
+    trackers = [module for name, module in list(sys.modules.items()) if name.endswith(".resource_tracker")]
+    return any(getattr(getattr(t, "_resource_tracker", None), "_fd", None) is not None for t in trackers)
+
+
+NONE = Doubts()
+
+
+@dataclass(frozen=True)
+class Traced:
+    """What a run read: ``reads`` are all paths; ``doubts`` says what of that is not certain."""
+
+    reads: tuple[Path, ...] = ()
+    doubts: Doubts = NONE
+
+
+def traced(
+    file: Path, root: Path, ignored: tuple[Path, ...], where: str, opened: Opened | None = None, beside: bool = True
+) -> Traced:
     """Return what a run read, as far as its key must hold it: files and folders outside the environment and the system.
 
     Files of the project that were looked for and not found are among them. ``ignored`` are folders of the project that
-    are not sources (the store, what was built). Raises NotebookError when a file changed while the run went on: what
-    the run read is not what the file holds now.
+    are not sources (the store, what was built). ``opened`` is what was seen from outside; ``beside`` says that BESIDE's
+    packages are only loaded, not used. Raises NotebookError when a file changed while the run went on: what the run
+    read is not what the file holds now.
     """
     if not file.exists():
-        return ()
+        return Traced()
     found = json.loads(file.read_text(encoding="utf-8"))
     own = tuple(map(str, (*ignored, Path(sys.prefix), Path(__file__).parent.parent)))
     system = (*own, *map(str, _system()))
@@ -120,7 +242,27 @@ def traced(file: Path, root: Path, ignored: tuple[Path, ...], where: str) -> tup
             raise NotebookError(
                 f"'{_named(name, root)}' changed while it ran.", where=where, hint="Run the same command again."
             )
-    return tuple(sorted(map(Path, {*read, *modules, *filter(counts, found["listed"])})))
+    hooked = {*read, *modules, *filter(counts, found["listed"])}
+    notes = [f"it talked to {address}: what came from there is not in its key" for address in found["network"]]
+    opaque = sorted(set(found["opaque"]) - (BESIDE if beside else set()))
+    if not opaque or opened is None:  # whatever else was opened meanwhile, others opened it
+        return Traced(_sorted(hooked), Doubts(notes=tuple(notes)))
+    known = {os.path.realpath(n) for n in (*hooked, *found["written"], *found["searched"])}  # noqa: PTH
+    more = {n for n in (opened.own | opened.perhaps) - known if not n.endswith(".pyc") and counts(n)}
+    if opened.gap:
+        notes.append(f"{GAP} {opened.gap}; it uses {', '.join(opaque)}. Name in `inputs` what it reads with them")
+    return Traced(
+        _sorted(hooked | more),
+        Doubts(
+            perhaps=tuple(sorted(_named(n, root) for n in more & opened.perhaps)),
+            changed=tuple(sorted(_named(n, root) for n in more & opened.changed)),
+            notes=tuple(notes),
+        ),
+    )
+
+
+def _sorted(names: Iterable[str]) -> tuple[Path, ...]:
+    return tuple(sorted(map(Path, names)))
 
 
 def _below(name: str, folders: tuple[str, ...]) -> bool:

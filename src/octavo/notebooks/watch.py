@@ -1,0 +1,255 @@
+"""Outside the kernel: which files of the project are opened while a run goes on, by whichever process.
+
+Python's audit hook (trace.py) does not see what a compiled library or a child process opens. The system does: inotify
+tells of each file that is opened in a folder, but not by whom; fanotify tells the process too, and needs a privilege
+(CAP_SYS_ADMIN). Both on Linux alone. Folders are watched, not their files, so this costs little.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import struct
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+# Of inotify(7); fanotify(7) has the same numbers for the ones that are used of it.
+MODIFY, CLOSED_UNWRITTEN, OPEN, MOVED_TO, CREATE = 0x2, 0x10, 0x20, 0x80, 0x100
+OVERFLOW, FOLDER, FROM_CHILD = 0x4000, 0x40000000, 0x08000000
+EVENT = struct.Struct("iIII")
+FANOTIFY_EVENT = struct.Struct("IBBHQii")
+FLAGS = os.O_NONBLOCK | os.O_CLOEXEC
+CLOSE_ON_EXEC, NOT_BLOCKING, UNLIMITED = 0x1, 0x2, 0x10 | 0x20  # of fanotify_init
+HERE = -100  # AT_FDCWD
+MOST = 50_000  # folders; more are not watched
+CHUNK = 1 << 16
+
+
+class Folder(msgspec.Struct, frozen=True):
+    """A folder: when its list of names last changed, the folders in it, the symbolic links to files in it."""
+
+    when: int
+    folders: tuple[str, ...]
+    links: tuple[str, ...]
+
+
+Folders = dict[str, Folder]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What was opened while a run went on. Paths are real ones (no symbolic link in them).
+
+    ``own``: by a process of the run for certain; ``perhaps``: by it or by another. ``changed`` are those of both that
+    were written to after they had been read, by whomever. ``gap`` says why the list is not complete, if it is not.
+    """
+
+    own: frozenset[str] = frozenset()
+    perhaps: frozenset[str] = frozenset()
+    changed: frozenset[str] = frozenset()
+    gap: str = ""
+
+
+@dataclass
+class _File:
+    """What happened to a file, in order."""
+
+    opened: int = 0
+    reopened: int = 0  # after it was written to
+    closed: int = 0  # by those who could only read
+    written: bool = False
+
+    def take(self, mask: int) -> None:
+        if mask & OPEN:
+            self.opened += not self.written
+            self.reopened += self.written
+        self.closed += bool(mask & CLOSED_UNWRITTEN)
+        self.written |= bool(mask & (MODIFY | CREATE | MOVED_TO))
+
+    @property
+    def read(self) -> bool:
+        """Whether it was opened before anyone wrote to it, and not by the one who then wrote."""
+        return self.opened > 0 and (not self.written or self.closed > self.reopened)
+
+
+class Watch:
+    """Watches folders (see ``find``) from its creation until ``end``.
+
+    ``by_process`` may be set to False where opens are not to be told apart by process.
+    """
+
+    def __init__(self, folders: Folders, *, by_process: bool = True) -> None:
+        self.files: dict[str, _File] = {}
+        self.by: dict[str, set[int]] = {}
+        self.mine: dict[int, bool] = {os.getpid(): False}  # what this process opens is not the notebook's
+        self.names: dict[int, str] = {}
+        self.gap = (
+            "" if sys.platform == "linux" else "what compiled libraries and child processes open is seen on Linux"
+        )
+        self.inotify = self.fanotify = -1
+        self.thread: threading.Thread | None = None
+        self.over, self.ending = os.pipe()
+        if self.gap:
+            return
+        self.system = ctypes.CDLL(None, use_errno=True)
+        self.inotify = self.system.inotify_init1(FLAGS)
+        if self.inotify < 0:
+            self.gap = f"the system gives no inotify: {os.strerror(ctypes.get_errno())} (fs.inotify.max_user_instances)"
+            return
+        if by_process:
+            kind = CLOSE_ON_EXEC | NOT_BLOCKING | UNLIMITED
+            self.fanotify = self.system.fanotify_init(kind, os.O_RDONLY | os.O_CLOEXEC)
+        for path in (p for folder, found in folders.items() for p in (folder, *found.links)):
+            if not self._add(path):
+                break
+
+    def begin(self) -> None:
+        """Take events in as they come: the queues of the system are short. Starts a thread."""
+        if self.inotify >= 0:
+            self.thread = threading.Thread(target=self._listen, daemon=True)
+            self.thread.start()
+
+    def end(self) -> Opened:
+        """Watch no more; return what was opened."""
+        os.close(self.ending)
+        if self.thread:
+            self.thread.join()
+        self._take()
+        for descriptor in (self.inotify, self.fanotify, self.over):
+            if descriptor >= 0:
+                os.close(descriptor)
+        read = {path for path, file in self.files.items() if file.read}
+        own = frozenset(p for p in read if any(self.mine.get(pid) for pid in self.by.get(p, ())))
+        # With fanotify, a file that only other processes opened is not the run's. One that is gone already may be.
+        perhaps = frozenset(p for p in read - own if self.fanotify < 0 or any(map(self._unknown, self.by.get(p, (0,)))))
+        changed = frozenset(p for p in read if self.files[p].written)
+        return Opened(own, perhaps, changed, self.gap)
+
+    def _unknown(self, pid: int) -> bool:
+        return pid not in self.mine
+
+    def _add(self, path: str) -> bool:
+        mask = OPEN | MODIFY | CREATE | MOVED_TO | CLOSED_UNWRITTEN
+        number = self.system.inotify_add_watch(self.inotify, os.fsencode(path), mask)
+        if number < 0:
+            fault = ctypes.get_errno()
+            if fault not in (2, 13, 20):  # gone, not to be entered, no folder any more
+                self.gap = f"not all folders are watched: {os.strerror(fault)} (fs.inotify.max_user_watches)"
+            return not self.gap
+        self.names[number] = os.path.realpath(path)
+        if len(self.names) > MOST:
+            self.gap = f"not all folders are watched: the project has more than {MOST}"
+            return False
+        if self.fanotify >= 0:
+            seen = ctypes.c_uint64(OPEN | FOLDER | FROM_CHILD)
+            self.system.fanotify_mark(self.fanotify, 1, seen, HERE, os.fsencode(path))
+        return True
+
+    def _listen(self) -> None:
+        poll = select.poll()
+        for descriptor in (self.over, self.inotify, self.fanotify):
+            if descriptor >= 0:
+                poll.register(descriptor, select.POLLIN)
+        while all(descriptor != self.over for descriptor, _ in poll.poll()):
+            self._take()
+
+    def _take(self) -> None:
+        if self.fanotify >= 0:  # first: a process that opened may be gone in a moment
+            for mask, descriptor, pid in _fanotify_events(self.fanotify):
+                if mask & OVERFLOW:
+                    self.gap = "more files were opened at once than the system remembers"
+                    continue
+                if pid not in self.mine and (known := _descends(pid, os.getpid())) is not None:
+                    self.mine[pid] = known
+                with suppress(OSError):
+                    self.by.setdefault(os.readlink(f"/proc/self/fd/{descriptor}"), set()).add(pid)  # noqa: PTH115
+                os.close(descriptor)
+        if self.inotify >= 0:
+            for number, mask, name in _inotify_events(self.inotify):
+                if mask & OVERFLOW:
+                    self.gap = "more files were opened at once than the system remembers"
+                elif number in self.names:
+                    path = f"{self.names[number]}/{name}" if name else self.names[number]
+                    self.files.setdefault(path, _File()).take(mask)
+
+
+def find(root: Path, ignored: tuple[Path, ...], known: Folders | None = None) -> Folders:
+    """Return the folders below ``root``, with what lies in them as far as watching goes.
+
+    ``ignored`` are folders that hold no sources; those whose names begin with a dot, ``__pycache__`` and environments
+    are left out too. Folders that are as ``known`` has them are not opened: other runs would take that for a read.
+    """
+    todo, found, seen = [str(root)], dict[str, Folder](), {os.path.realpath(p) for p in ignored}
+    while todo and len(found) <= MOST:
+        path = todo.pop()
+        real = os.path.realpath(path)
+        if real in seen:
+            continue
+        seen.add(real)
+        with suppress(OSError):
+            when = os.stat(path).st_mtime_ns  # noqa: PTH116
+            there = (known or {}).get(path)
+            found[path] = there if there and there.when == when else _listed(path, when)
+            todo += found[path].folders
+    return found
+
+
+def recall(file: Path) -> Folders | None:
+    """Return the folders that ``remember`` kept in ``file``, or None where there is none that can be read."""
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Folders)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _listed(path: str, when: int) -> Folder:
+    folders, links = [], []
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if entry.name.startswith(".") or entry.name == "__pycache__":
+                continue
+            if entry.is_dir() and not os.path.exists(f"{entry.path}/pyvenv.cfg"):  # noqa: PTH110
+                folders.append(entry.path)
+            elif entry.is_symlink() and entry.is_file():
+                links.append(entry.path)
+    return Folder(when, tuple(sorted(folders)), tuple(sorted(links)))
+
+
+def _inotify_events(descriptor: int) -> Iterator[tuple[int, int, str]]:
+    """Yield the number of the watch, the kind of event and the name in the folder."""
+    with suppress(BlockingIOError):
+        while data := os.read(descriptor, CHUNK):
+            place = 0
+            while place < len(data):
+                number, mask, _, length = EVENT.unpack_from(data, place)
+                place += EVENT.size + length
+                yield number, mask, os.fsdecode(data[place - length : place].rstrip(b"\0"))
+
+
+def _fanotify_events(descriptor: int) -> Iterator[tuple[int, int, int]]:
+    """Yield the kind of event, a descriptor of the file, which is to be closed, and the process."""
+    with suppress(BlockingIOError):
+        while data := os.read(descriptor, CHUNK):
+            place = 0
+            while place < len(data):
+                length, _, _, _, mask, file, pid = FANOTIFY_EVENT.unpack_from(data, place)
+                place += length
+                yield mask, file, pid
+
+
+def _descends(pid: int, ancestor: int) -> bool | None:
+    """Whether a process is a descendant of another; None where it is gone."""
+    try:
+        while pid > 1 and pid != ancestor:
+            with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123
+                pid = int(file.read().rpartition(b")")[2].split()[1])
+    except (OSError, ValueError):
+        return None
+    return pid == ancestor
