@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -28,16 +29,17 @@ from octavo.engine.staleness import outputs_digest
 from octavo.engine.store import OUT, Store, write_atomically
 from octavo.engine.task import Memory, Outcome, Status, Task
 from octavo.errors import NotebookError, OctavoError, UsageError, nearest, raise_all
-from octavo.model import Result, Results, Scalar, Source, Verdict
+from octavo.model import Record, Result, Results, Scalar, Source, Verdict
 from octavo.notebooks import watch
 from octavo.notebooks.attach import attach
 from octavo.notebooks.environment import environment, recorder_files
-from octavo.notebooks.execute import RunPoint, read_record
+from octavo.notebooks.execute import RECORD, RunPoint, read_record
 from octavo.notebooks.modules import local_modules
 from octavo.notebooks.source import Notebook, check_parameters, load
 from octavo.outputs import CONTENT, WriteDocument
 from octavo.project import CONFIG, Document, Project, Sweep
 from octavo.publish import Publication
+from octavo.publish import whole as whole_file
 from octavo.review.landing import Swept
 from octavo.workers import imports, workers
 
@@ -204,7 +206,8 @@ def _publish(whole: Plan, outcomes: Mapping[str, Outcome], *, whole_build: bool)
                     notebook = name.partition("/")[0]
                     key = keys.of(digest, whole.notebooks[notebook].text)
                     file, text = outcome.folder / source, whole.project.root / _notebook(whole, notebook)
-                    publication.add_made(target, key, lambda file=file, text=text: _attached(file, text))  # type: ignore[misc]
+                    made = partial(_attached, file, digest, text)
+                    publication.add_made(target, key, made)
                 else:
                     publication.add(outcome.folder / source, target, digest)
     complete = whole_build and all(outcome.done for outcome in outcomes.values())
@@ -290,7 +293,7 @@ def results(whole: Plan, outcomes: Mapping[str, Outcome]) -> Results:
         outcome = outcomes.get(whole.points[name][0])
         if outcome and outcome.folder and outcome.entry:
             source = Source(_notebook(whole, name), dict(whole.parameters[name]), outcome.entry.key)
-            found[name] = Result(read_record(outcome.folder / OUT), outcome.folder / OUT, source)
+            found[name] = Result(_record(outcome), outcome.folder / OUT, source)
     return Results(found, tuple(s.name for s in whole.project.sweeps if s.declared))
 
 
@@ -473,12 +476,13 @@ def _published(whole: Plan, name: str, outcome: Outcome) -> Iterable[tuple[str, 
             yield file, f"{kind}/{Path(file).name}"
 
 
-def _attached(executed: Path, source: Path) -> bytes:
-    """Return an executed notebook with the words of its source, as it is by now."""
+def _attached(executed: Path, digest: str, source: Path) -> bytes:
+    """Return an executed notebook with the words of its source, as it is by now. Raises BuildError where damaged."""
+    ran = whole_file(executed, digest)
     try:
-        return attach(executed.read_bytes(), source.read_bytes())
+        return attach(ran, source.read_bytes())
     except (OSError, ValueError):  # the source was moved or broken while the build was at work
-        return executed.read_bytes()
+        return ran
 
 
 def _last(store: Store, task: Task, memory: Memory | None) -> Outcome:
@@ -493,14 +497,20 @@ def _why_absent(outcome: Outcome) -> str:
     return f"Its notebook {outcome.reason}." if outcome.reason else "Its notebook has not been built yet."
 
 
+def _record(outcome: Outcome) -> Record:
+    """Return what a run recorded. Raises BuildError where that is not what it was any more."""
+    assert outcome.folder and outcome.entry
+    file = f"{OUT}/{RECORD}"
+    whole_file(outcome.folder / file, outcome.entry.outputs[file][1])
+    return read_record(outcome.folder / OUT)
+
+
 def _results_json(whole: Plan, outcomes: Mapping[str, Outcome]) -> bytes:
     from octavo.model import BuildResults, Point
 
     points = {
         notebook: tuple(
-            Point(dict(whole.parameters[name]), read_record(folder / OUT))
-            for name in names
-            if (folder := outcomes[name].folder)
+            Point(dict(whole.parameters[name]), _record(outcomes[name])) for name in names if outcomes[name].folder
         )
         for notebook, names in whole.points.items()
     }

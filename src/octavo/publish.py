@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from octavo.engine.store import write_atomically
+from octavo.engine.store import sealed, unsealed, write_atomically
 from octavo.errors import BuildError
 
 
@@ -39,7 +39,7 @@ class Publication:
 
         Raises BuildError when the file does not hold that any more.
         """
-        self.add_made(target, digest, lambda: _whole(source, digest))
+        self.add_made(target, digest, lambda: whole(source, digest))
 
     def add_made(self, target: str, key: str, make: Callable[[], bytes]) -> None:
         """Show what ``make`` returns as ``build/target``; it is not called while ``key`` is as it was."""
@@ -71,7 +71,7 @@ class Publication:
         """Keep the list of what is published, if it changed."""
         known = self.now if self.whole else {**self.before, **self.now}
         if known != self.before:
-            write_atomically(self.ledger, msgspec.json.encode(known, order="deterministic"))
+            write_atomically(self.ledger, sealed(known))
 
 
 def replace_files(folder: Path, before: Iterable[str], after: Mapping[str, bytes], *, last: str) -> None:
@@ -87,7 +87,8 @@ def replace_files(folder: Path, before: Iterable[str], after: Mapping[str, bytes
         (folder / name).unlink(missing_ok=True)
 
 
-def _whole(file: Path, digest: str) -> bytes:
+def whole(file: Path, digest: str) -> bytes:
+    """Return what a file of the store holds. Raises BuildError where that is not what was put into it."""
     content = file.read_bytes()
     if hashlib.sha256(content).hexdigest() != digest:
         file.touch()  # a file that was touched is read whole by the next build, which then makes it again
@@ -107,6 +108,6 @@ def _state(file: Path) -> tuple[int, ...]:
 
 def _read(ledger: Path) -> dict[str, Shown]:
     try:
-        return msgspec.json.decode(ledger.read_bytes(), type=dict[str, Shown])
+        return unsealed(ledger.read_bytes(), dict[str, Shown])
     except (OSError, msgspec.DecodeError):
         return {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -129,16 +130,22 @@ def tasks(said: Said) -> dict[str, dict[str, str]]:
     return {task["name"]: task for task in json.loads(said.out)["tasks"]}
 
 
+def anew(project: Tiny) -> None:
+    """Forget all that was built."""
+    for name in ("build", ".octavo"):
+        shutil.rmtree(project.root / name)
+
+
 def undisturbed(project: Tiny) -> Undisturbed:
     """Build a copy twice: with the process that kernels are forked from, and without, which takes longest."""
     project.octavo("build")
     copy = project.copy(project.root.with_name("undisturbed"))
-    assert copy.octavo("clean", "--all").code == 0
+    anew(copy)
     begun = time.monotonic()
     said = copy.octavo("build", "--json")
     names = {task["key"]: name for name, task in tasks(said).items()}
     seconds = time.monotonic() - begun
-    assert said.code == 0 and project.octavo("clean", "--all").code == 0
+    assert said.code == 0
     return Undisturbed(built(copy), stored(copy), names, seconds)
 
 
@@ -155,9 +162,10 @@ def kill(victim: str, build: subprocess.Popen[str], folder: str, dice: random.Ra
 
 def killed_and_built(project: Tiny, good: Undisturbed, victim: str, folder: str, dice: random.Random) -> bool:
     """Kill one build and hold the next to what must be; False where nothing was killed."""
-    assert project.octavo("clean", "--all").code == 0
+    anew(project)
     if victim != "kernel" and dice.random() < 0.3:
-        project.octavo("stop")
+        for pid in zygotes(folder):
+            os.kill(pid, signal.SIGTERM)
     build = project.begin("build", "--json")
     time.sleep(dice.uniform(0, good.seconds * 1.1))
     hit = kill(victim, build, folder, dice)

@@ -9,11 +9,13 @@ loss leaves either all of it or nothing. Two results may share a key and differ 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -28,6 +30,8 @@ LOG = "log"
 DOUBTS = "doubts.json"
 NO_DOUBTS = Doubts()
 CHANGED = "changed while it ran"  # no digest: such a result serves the build that made it, and no other
+UNFINISHED = ".new"  # what the name of a file ends with while it is written
+Content = TypeVar("Content")
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Store:
         folder = self._of(key)
         if not folder.is_dir():
             return None
-        found = [(candidate, entry) for candidate in sorted(folder.iterdir()) if (entry := _load(candidate))]
+        found = [(candidate, entry) for candidate in sorted(folder.iterdir()) if (entry := load(candidate))]
         for candidate, entry in sorted(found, key=lambda known: bool(known[1].shared)):  # the exact ones first
             unchanged = all(digest(self.root / name) == was for name, was in entry.reads.items())
             if unchanged and _whole(candidate, entry):
@@ -100,12 +104,12 @@ class Store:
         files = sorted(p for p in made.rglob("*") if p.is_file())
         outputs = {p.relative_to(made).as_posix(): (p.stat().st_size, keys.of_file(p)) for p in files}
         entry = Entry(key, outputs, traced, round(seconds, 3), memory, doubts.perhaps, doubts.notes)
-        (made / ENTRY).write_bytes(msgspec.json.encode(entry))
+        (made / ENTRY).write_bytes(sealed(entry))
         for path in [*files, made / ENTRY, made]:
             _flush(path)
         place = self._of(key) / _trace(traced)
         place.parent.mkdir(parents=True, exist_ok=True)
-        there = _load(place)
+        there = load(place)
         if there and _whole(place, there) and there.shared == entry.shared and not anew:
             shutil.rmtree(made)
             return place, there
@@ -170,7 +174,7 @@ class Store:
     def memory(self) -> dict[str, Memory]:
         """Return what is remembered of each task's last result; a damaged file counts as none."""
         try:
-            return msgspec.json.decode((self.state / "last.json").read_bytes(), type=dict[str, Memory])
+            return unsealed((self.state / "last.json").read_bytes(), dict[str, Memory])
         except (OSError, msgspec.DecodeError):
             return {}
 
@@ -178,7 +182,7 @@ class Store:
         """Keep what is remembered of some tasks, for the next build; of others, what is there stays."""
         with locks.held(self.state / "last.lock"):
             memory = {**self.memory(), **changed}
-            write_atomically(self.state / "last.json", msgspec.json.encode(memory, order="deterministic"))
+            write_atomically(self.state / "last.json", sealed(memory))
 
     def _of(self, key: str) -> Path:
         return self.state / "store" / key
@@ -192,23 +196,53 @@ def _trace(reads: Mapping[str, str]) -> str:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a reader finds the old one or the new one, never a part."""
+    """Write a file so that a reader finds the old one or the new one, never a part.
+
+    The unfinished one has a name of its own (see ``UNFINISHED``): what a killed process left there is taken over.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished = path.with_name(f".{path.name}{UNFINISHED}")
+    lock = locks.take(unfinished, wait=True)
     try:
-        temporary.write_bytes(content)
-        _flush(temporary)
-        temporary.replace(path)
+        unfinished.write_bytes(content)
+        _flush(unfinished)
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
+        if lock:
+            lock.release()
 
 
-def _load(folder: Path) -> Entry | None:
-    """Return the entry of a folder; a damaged one counts as none."""
+class Sealed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A record with the digest of its text: a flipped bit may well leave another record that can be read."""
+
+    digest: str
+    content: msgspec.Raw
+
+
+def sealed(content: object) -> bytes:
+    """Return a record as it is written to a file; see ``unsealed``."""
+    text = msgspec.json.encode(content, order="deterministic")
+    return msgspec.json.encode(Sealed(hashlib.sha256(text).hexdigest(), msgspec.Raw(text)))
+
+
+def unsealed(data: bytes, kind: type[Content]) -> Content:
+    """Return the record that a file holds. Raises msgspec.DecodeError where it is not as it was written."""
+    found = msgspec.json.decode(data, type=Sealed)
+    if hashlib.sha256(found.content).hexdigest() != found.digest:
+        raise msgspec.DecodeError("The digest does not fit.")
+    return msgspec.json.decode(found.content, type=kind)
+
+
+def load(folder: Path) -> Entry | None:
+    """Return the entry of a result's folder; a damaged one, or one that belongs elsewhere, counts as none."""
     try:
-        return msgspec.json.decode((folder / ENTRY).read_bytes(), type=Entry)
+        entry = unsealed((folder / ENTRY).read_bytes(), Entry)
     except (OSError, msgspec.DecodeError):
         return None
+    return entry if (entry.key, _trace(entry.reads)) == (folder.parent.name, folder.name) else None
 
 
 def _whole(folder: Path, entry: Entry) -> bool:

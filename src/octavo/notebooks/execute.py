@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from octavo.errors import KernelError, NotebookError
+from octavo.errors import BuildError, KernelError, NotebookError
 from octavo.model import RUN, Doubts, Medium, Point, Record, RunInputs, Scalar
 from octavo.notebooks.modules import foreign_imports
 from octavo.notebooks.neutral import neutralise
@@ -216,8 +216,12 @@ class RunPoint:
 
 
 def read_record(folder: Path) -> Record:
-    """Return what the run that left ``folder`` recorded."""
-    return msgspec.json.decode((folder / RECORD).read_bytes(), type=Record)
+    """Return what the run that left ``folder`` recorded. Raises BuildError where that can be read no more."""
+    try:
+        return msgspec.json.decode((folder / RECORD).read_bytes(), type=Record)
+    except (FileNotFoundError, msgspec.DecodeError) as error:
+        hint = "Run `octavo store verify`, then `octavo build`."
+        raise BuildError("A result was damaged in the store.", where=f"{folder / RECORD}", hint=hint) from error
 
 
 @contextmanager
