@@ -45,7 +45,8 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``outputs`` maps every file (relative, with slashes) to its size and SHA-256; ``reads`` maps what was read while it
     ran to its SHA-256 (relative to the project where it lies inside); ``seconds`` is the time that it took; ``memory``
-    is the bytes that it needed (0: not known).
+    is the bytes that it needed (0: not known); ``origin`` is the address of the shared store that it was fetched from
+    (empty: it was made here).
     """
 
     key: str
@@ -53,6 +54,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reads: dict[str, str]
     seconds: float
     memory: int = 0
+    origin: str = ""
 
 
 class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,7 +82,8 @@ class Status(StrEnum):
 class Outcome:
     """The end of a task. ``folder`` and ``entry`` are there when it has a result.
 
-    ``reason`` says why it ran, or, for a task that was held back, which one it waited for.
+    ``reason`` says why it ran, or, for a task that was held back, which one it waited for. ``fetched``: its result came
+    from the shared store in this build.
     """
 
     task: Task
@@ -91,6 +94,7 @@ class Outcome:
     seconds: float = 0.0
     error: OctavoError | None = None
     upstream: Mapping[str, str] = field(default_factory=dict)
+    fetched: bool = False
 
     @property
     def done(self) -> bool:
