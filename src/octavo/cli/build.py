@@ -90,8 +90,7 @@ def summary(outcomes: dict[str, Outcome]) -> dict[str, object]:
         for name, outcome in outcomes.items()
     ]
     counts = {status.value: sum(o.status is status for o in outcomes.values()) for status in Status}
-    counts["fetched"] = sum(o.fetched for o in outcomes.values())
-    return {"counts": counts, "tasks": tasks}
+    return {"counts": counts, "fetched": sum(o.fetched for o in outcomes.values()), "tasks": tasks}
 
 
 def told_once(failed: list[OctavoError], held: int) -> OctavoError:
