@@ -96,6 +96,7 @@ class Shared:
         self.off = False
         self._writes = place.writes
         self._guard = threading.RLock()
+        self._first = threading.Lock()
         self._told: set[str] = set()
         self._asked: dict[str, Future[None]] = {}
         self._damaged: set[str] = set()
@@ -205,12 +206,18 @@ class Shared:
 
     def _connected(self) -> Remote:
         """Return a connection; the first one finds out what stands there."""
-        lane = Remote(self.place.address, self.patience)
-        with self._guard:
-            if self._mark is None and not self.off:
-                self._mark = self._read_mark(lane)
-                if self._mark.name != self._sent.name:  # another store than last time
-                    self._known = set()
+        with self._first:
+            if self.off:
+                raise Away("it is off already")
+            try:
+                lane = Remote(self.place.address, self.patience)
+                self._mark = self._mark or self._read_mark(lane)
+            except Away as error:
+                self._turn_off(str(error))  # before the next lane waits for the same
+                raise
+            if self._mark.name != self._sent.name:  # another store than last time
+                self._known -= set(self._sent.results)
+                self._sent = Sent(self.place.address, self._mark.name)
         return lane
 
     def _read_mark(self, lane: Remote) -> Mark:
