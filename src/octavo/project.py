@@ -356,6 +356,10 @@ def _store(declared: str | StoreSection, root: Path, text: str, problems: list[O
         problems.append(UsageError("The address of the store has a password in it.", where=where, hint=hint))
     elif not separator:
         address = os.path.normpath(root / Path(address).expanduser())
+        made = next((name for name in ("build", ".octavo") if Path(address).is_relative_to(root / name)), "")
+        if made:
+            hint = "`octavo clean` would remove it: put it beside the project."
+            problems.append(UsageError(f"The store lies in {made}/.", where=where, hint=hint))
     return SharedStore(address, mode == "read-write", section.wait, where)
 
 

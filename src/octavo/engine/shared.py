@@ -139,7 +139,7 @@ class Shared:
 
     def offer(self, name: str, folder: Path, entry: Entry, *, made: bool) -> None:
         """Send a result there in the background, unless it is known to be there. Raises UsageError."""
-        if not self._writes or self.off or (_name_of(entry) in self._known and not made):
+        if not self._writes or self.off or (f"{folder.parent.name}/{folder.name}" in self._known and not made):
             return
         self.check()
         outside = sorted(read for read in entry.reads if not _of_project(read))
@@ -305,9 +305,10 @@ class Shared:
         except OSError:
             return
         try:
-            for file, (size, digest) in sorted(entry.outputs.items()):
+            outputs = {file: what for file, what in sorted(entry.outputs.items()) if _of_result(file)}
+            for file, (size, digest) in outputs.items():
                 self._put(lane, folder / file, size, digest)
-            offered = Offered(msgspec.structs.replace(entry, origin=""), ran)
+            offered = Offered(msgspec.structs.replace(entry, outputs=outputs, origin=""), ran)
             lane.write(result, msgspec.json.encode(offered))
         except Away as error:
             self._writes = False
@@ -364,7 +365,7 @@ def _sound(lane: Remote, path: str, size: int, key: str) -> Offered:
     except msgspec.DecodeError as error:
         raise Refused(f"its entry cannot be read: {error}") from None
     entry = offered.entry
-    wrong = [file for file in entry.outputs if not _inside(file) or file.partition("/")[0] not in (OUT, LOG)]
+    wrong = [file for file in entry.outputs if not _of_result(file)]
     wrong += [read for read in entry.reads if not _of_project(read)]
     if wrong:
         raise Refused(f"its entry names {wrong[0]!r}, where nothing of it may lie")
@@ -379,6 +380,10 @@ def _inside(name: str) -> bool:
     """Whether a name with slashes stays below the folder that it starts from, on any system."""
     parts = name.split("/")
     return all(part.strip(".") and len(part) <= 255 for part in parts) and not re.search(r"[\\\x00-\x1f]", name)
+
+
+def _of_result(file: str) -> bool:
+    return _inside(file) and file.partition("/")[0] in (OUT, LOG)
 
 
 def _of_project(read: str) -> bool:
