@@ -87,7 +87,7 @@ def test_imports_follow_the_house(path: Path) -> None:
 
 
 def test_the_engine_knows_nothing_but_msgspec() -> None:
-    """The engine needs the standard library, msgspec and the errors: it could be lifted out of the house."""
+    """The engine needs the standard library, msgspec, the errors, and fsspec at one door: it could be lifted out."""
     import sys
 
     known = {*sys.stdlib_module_names, "msgspec", "octavo"}
@@ -95,7 +95,8 @@ def test_the_engine_knows_nothing_but_msgspec() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            assert {name.split(".")[0] for name in names} <= known, path
+            door = {"fsspec"} if path.name == "remote.py" else set()
+            assert {name.split(".")[0] for name in names} <= known | door, path
 
 
 def test_the_package_does_not_know_the_study() -> None:

@@ -6,6 +6,7 @@ the document, and leave one file in ``out``.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,6 +67,7 @@ class WriteDocument:
         if bibliography:
             _refuse(tex.unprintable(bibliography, source.cited(content)))
         source.save(content, folder / "out" / CONTENT)
+        shutil.rmtree(folder / "parse")  # its logs have times and this machine's paths
 
     def _bibliography(self) -> Bibliography | None:
         """Return the bibliography. What cannot be read of it is told here, with its line: pandoc has none to tell."""

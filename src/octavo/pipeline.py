@@ -23,8 +23,9 @@ from octavo.engine.events import Listener, Noted
 from octavo.engine.graph import needed
 from octavo.engine.locks import held
 from octavo.engine.room import measure
+from octavo.engine.runner import Forecast, forecast, plan
 from octavo.engine.runner import build as run_tasks
-from octavo.engine.runner import plan
+from octavo.engine.shared import Place, Shared, sharing
 from octavo.engine.staleness import outputs_digest
 from octavo.engine.store import OUT, Store, write_atomically
 from octavo.engine.task import Memory, Outcome, Status, Task
@@ -72,6 +73,14 @@ class Plan:
     def modules(self) -> tuple[str, ...]:
         """Return what workers and kernels import."""
         return imports(self.notebooks.values())
+
+    def shared(self, listen: Listener) -> Shared | None:
+        """Return the store that the project shares with other machines, if it has one."""
+        declared = self.project.store
+        if declared is None:
+            return None
+        place = Place(declared.address, declared.writes, declared.wait, declared.where)
+        return Shared(place, self.store(), listen)
 
     def jobs(self) -> int:
         """Return how many tasks run at once: as declared, or one for each core that this process may use."""
@@ -146,8 +155,20 @@ def named(whole: Plan, targets: Sequence[str]) -> list[str]:
 
 def stale(whole: Plan, targets: Sequence[str] = (), forced: Sequence[str] = ()) -> dict[str, str]:
     """Return why each stale task of the targets would run; nothing is run."""
+    return dict(foreseen(whole, targets, forced).stale)
+
+
+def foreseen(
+    whole: Plan, targets: Sequence[str] = (), forced: Sequence[str] = (), listen: Listener | None = None
+) -> Forecast:
+    """Return what a build of the targets would do; nothing is run.
+
+    With ``listen`` the shared store is asked, if the project has one: ``listen`` is told where it does not answer.
+    Raises UsageError where no package here can reach its address.
+    """
     chosen = select(whole, (*targets, *forced) if targets else ())
-    return plan(chosen, whole.store(), named(whole, forced))
+    shared = whole.shared(listen) if listen else None
+    return forecast(chosen, whole.store(), named(whole, forced), shared)
 
 
 def build(
@@ -158,7 +179,11 @@ def build(
     What ``forced`` names runs in any case; with ``fail_fast`` nothing is begun after a failure.
     """
     store, jobs = whole.store(), whole.jobs()
-    with store.in_use(), workers(whole.modules, whole.project.kernels, jobs, listen) as make_executor:
+    with (
+        store.in_use(),
+        sharing(whole.shared(listen)) as shared,
+        workers(whole.modules, whole.project.kernels, jobs, listen) as make_executor,
+    ):
         chosen = select(whole, (*targets, *forced) if targets else ())
 
         def begin() -> Executor:
@@ -174,6 +199,7 @@ def build(
             forced=named(whole, forced),
             fail_fast=fail_fast,
             room=measure(whole.project.gpus),
+            shared=shared,
         )
         for note in notes(outcomes):
             listen(Noted(note))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 import re
 import tomllib
 import typing
@@ -22,6 +23,8 @@ from octavo.errors import OctavoError, UsageError, nearest, raise_all
 from octavo.model import Medium, Scalar
 
 CONFIG = "pyproject.toml"
+ADDRESS = "OCTAVO_STORE"
+MODE = "OCTAVO_STORE_MODE"
 NAME = re.compile("[A-Za-z][A-Za-z0-9_-]*")
 Name = Annotated[str, Meta(pattern=f"^{NAME.pattern}$")]
 Positive = Annotated[float, Meta(gt=0)]
@@ -86,17 +89,31 @@ class MediumSection(Section, frozen=True):
     formats: tuple[Literal["svg", "pdf", "png"], ...] = ("svg", "pdf")
 
 
+class StoreSection(Section, frozen=True):
+    """``[tool.octavo.store]``: a store that several machines share, beside the one of this machine.
+
+    ``address`` is a folder or any address of fsspec; ``wait`` is the seconds that a build waits at its end for what is
+    still to be sent.
+    """
+
+    address: str
+    mode: Literal["read", "read-write"] = "read-write"
+    wait: Annotated[float, Meta(ge=0)] = 120.0
+
+
 class OctavoSection(Section, frozen=True):
     """``[tool.octavo]``. ``jobs`` is the number of points run at once; without it, one for each core.
 
     ``gpus`` is the number of graphics devices that sweeps with ``gpu`` may use; without it, all that there are.
     ``kernels`` are forked from a process with their imports loaded, where that can be, or each is started anew.
+    ``store`` is an address, or a section that says more of it.
     """
 
     title: str = ""
     gpus: Annotated[int, Meta(ge=1)] | None = None
     jobs: Annotated[int, Meta(ge=1)] | None = None
     kernels: Literal["forked", "ordinary"] = "forked"
+    store: str | StoreSection = ""
     paper: DocumentSection | None = None
     slides: DeckSection | None = None
     media: dict[Name, MediumSection] = {}
@@ -126,6 +143,15 @@ class Document(msgspec.Struct, frozen=True):
     template: Path | None = None
 
 
+class SharedStore(msgspec.Struct, frozen=True):
+    """The store that several machines share. ``where`` says what names it, for messages."""
+
+    address: str
+    writes: bool
+    wait: float
+    where: str
+
+
 class Project(msgspec.Struct, frozen=True):
     """A project as pyproject.toml declares it. All paths are absolute."""
 
@@ -138,6 +164,7 @@ class Project(msgspec.Struct, frozen=True):
     slides: Document | None
     media: tuple[Medium, ...]
     sweeps: tuple[Sweep, ...]
+    store: SharedStore | None = None
 
     @property
     def build(self) -> Path:
@@ -200,6 +227,7 @@ def read(root: Path) -> Project:
         slides=_document(section.slides, "slides", root, text, problems),
         media=tuple(_media(section, root, text, problems)),
         sweeps=sweeps,
+        store=_store(section.store, root, text, problems),
     )
     raise_all(problems)
     return project
@@ -317,6 +345,34 @@ def _where(text: str, path: tuple[str, ...], key: str) -> str:
         if key and pattern.search(line):
             return f"{CONFIG}:{number}"
     return f"{CONFIG}:{start + 1}"
+
+
+def _store(declared: str | StoreSection, root: Path, text: str, problems: list[OctavoError]) -> SharedStore | None:
+    """Return the shared store: what the environment says of address and mode stands before what pyproject.toml does."""
+    section = declared if isinstance(declared, StoreSection) else StoreSection(declared)
+    mode = os.environ.get(MODE, "") or section.mode
+    named = os.environ.get(ADDRESS)
+    where = ADDRESS if named is not None else _where(text, (), "store")
+    address = (section.address if named is None else named).strip()
+    if mode not in ("read", "read-write"):
+        hint = nearest(mode, ("read", "read-write")) or "It is 'read' or 'read-write'."
+        problems.append(UsageError(f"'{mode}' is no mode of a store.", where=MODE, hint=hint))
+    if not address:
+        return None
+    scheme, separator, rest = address.partition("://")
+    if "::" in address or (not separator and ":" in address.partition("/")[0]):
+        hint = "Write a folder, or an address such as s3://bucket/folder."
+        problems.append(UsageError(f"'{address}' is no address of a store.", where=where, hint=hint))
+    elif "@" in rest.partition("/")[0] and ":" in rest.partition("@")[0]:
+        hint = f"Take it out and set FSSPEC_{scheme.upper()}_PASSWORD in the environment instead."
+        problems.append(UsageError("The address of the store has a password in it.", where=where, hint=hint))
+    elif not separator:
+        address = os.path.normpath(root / Path(address).expanduser())
+        made = next((name for name in ("build", ".octavo") if Path(address).is_relative_to(root / name)), "")
+        if made:
+            hint = "`octavo clean` would remove it: put it beside the project."
+            problems.append(UsageError(f"The store lies in {made}/.", where=where, hint=hint))
+    return SharedStore(address, mode == "read-write", section.wait, where)
 
 
 def _media(section: OctavoSection, root: Path, text: str, problems: list[OctavoError]) -> Iterator[Medium]:

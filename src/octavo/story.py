@@ -42,6 +42,7 @@ def story(whole: pipeline.Plan, name: str) -> dict[str, Any]:
         "seconds": memory.entry.seconds,
         "ran": ran.strftime("%Y-%m-%d %H:%M:%S UTC") if ran else None,
         "where": whole.project.relative(folder) if folder else None,
+        "from": memory.entry.origin or None,
     }
     if folder and task != name:
         told["recorded"] = _recorded(read_record(folder / "out"), name.partition(".")[2])
@@ -59,6 +60,8 @@ def text(told: Mapping[str, Any]) -> str:
         return "\n".join([*lines, "  It has not been built yet."])
     lines.append(f"  ran          {told['ran'] or 'its result is gone from the store'}, {told['seconds']:.1f} s")
     lines.append(f"  where        {told['where'] or '-'}")
+    if told["from"]:
+        lines.append(f"  fetched      from the shared store {told['from']}")
     lines.append(f"  key          {told['key'][:SHOWN]}")
     for title, group in (("made of", "made_of"), ("read", "read"), ("used", "results_used"), ("gave", "files")):
         lines += [f"  {title:12} {digest[:SHOWN]}  {of}" for of, digest in told[group].items()]

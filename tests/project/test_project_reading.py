@@ -188,6 +188,8 @@ def test_the_schema_is_made_of_the_same_records() -> None:
     """The JSON schema knows every key, its type, and refuses what it does not know."""
     schema = project.json_schema()
     section = schema["$defs"]["OctavoSection"]
-    assert set(section["properties"]) == {"title", "jobs", "gpus", "kernels", "paper", "slides", "media", "sweeps"}
+    assert set(section["properties"]) == {
+        *("title", "jobs", "gpus", "kernels", "store", "paper", "slides", "media", "sweeps")
+    }
     assert section["additionalProperties"] is False
     assert schema["$defs"]["SweepSection"]["required"] == ["notebook"]

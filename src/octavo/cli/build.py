@@ -69,9 +69,10 @@ def build(
 def told(counts: progress.Counts, seconds: float, plan: pipeline.Plan) -> str:
     """Return the last line of a build."""
     ran, stored = counts.ended[Status.RAN], counts.ended[Status.STORED]
-    if not ran:
+    if not ran and not counts.fetched:
         return f"Nothing to do: all {stored} results are up to date. See build/index.html."
-    return f"Built in {seconds:.0f} s: {ran} ran, {stored} from the store. See build/index.html."
+    fetched = f", {counts.fetched} of them fetched from the shared one" if counts.fetched else ""
+    return f"Built in {seconds:.0f} s: {ran} ran, {stored} from the store{fetched}. See build/index.html."
 
 
 def summary(outcomes: dict[str, Outcome]) -> dict[str, object]:
@@ -84,12 +85,13 @@ def summary(outcomes: dict[str, Outcome]) -> dict[str, object]:
             "seconds": round(outcome.seconds, 3),
             "tries": outcome.tries,
             "key": outcome.entry.key if outcome.entry else None,
+            "from": outcome.entry.origin if outcome.entry else "",
             "errors": errors_json(outcome.error) if outcome.error else [],
         }
         for name, outcome in outcomes.items()
     ]
     counts = {status.value: sum(o.status is status for o in outcomes.values()) for status in Status}
-    return {"counts": counts, "tasks": tasks}
+    return {"counts": counts, "fetched": sum(o.fetched for o in outcomes.values()), "tasks": tasks}
 
 
 def told_once(failed: list[OctavoError], held: int) -> OctavoError:

@@ -24,6 +24,7 @@ class Counts:
         self.total = 0
         self.running: dict[str, str] = {}
         self.ended: dict[Status, int] = dict.fromkeys(Status, 0)
+        self.fetched = 0
 
     def note(self, event: Event) -> None:
         """Take an event in."""
@@ -34,6 +35,7 @@ class Counts:
         elif isinstance(event, Ended):
             self.running.pop(event.outcome.task.name, None)
             self.ended[event.outcome.status] += 1
+            self.fetched += event.outcome.fetched
 
     @property
     def done(self) -> int:

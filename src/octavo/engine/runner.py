@@ -20,7 +20,7 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -32,13 +32,15 @@ from octavo.engine.graph import ordered
 from octavo.engine.locks import Lock
 from octavo.engine.room import DEVICES, Room
 from octavo.engine.schedule import Schedule
+from octavo.engine.shared import Shared
 from octavo.engine.staleness import SHARED, Decision, decide, outputs_digest
 from octavo.engine.store import DOUBTS, NO_DOUBTS, OUT, Store
-from octavo.engine.task import Action, Doubts, Memory, Outcome, Status, Task
+from octavo.engine.task import Action, Doubts, Entry, Memory, Outcome, Status, Task
 from octavo.errors import BuildError, KernelError, OctavoError
 
 ExecutorMaker = Callable[[], Executor]
 FORCED = "forced"
+ASKED = 64  # questions to the shared store that are under way at once
 POLL = 0.1  # seconds between looks at what another build is at work on
 DEATH_OF_PARENT = 1  # PR_SET_PDEATHSIG
 SCRATCH = "octavo-run-"  # in the temporary folder; sockets have no room for the longer names of a project
@@ -69,21 +71,70 @@ def processes(jobs: int) -> Iterator[tuple[ExecutorMaker, str]]:
                 mine.release()
 
 
+@dataclass(frozen=True)
+class Forecast:
+    """What a build would do: why each ``stale`` task would run; which would come from the shared store (``offered``);
+    which came from it before (``fetched``)."""
+
+    stale: Mapping[str, str]
+    offered: tuple[str, ...] = ()
+    fetched: tuple[str, ...] = ()
+
+
 def plan(tasks: Sequence[Task], store: Store, forced: Collection[str] = ()) -> dict[str, str]:
     """Return why each stale task would run, by name, before anything runs. A task not named is up to date."""
+    return dict(forecast(tasks, store, forced).stale)
+
+
+def forecast(
+    tasks: Sequence[Task], store: Store, forced: Collection[str] = (), shared: Shared | None = None
+) -> Forecast:
+    """Return what a build would do, before anything runs. The shared store is asked only where it is given."""
     run = _Run(store, {}, forced=forced)
     stale: dict[str, str] = {}
-    for task in ordered(tasks):
-        waiting = [name for name in task.after if name in stale]
-        if waiting:
-            stale[task.name] = f"upstream: {waiting[0]} will run"
-            continue
-        decision = run.decide(task)
-        if decision.stored:
-            run.end(run.stored(task, decision))
-        else:
-            stale[task.name] = decision.reason
-    return stale
+    left: Sequence[Task] = ordered(tasks)
+    while left:
+        asked: list[_Asked] = []
+        open_, later = set[str](), list[Task]()
+        for task in left:
+            if open_.intersection(task.after):
+                later.append(task)
+            elif question := _foresee(run, task, stale, shared):
+                asked.append(question)
+            else:
+                continue
+            open_.add(task.name)
+        for task, decision, answer in asked:
+            if entry := answer.result():
+                run.end(Outcome(task, Status.STORED, None, entry, upstream=run.upstream(task)))
+            else:
+                stale[task.name] = decision.reason
+        left = later
+    known = [run.outcomes[task.name] for task in ordered(tasks) if task.name in run.outcomes]
+    return Forecast(
+        {task.name: stale[task.name] for task in ordered(tasks) if task.name in stale},
+        tuple(outcome.task.name for outcome in known if not outcome.folder),
+        tuple(outcome.task.name for outcome in known if outcome.folder and outcome.entry and outcome.entry.origin),
+    )
+
+
+_Asked = tuple[Task, Decision, Future[Entry | None]]
+
+
+def _foresee(run: _Run, task: Task, stale: dict[str, str], shared: Shared | None) -> _Asked | None:
+    """Note what would become of a task, or return what the shared store was asked about it."""
+    waiting = [name for name in task.after if name in stale]
+    if waiting:
+        stale[task.name] = f"upstream: {waiting[0]} will run"
+        return None
+    decision = run.decide(task)
+    if decision.stored:
+        run.end(run.stored(task, decision))
+    elif shared and task.name not in run.forced:
+        return task, decision, shared.look(task.name, decision.key, run.digest)
+    else:
+        stale[task.name] = decision.reason
+    return None
 
 
 def build(
@@ -96,15 +147,18 @@ def build(
     forced: Collection[str] = (),
     fail_fast: bool = False,
     room: Room = Room(None),  # noqa: B008 (frozen)
+    shared: Shared | None = None,
 ) -> dict[str, Outcome]:
     """Bring every task up to date and return what became of each, by name.
 
     A task that fails holds back those that depend on it; the others go on, or with ``fail_fast`` none is begun any
     more. Tasks named in ``forced`` run in any case. What is finished is in the store at once, also when the build is
     stopped. What another build of the same store is at work on is waited for. ``room`` bounds what runs side by side
-    beside ``jobs``. Raises KeyboardInterrupt after Ctrl-C, with the workers stopped.
+    beside ``jobs``. What the store does not have is fetched from the ``shared`` one, and what is made is sent there.
+    Raises KeyboardInterrupt after Ctrl-C, with the workers stopped, and UsageError when the shared store's address is
+    none.
     """
-    run = _Run(store, {}, listen, forced, fail_fast)
+    run = _Run(store, {}, listen, forced, fail_fast, shared)
     listen(Planned(len(tasks)))
     try:
         with store.temporary() as folder:
@@ -124,8 +178,10 @@ class _Run:
         listen: Listener | None = None,
         forced: Collection[str] = (),
         fail_fast: bool = False,
+        shared: Shared | None = None,
     ) -> None:
         self.store = store
+        self.shared = shared
         self.forced = forced
         self.fail_fast = fail_fast
         self.outcomes = outcomes
@@ -161,7 +217,8 @@ class _Run:
     def stored(self, task: Task, decision: Decision) -> Outcome:
         assert decision.stored
         folder, entry = decision.stored
-        return Outcome(task, Status.STORED, folder, entry, upstream=self.upstream(task))
+        fetched = self.shared is not None and decision.key in self.shared.fetched
+        return Outcome(task, Status.STORED, folder, entry, upstream=self.upstream(task), fetched=fetched)
 
     def keep(self, flight: Flight, future: Future[Performed]) -> Outcome:
         """Put what a worker made into the store; a fault of the user's or the disk's becomes a failed outcome."""
@@ -228,6 +285,8 @@ class _Run:
 
     def end(self, outcome: Outcome) -> None:
         self.outcomes[outcome.task.name] = outcome
+        if self.shared and outcome.folder and outcome.entry:
+            self.shared.offer(outcome.task.name, outcome.folder, outcome.entry, made=outcome.status is Status.RAN)
         self.listen(Ended(outcome))
 
     def remember(self) -> None:
@@ -292,12 +351,13 @@ class _Loop:
         self.suspected: set[str] = set()  # they lost a worker or a kernel
         self.elsewhere: list[Task] = []  # another build is at work on them
         self.parked: list[Task] = []  # they wait for a device
+        self.asking: dict[Future[None], list[Task]] = {}  # the shared store is asked for their results
         self.begun = 0
         self.told: set[str] = set()
 
     def go(self) -> None:
         try:
-            while self.schedule.left or self.flying or self.elsewhere or self.parked:
+            while self.schedule.left or self.flying or self.elsewhere or self.parked or self.asking:
                 self.fill()
                 self.wait()
                 if self.ended and not self.run.fail_fast:
@@ -324,7 +384,11 @@ class _Loop:
         # What was with a lost worker runs again alone: so only the one that loses workers is given up, and it has
         # all the memory there is.
         suspected = any(name not in self.run.outcomes for name in self.suspected)
-        while len(self.flying) < (1 if suspected or self.is_alone() else self.jobs) and (task := self.schedule.take()):
+        while (
+            len(self.flying) < (1 if suspected or self.is_alone() else self.jobs)
+            and len(self.asking) < ASKED
+            and (task := self.schedule.take())
+        ):
             if task.device and self.room.devices and not self.free_device():
                 self.parked.append(task)
             elif (decision := self.decided(task)) and not self.begin(task, decision):
@@ -342,9 +406,21 @@ class _Loop:
             self.end(run.stored(task, decision))
         elif run.stopped():
             self.end(Outcome(task, Status.HELD, reason="not begun after a failure"))
+        elif question := self.question(task, decision):
+            self.asking.setdefault(question, []).append(task)
         else:
             return decision
         return None
+
+    def question(self, task: Task, decision: Decision) -> Future[None] | None:
+        """Return what ends when the shared store was asked; None where there is nothing to ask any more."""
+        shared = self.run.shared
+        if shared is None:
+            return None
+        shared.check()
+        if task.name in self.run.forced:
+            return None
+        return shared.ask(task.name, decision.key, self.run.digest, self.folder)
 
     def begin(self, task: Task, decision: Decision) -> bool:
         """Give a task to a worker, unless another build is at work on it; False where there is no memory for it."""
@@ -389,9 +465,14 @@ class _Loop:
 
     def wait(self) -> None:
         """Wait until something ends; what a lost worker had is begun again."""
-        if not self.flying and self.elsewhere:
+        awaited: list[Future[Any]] = [*self.flying, *self.asking]
+        if not awaited and self.elsewhere:
             time.sleep(POLL)
-        done = wait(self.flying, POLL if self.elsewhere else None, FIRST_COMPLETED).done if self.flying else set()
+        done = wait(awaited, POLL if self.elsewhere else None, FIRST_COMPLETED).done if awaited else set()
+        for question in done & self.asking.keys():
+            for task in self.asking.pop(question):
+                self.schedule.put_back(task)
+        done &= self.flying.keys()
         for task in self.elsewhere:
             self.schedule.put_back(task)
         self.elsewhere = []

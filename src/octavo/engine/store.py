@@ -60,7 +60,7 @@ class Store:
 
     def folder_of(self, entry: Entry) -> Path:
         """Return where a result lies, or lay."""
-        return self._of(entry.key) / _trace(entry.reads)
+        return self._of(entry.key) / trace_of(entry.reads)
 
     def state_of(self, folder: Path, entry: Entry) -> str:
         """Return what the system tells of a result's files without reading them; empty where one is missing."""
@@ -104,10 +104,14 @@ class Store:
         files = sorted(p for p in made.rglob("*") if p.is_file())
         outputs = {p.relative_to(made).as_posix(): (p.stat().st_size, keys.of_file(p)) for p in files}
         entry = Entry(key, outputs, traced, round(seconds, 3), memory, doubts.perhaps, doubts.notes)
+        return self.adopt(made, entry, anew=anew)
+
+    def adopt(self, made: Path, entry: Entry, *, anew: bool = False) -> tuple[Path, Entry]:
+        """Take over the folder ``made``, which holds what ``entry`` tells of, as ``put`` does. Raises OSError."""
         (made / ENTRY).write_bytes(sealed(entry))
-        for path in [*files, made / ENTRY, made]:
+        for path in [*(made / name for name in entry.outputs), made / ENTRY, made]:
             _flush(path)
-        place = self._of(key) / _trace(traced)
+        place = self.folder_of(entry)
         place.parent.mkdir(parents=True, exist_ok=True)
         there = load(place)
         if there and _whole(place, there) and there.shared == entry.shared and not anew:
@@ -191,7 +195,8 @@ class Store:
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
 
 
-def _trace(reads: Mapping[str, str]) -> str:
+def trace_of(reads: Mapping[str, str]) -> str:
+    """Return by what the results of one key are told apart: the digest of what they read."""
     return keys.of(reads)[:16]
 
 
@@ -242,7 +247,7 @@ def load(folder: Path) -> Entry | None:
         entry = unsealed((folder / ENTRY).read_bytes(), Entry)
     except (OSError, msgspec.DecodeError):
         return None
-    return entry if (entry.key, _trace(entry.reads)) == (folder.parent.name, folder.name) else None
+    return entry if (entry.key, trace_of(entry.reads)) == (folder.parent.name, folder.name) else None
 
 
 def _whole(folder: Path, entry: Entry) -> bool:

@@ -52,7 +52,8 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     ``outputs`` maps every file (relative, with slashes) to its size and SHA-256; ``reads`` maps what was read while it
     ran to its SHA-256 (relative to the project where it lies inside); ``seconds`` is the time that it took; ``memory``
     is the bytes that it needed (0: not known). Of ``reads``, those in ``shared`` were perhaps read by another task
-    that ran beside it. ``notes`` are sentences for the user.
+    that ran beside it. ``notes`` are sentences for the user. ``origin`` is the address of the shared store that it was
+    fetched from (empty: it was made here).
     """
 
     key: str
@@ -62,6 +63,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     memory: int = 0
     shared: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    origin: str = ""
 
 
 class Doubts(msgspec.Struct, frozen=True):
@@ -102,7 +104,7 @@ class Outcome:
     """The end of a task. ``folder`` and ``entry`` are there when it has a result.
 
     ``reason`` says why it ran, or, for a task that was held back, which one it waited for; ``tries`` how often it was
-    begun.
+    begun. ``fetched``: its result came from the shared store in this build.
     """
 
     task: Task
@@ -114,6 +116,7 @@ class Outcome:
     error: OctavoError | None = None
     upstream: Mapping[str, str] = field(default_factory=dict)
     tries: int = 1
+    fetched: bool = False
 
     @property
     def done(self) -> bool:
