@@ -222,6 +222,16 @@ def _empty_entry(shared: Path) -> None:
         path.write_bytes(b"")
 
 
+def _binary_entry(shared: Path) -> None:
+    for path in _entries(shared):
+        path.write_bytes(b"\xff" * 9)
+
+
+def _list_entry(shared: Path) -> None:
+    for path in _entries(shared):
+        path.write_text("[]")
+
+
 def _changed(change: Callable[[dict[str, Any]], None]) -> Callable[[Path], None]:
     def damage(shared: Path) -> None:
         for path in _entries(shared):
@@ -244,29 +254,31 @@ def _with(**fields: Any) -> Callable[[Path], None]:
     return _changed(lambda offered: offered["entry"].update(fields))
 
 
-DAMAGES: dict[str, Callable[[Path], None]] = {
-    "a bit is flipped": _flip,
-    "an object is cut": _cut,
-    "an object is empty": _empty,
-    "an object is gone": _remove,
-    "an entry is cut": _cut_entry,
-    "an entry is empty": _empty_entry,
-    "an entry names a file above": _named("../../../escaped"),
-    "an entry climbs out of out": _named("out/../../../escaped"),
-    "an entry names an absolute file": _named("/tmp/octavo-escaped"),
-    "an entry names a file of another kind": _named("entry.json"),
-    "an entry names a folder only": _named("out/"),
-    "an entry names a file on a drive": _named("out\\..\\escaped"),
-    "an entry has a line break in a name": _named("out/a\nb"),
-    "an entry has more fields": _with(run="rm"),
-    "an entry has a field beside it": _changed(lambda offered: offered.update(pickle="gASVAA==")),
-    "an entry has another key": _with(key="0" * 64),
-    "an entry tells of other files read": _with(reads={"data.txt": "0" * 64}),
-    "an entry read a file above": _with(reads={"../secret": "missing"}),
-    "a digest is a path": _with(outputs={"out/text": [1, "../../../../../../etc/hostname"]}),
-    "a size is negative": _with(outputs={"out/text": [-1, "0" * 64]}),
-    "a size is of another kind": _with(outputs={"out/text": ["1", "0" * 64]}),
-    "an entry is a list": lambda shared: [path.write_text("[]") for path in _entries(shared)] and None,
+UNREADABLE, NOWHERE = "its entry cannot be read: ", "where nothing of it may lie"
+DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
+    "a bit is flipped": (_flip, "does not have the bytes that its entry tells of"),
+    "an object is cut": (_cut, "does not have the bytes that its entry tells of"),
+    "an object is empty": (_empty, "does not have the bytes that its entry tells of"),
+    "an object is gone": (_remove, "is not there"),
+    "an entry is cut": (_cut_entry, UNREADABLE),
+    "an entry is empty": (_empty_entry, "its entry has 0 bytes"),
+    "an entry is no UTF-8": (_binary_entry, UNREADABLE),
+    "an entry names a file above": (_named("../../../escaped"), NOWHERE),
+    "an entry climbs out of out": (_named("out/../../../escaped"), NOWHERE),
+    "an entry names an absolute file": (_named("/tmp/octavo-escaped"), NOWHERE),
+    "an entry names a file of another kind": (_named("entry.json"), NOWHERE),
+    "an entry names a folder only": (_named("out/"), NOWHERE),
+    "an entry names a file on a drive": (_named("out\\..\\escaped"), NOWHERE),
+    "an entry has a line break in a name": (_named("out/a\nb"), NOWHERE),
+    "an entry has more fields": (_with(run="rm"), UNREADABLE),
+    "an entry has a field beside it": (_changed(lambda offered: offered.update(pickle="gASVAA==")), UNREADABLE),
+    "an entry has another key": (_with(key="0" * 64), "its entry belongs to another result"),
+    "an entry tells of other files read": (_with(reads={"a.txt": "missing"}), "its entry belongs to another result"),
+    "an entry read a file above": (_with(reads={"../secret": "missing"}), NOWHERE),
+    "a digest is a path": (_with(outputs={"out/text": [1, "../../../../../../etc/hostname"]}), "a digest that is none"),
+    "a size is negative": (_with(outputs={"out/text": [-1, "0" * 64]}), "its entry has a size or"),
+    "a size is of another kind": (_with(outputs={"out/text": ["1", "0" * 64]}), UNREADABLE),
+    "an entry is a list": (_list_entry, UNREADABLE),
 }
 
 
@@ -277,15 +289,15 @@ def test_what_is_damaged_is_refused_told_once_made_here_and_healed(
     """No trust without the hash: the points run here, nothing lands outside, and the next machine has it good."""
     tasks, first, second = chain()
     machine("one").build(*tasks)
-    DAMAGES[damage](tmp_path / "shared")
+    spoil, words = DAMAGES[damage]
+    spoil(tmp_path / "shared")
     two = machine("two")
     before = {path for path in tmp_path.rglob("*") if not path.is_relative_to(tmp_path / "shared")}
     got = two.build(*tasks)
     assert (statuses(got), fetched(got)) == ({"a": "ran", "b": "ran"}, [])
     assert (len(first.runs), len(second.runs)) == (2, 2)
-    assert len(two.notes) == 1 and two.notes[0].startswith("A result in the shared store was refused: of a, "), (
-        two.notes
-    )
+    assert len(two.notes) == 1 and words in two.notes[0], two.notes
+    assert two.notes[0].startswith("A result in the shared store was refused: of a, ")
     new = {path for path in tmp_path.rglob("*") if not path.is_relative_to(tmp_path / "shared")} - before
     assert all(path.is_relative_to(two.root / ".octavo") for path in new)
     assert not Path("/tmp/octavo-escaped").exists()
@@ -293,16 +305,32 @@ def test_what_is_damaged_is_refused_told_once_made_here_and_healed(
     assert (fetched(three.build(*tasks)), three.notes) == (["a", "b"], [])
 
 
-def test_a_result_holds_only_where_the_files_it_read_are_the_same(machine: Callable[..., Machine]) -> None:
-    """What was traced is part of the key: other data here, and the point runs; the same, and it is fetched."""
-    one, two, three = (machine(name) for name in ("one", "two", "three"))
+def test_a_large_object_is_healed_too(machine: Callable[..., Machine], tmp_path: Path) -> None:
+    """An object that is not sent again for its size alone is, once it was found damaged."""
+    machine("one").build(task("a", Write("x" * 3_000_000)))
+    (large,) = _objects(tmp_path / "shared")
+    large.write_bytes(b"y" + large.read_bytes()[1:])
+    two = machine("two")
+    assert statuses(two.build(task("a", Write("x" * 3_000_000)))) == {"a": "ran"}
+    assert fetched(machine("three").build(task("a", Write()))) == ["a"]
+
+
+def test_a_result_holds_only_where_the_files_it_read_are_the_same(
+    machine: Callable[..., Machine], fickle: type[Fickle]
+) -> None:
+    """What was traced is part of the key: with other data here nothing is fetched and the point runs."""
+    asked: list[str] = []
+    fickle.fault = staticmethod(lambda *what: asked.append(" ".join(what)))  # type: ignore[method-assign]
     runs = []
-    for at, content in ((one, "1"), (two, "2"), (three, "1")):
+    for name, content in (("one", "1"), ("two", "2"), ("three", "1")):
+        at = machine(name, "fickle://lab")
         (at.root / "data.txt").write_text(content)
         action = Write("a", reads=(at.root / "data.txt", at.root / "absent.txt", at.root))
+        asked.clear()
         got = at.build(task("a", action))
-        runs.append((len(action.runs), fetched(got), at.notes))
-    assert runs == [(1, [], []), (1, [], []), (0, ["a"], [])]
+        read = [what for what in asked if what.startswith("read") and "/objects/" in what]
+        runs.append((len(action.runs), fetched(got), len(read), at.notes))
+    assert runs == [(1, [], 0, []), (1, [], 0, []), (0, ["a"], 1, [])]
 
 
 def test_what_read_a_file_outside_the_project_stays_here(machine: Callable[..., Machine], tmp_path: Path) -> None:
@@ -421,7 +449,13 @@ def test_a_place_that_hangs_costs_one_wait(machine: Callable[..., Machine], fick
     """No answer in time, and the place is out for the rest of the build, also for those who wait behind."""
     tasks = [task(str(n), Write(str(n))) for n in range(12)]
     hang = threading.Event()
-    fickle.fault = staticmethod(lambda operation, path: hang.wait(REASONABLE) and None)  # type: ignore[method-assign]
+    asked: list[str] = []
+
+    def wait(operation: str, path: str) -> None:
+        asked.append(operation)
+        hang.wait(REASONABLE)
+
+    fickle.fault = staticmethod(wait)  # type: ignore[method-assign]
     one = machine("one", "fickle://lab", patience=0.3)
     begun = time.monotonic()
     try:
@@ -430,7 +464,7 @@ def test_a_place_that_hangs_costs_one_wait(machine: Callable[..., Machine], fick
         hang.set()
     assert time.monotonic() - begun < REASONABLE / 2
     assert set(statuses(got).values()) == {"ran"}
-    assert len(one.notes) == 1 and "no answer within" in one.notes[0]
+    assert len(one.notes) == 1 and "no answer within" in one.notes[0] and asked == ["read"]
 
 
 def test_a_place_that_dies_in_the_middle_costs_what_it_had_not_given(
