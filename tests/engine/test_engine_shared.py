@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
+import msgspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from test_engine_runs import AtOnce, Write, statuses, task
@@ -19,8 +20,8 @@ from test_engine_runs import AtOnce, Write, statuses, task
 from octavo.engine import runner
 from octavo.engine.events import Event, Noted
 from octavo.engine.shared import Place, Shared, sharing
-from octavo.engine.store import Store
-from octavo.engine.task import Outcome, Task
+from octavo.engine.store import DOUBTS, Store
+from octavo.engine.task import Doubts, Outcome, Task
 from octavo.errors import UsageError
 
 REASONABLE = 30.0  # seconds; a test that takes them hangs
@@ -53,6 +54,14 @@ class Machine:
                 )
         finally:
             self.notes = [event.text for event in events if isinstance(event, Noted)]
+
+
+class Changing(Write):
+    """An action whose file was written to while it ran."""
+
+    def __call__(self, folder: Path, upstream: Mapping[str, Path]) -> tuple[Path, ...]:
+        (folder / DOUBTS).write_bytes(msgspec.json.encode(Doubts(changed=("data.txt",))))
+        return super().__call__(folder, upstream)
 
 
 class Fickle(MemoryFileSystem):
@@ -278,6 +287,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "a digest is a path": (_with(outputs={"out/text": [1, "../../../../../../etc/hostname"]}), "a digest that is none"),
     "a size is negative": (_with(outputs={"out/text": [-1, "0" * 64]}), "its entry has a size or"),
     "a size is of another kind": (_with(outputs={"out/text": ["1", "0" * 64]}), UNREADABLE),
+    "an entry speaks to the terminal": (_with(notes=["\x1b[2J"]), "its entry has notes that"),
     "an entry is a list": (_list_entry, UNREADABLE),
 }
 
@@ -343,6 +353,14 @@ def test_what_read_a_file_outside_the_project_stays_here(machine: Callable[..., 
     assert all(b"elsewhere" not in content for content in files(tmp_path / "shared").values())
     two = machine("two")
     assert fetched(two.build(task("a", Write("a")), task("b", Write("b")))) == ["b"]
+
+
+def test_what_is_certain_to_serve_nobody_is_not_sent(machine: Callable[..., Machine], tmp_path: Path) -> None:
+    """A result of a file that changed while it was read serves this build alone."""
+    one = machine("one")
+    (one.root / "data.txt").write_text("1")
+    one.build(task("a", Changing(reads=(one.root / "data.txt",))), task("b", Write("b")))
+    assert len(_entries(tmp_path / "shared")) == 1
 
 
 def test_nothing_is_written_where_a_build_only_reads(machine: Callable[..., Machine], tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from octavo.engine import remote
 from octavo.engine.events import Listener, Noted
 from octavo.engine.locks import held
 from octavo.engine.remote import Absent, Away, Remote
-from octavo.engine.store import ENTRY, LOG, OUT, Store, trace_of, write_atomically
+from octavo.engine.store import CHANGED, ENTRY, LOG, OUT, Store, trace_of, write_atomically
 from octavo.engine.task import Entry
 
 LAYOUT = 1
@@ -43,6 +43,7 @@ MOST_ENTRIES = 50  # of one key; each stands for other files read
 LARGEST_ENTRY = 16 << 20
 SMALL = 64 << 10  # bytes; a smaller object is sent rather than asked for
 DIGEST = re.compile("[0-9a-f]{64}")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 TRACE = re.compile(r"[0-9a-f]{16}\.json")
 FETCH, SEND = 0, 1  # what a build waits for comes first
 
@@ -139,7 +140,8 @@ class Shared:
 
     def offer(self, name: str, folder: Path, entry: Entry, *, made: bool) -> None:
         """Send a result there in the background, unless it is known to be there. Raises UsageError."""
-        if not self._writes or self.off or (f"{folder.parent.name}/{folder.name}" in self._known and not made):
+        known = f"{folder.parent.name}/{folder.name}" in self._known and not made
+        if not self._writes or self.off or known or CHANGED in entry.reads.values():
             return
         self.check()
         outside = sorted(read for read in entry.reads if not _of_project(read))
@@ -369,6 +371,8 @@ def _sound(lane: Remote, path: str, size: int, key: str) -> Offered:
     wrong += [read for read in entry.reads if not _of_project(read)]
     if wrong:
         raise Refused(f"its entry names {wrong[0]!r}, where nothing of it may lie")
+    if any(CONTROL.search(text) for text in entry.notes):
+        raise Refused("its entry has notes that would not print as they are")
     if any(size < 0 or not DIGEST.fullmatch(digest) for size, digest in entry.outputs.values()):
         raise Refused("its entry has a size or a digest that is none")
     if entry.key != key or trace_of(entry.reads) != PurePosixPath(path).stem:
@@ -379,7 +383,7 @@ def _sound(lane: Remote, path: str, size: int, key: str) -> Offered:
 def _inside(name: str) -> bool:
     """Whether a name with slashes stays below the folder that it starts from, on any system."""
     parts = name.split("/")
-    return all(part.strip(".") and len(part) <= 255 for part in parts) and not re.search(r"[\\\x00-\x1f]", name)
+    return all(part.strip(".") and len(part) <= 255 for part in parts) and not ("\\" in name or CONTROL.search(name))
 
 
 def _of_result(file: str) -> bool:
