@@ -329,6 +329,19 @@ def test_a_server_that_is_away_slows_a_build_and_never_breaks_it(
 
 
 @pytest.mark.proof
+def test_ctrl_c_does_not_wait_for_a_frozen_server(tiny: Callable[..., Tiny], s3: Server) -> None:
+    """A build that asks a server which does not answer stops at once when it is told to."""
+    s3.process.send_signal(signal.SIGSTOP)
+    build = tiny(POINTS).begin("build", under=s3.environment)
+    time.sleep(2.5)
+    build.send_signal(signal.SIGINT)
+    begun = time.monotonic()
+    out, err = build.communicate(timeout=60)
+    assert build.returncode == 130 and "Traceback" not in out + err, out + err
+    assert time.monotonic() - begun < 2.5, "less than it would have waited for the server"
+
+
+@pytest.mark.proof
 @pytest.mark.parametrize("kind", ["s3", "sftp"])
 def test_a_server_killed_in_the_middle(
     tiny: Callable[..., Tiny], tmp_path: Path, request: pytest.FixtureRequest, kind: str
