@@ -19,6 +19,7 @@ VERBS = {
     "check": "Compare with the accepted results, and check the bibliography.",
     "accept": "Take over changed values, tables and figures, with a reason.",
     "clean": "Remove what was built.",
+    "store": "Verify the store of results, tidy it, say what takes room.",
     "stop": "End the process that kernels are forked from.",
 }
 INTERRUPTED = 130

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from octavo.engine import key as keys
-from octavo.engine import locks
+from octavo.engine import locks, orphans
 from octavo.engine.events import Ended, Event, Listener, Noted, Planned, Started
 from octavo.engine.forked import Lost
 from octavo.engine.graph import ordered
@@ -581,6 +581,7 @@ def perform(
         os.environ[DEVICES] = device
     try:
         reads = action(folder, upstream)
+        return Performed(reads, time.perf_counter() - start, _memory_of_children())
     except (OctavoError, OSError):
         raise
     except Exception as error:  # the one place where a bug in an action becomes a message
@@ -588,7 +589,8 @@ def perform(
         raise BuildError(
             f"{type(error).__name__}: {error} [this is a bug in Octavo]", where=name, hint=detail
         ) from error
-    return Performed(reads, time.perf_counter() - start, _memory_of_children())
+    finally:
+        orphans.end()
 
 
 def _memory_of_children() -> int:
@@ -627,6 +629,7 @@ def _enter_worker(scratch: str) -> None:
     os.environ["TMPDIR"] = tempfile.tempdir = scratch
     if hasattr(os, "setsid"):
         os.setsid()
+    orphans.adopt()
     parent = os.getppid()
     if sys.platform == "linux":  # a thread gets no turn while a cell of the worker's own is deep in C
         import ctypes

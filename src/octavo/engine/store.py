@@ -258,7 +258,10 @@ def _whole(folder: Path, entry: Entry) -> bool:
         return False
     if any(sizes[name] != size for name, (size, _) in entry.outputs.items()):
         return False
-    return all(keys.of_file(folder / name) == digest for name, (_, digest) in entry.outputs.items())
+    try:
+        return all(keys.of_file(folder / name) == digest for name, (_, digest) in entry.outputs.items())
+    except OSError:  # the disk cannot read it any more
+        return False
 
 
 def _flush(path: Path) -> None:

@@ -25,6 +25,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+from octavo.engine import orphans
+
 IDLE = 600.0  # seconds without a worker after which a zygote ends
 LENGTH = struct.Struct("!Q")
 MOST = 8  # open files that come with a request
@@ -57,6 +59,7 @@ def serve(address: Path, modules: Sequence[str]) -> None:
     listener.bind(str(unready))
     listener.listen(64)
     unready.rename(address)
+    orphans.adopt()
     try:
         _loop(listener, added)
     finally:
@@ -145,7 +148,9 @@ def _loop(listener: socket.socket, added: Mapping[str, str]) -> None:
             else:
                 with contextlib.suppress(BlockingIOError):
                     os.read(wake, 4096)
-        workers -= set(_ended())
+        if ended := set(_ended()):
+            workers -= ended
+            orphans.kill(workers)  # a worker that was killed leaves what its kernel began
 
 
 def _ended() -> Iterator[int]:
@@ -162,6 +167,7 @@ def _become_worker(connection: socket.socket, added: Mapping[str, str]) -> NoRet
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         os.setsid()
+        orphans.adopt()
         gc.enable()
         _answer(connection, added)
         code = 0

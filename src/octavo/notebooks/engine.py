@@ -29,8 +29,11 @@ from papermill.engines import Engine, papermill_engines
 
 from octavo.notebooks.environment import this_python
 
-NAME = "octavo"
+FORKING, STARTING = "octavo-forking", "octavo-starting"
 CHUNK = 1 << 18
+BUFFERED = 4  # chunks that may wait in a pipe, at most
+PRINTED = 10_000_000  # characters that a cell may print; what is more is left out, and the notebook says so
+LEFT_OUT = f"\n[Octavo kept {PRINTED // 1_000_000} MB of what this cell printed. The rest is left out.]\n"
 DYING = 5.0  # seconds that a kernel may take to end by itself
 UNSAVED = 1.0  # seconds for which what ran is not written yet
 DEATH_OF_PARENT = 1  # PR_SET_PDEATHSIG
@@ -100,7 +103,7 @@ class Client:
         self.shell_channel, self.iopub_channel = Channel(self), Channel(self)
         self.alive = True
         self.parent: dict[str, Any] = {}
-        self.rest = b""
+        self.rest: list[bytes] = []  # of a line that has not come to its end
         loop = asyncio.get_running_loop()
         loop.add_reader(kernel.messages, self._read)
         for descriptor in (kernel.messages, *kernel.streams):
@@ -153,32 +156,59 @@ class Client:
         if not data:
             self._died()
             return
-        *lines, self.rest = (self.rest + data).split(b"\n")
-        for line in lines:
+        first, *others = data.split(b"\n")
+        self.rest.append(first)
+        for following in others:
+            line, self.rest = b"".join(self.rest), [following]
             self._take(json.loads(line))
 
     def _take(self, message: dict[str, Any]) -> None:
         message["buffers"] = [base64.b64decode(b) for b in message["buffers"]]
         if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
             for descriptor in self.kernel.streams:  # what C code and child processes printed belongs to the cell
-                self._read_stream(descriptor)
+                self._read_stream(descriptor, BUFFERED)
         channel = self.shell_channel if message["channel"] == "shell" else self.iopub_channel
         channel.queue.put_nowait(message)
 
-    def _read_stream(self, descriptor: int) -> None:
+    def _read_stream(self, descriptor: int, times: int = 1) -> None:
+        """Read so many chunks; no more, for who prints without end would let nothing else be heard."""
         with suppress(BlockingIOError):
-            while data := os.read(descriptor, CHUNK):
+            for _ in range(times):
+                data = os.read(descriptor, CHUNK)
+                if not data:
+                    asyncio.get_running_loop().remove_reader(descriptor)
+                    return
                 content = {"name": self.kernel.streams[descriptor], "text": data.decode("utf-8", "replace")}
                 message = self.msg("stream", content)
                 self.iopub_channel.queue.put_nowait({**message, "parent_header": self.parent})
-            asyncio.get_running_loop().remove_reader(descriptor)
 
     def _died(self) -> None:
         self.alive = False
         asyncio.get_running_loop().remove_reader(self.kernel.messages)
 
 
-class NotebookClient(PapermillNotebookClient):  # type:ignore[misc]
+class BoundedClient(PapermillNotebookClient):  # type:ignore[misc]
+    """Papermill's client, which keeps what cells print as long as it is no more than a reader could want."""
+
+    printed = (0, 0)  # which cell it was, and how much
+
+    def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
+        """Take a message in, unless the cell has printed too much."""
+        if msg["msg_type"] == "clear_output":
+            self.printed = (cell_index, 0)
+        if msg["msg_type"] != "stream":
+            return super().process_message(msg, cell, cell_index)
+        before = self.printed[1] if self.printed[0] == cell_index else 0
+        text = msg["content"]["text"]
+        self.printed = (cell_index, before + len(text))
+        if before > PRINTED:
+            return None
+        if before + len(text) > PRINTED:
+            text = text[: PRINTED - before] + LEFT_OUT
+        return super().process_message({**msg, "content": {**msg["content"], "text": text}}, cell, cell_index)
+
+
+class NotebookClient(BoundedClient):
     """Papermill's client, on a forked kernel. ``forked`` is called once this process may have threads."""
 
     def __init__(self, *arguments: Any, forked: Callable[[], None], **traits: Any) -> None:
@@ -233,6 +263,24 @@ class ForkingEngine(Engine):  # type:ignore[misc]
         ).execute()
 
 
+class StartingEngine(Engine):  # type:ignore[misc]
+    """Papermill's own engine, whose kernels are started, with what cells print bounded as well."""
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> None:
+        """Execute a notebook; options are those of papermill's own engine, and ``forked``, as above."""
+        options["forked"]()
+        BoundedClient(
+            nb_man,
+            kernel_name=kernel_name,
+            timeout=options["execution_timeout"],
+            startup_timeout=options["start_timeout"],
+            extra_arguments=options["extra_arguments"],
+            config=options["config"],
+            log_output=options["log_output"],
+        ).execute()
+
+
 @contextmanager
 def _stopped_at_once(kernel: Kernel) -> Iterator[None]:
     """Have an interrupt, which says that the build was stopped, end the kernel and this process without more ado.
@@ -266,8 +314,9 @@ def _seldom(save: Callable[..., None]) -> Callable[..., None]:
 
 
 def register() -> None:
-    """Make the engine known to papermill, in this process."""
-    papermill_engines.register(NAME, ForkingEngine)
+    """Make the engines known to papermill, in this process."""
+    papermill_engines.register(FORKING, ForkingEngine)
+    papermill_engines.register(STARTING, StartingEngine)
 
 
 def be_kernel(parent: int, run: Callable[[], None]) -> NoReturn:

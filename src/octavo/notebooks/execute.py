@@ -148,16 +148,13 @@ class RunPoint:
         import papermill
         from traitlets.config import Config
 
-        engine = self._forking_engine()
-        if not engine:
-            watch.begin()
         papermill.execute_notebook(
             _literal(source),
             _literal(executed),
             parameters=dict(self.parameters),
             cwd=str(self.notebook.parent),
             progress_bar=False,
-            engine_name=engine,
+            engine_name=self._engine(),
             kernel_name=self.kernel,
             language="python",
             execution_timeout=math.ceil(self.timeout),
@@ -167,19 +164,16 @@ class RunPoint:
             ],
             # No open port, and no warning about one.
             config=Config(KernelManager={"transport": "ipc", "ip": f"{sockets}/kernel"}),
-            **({"forked": watch.begin} if engine else {}),
+            forked=watch.begin,
         )
 
-    def _forking_engine(self) -> str | None:
-        """Return the name of the engine that forks kernels, where it can be used; None for papermill's own."""
-        if "octavo.notebooks.warm" not in sys.modules:
-            return None
+    def _engine(self) -> str:
+        """Return the name of the engine that forks kernels, where it can be used, or of the one that starts them."""
         from octavo.notebooks import engine
 
-        if not engine.executable_kernel(self.kernel):
-            return None
         engine.register()
-        return engine.NAME
+        warm = "octavo.notebooks.warm" in sys.modules
+        return engine.FORKING if warm and engine.executable_kernel(self.kernel) else engine.STARTING
 
     def _ran_to_its_end(self, executed: Path) -> None:
         """Raise NotebookError where cells did not run: papermill takes `sys.exit()` for success."""

@@ -106,6 +106,12 @@ class Stream(io.TextIOBase):
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text)}")
         with self.lock:
+            for start in range(0, len(text), MUCH):  # nobody has to hold a message of a gigabyte
+                self._add(text[start : start + MUCH])
+        return len(text)
+
+    def _add(self, text: str) -> None:
+        with self.lock:
             self.text.append(text)
             self.length += len(text)
             if self.length > MUCH:
@@ -114,7 +120,6 @@ class Stream(io.TextIOBase):
                 self.timer = threading.Timer(WAIT, self.flush)
                 self.timer.daemon = True
                 self.timer.start()
-        return len(text)
 
     def flush(self) -> None:
         with self.lock:
