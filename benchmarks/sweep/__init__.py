@@ -1,0 +1,1 @@
+"""The same sweep by Octavo and by other tools: seconds, what was executed, memory. Run ``python -m benchmarks.sweep``."""
