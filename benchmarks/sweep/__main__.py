@@ -8,9 +8,10 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
-from benchmarks.sweep import measure, tools, work
+from benchmarks.sweep import measure, own, tools
 from benchmarks.sweep.rows import Rows
 from benchmarks.sweep.sequence import Bench, measure_tool
 
@@ -18,8 +19,8 @@ from benchmarks.sweep.sequence import Bench, measure_tool
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what the command line asks for and print the tables; return 1 when a tool failed."""
     options = parse(arguments)
-    names = options.tools or [tool.name for tool in tools.ALL]
-    chosen = [tool for tool in tools.ALL if tool.name in names]
+    chosen = [tool for tool in tools.ALL if tool.name in options.measure]
+    alone = [name for name in own.ALL if name in options.measure]
     if options.set_up:
         tools.set_up(options.set_up.absolute(), (tool.folder for tool in chosen))
         return 0
@@ -30,22 +31,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.exit("\n".join(lacking))
         measure.adopt()
         with scratch() as folder:
-            bench = Bench(rows, options.peers.absolute(), folder, options.points, cores())
-            failed = measure_all(bench, chosen, options.rounds, options.rows)
+            bench = Bench(rows, options.peers.absolute(), folder, options.points, cores(), options.many)
+            failed = measure_all(bench, chosen, alone, options.rounds, options.rows)
     return 1 if failed else 0
 
 
-def measure_all(bench: Bench, chosen: Sequence[tools.Tool], rounds: int, rows: Sequence[str]) -> list[str]:
-    """Measure the tools round by round, those that are measured once in the first; return what failed."""
+def measure_all(
+    bench: Bench, chosen: Sequence[tools.Tool], alone: Sequence[str], rounds: int, rows: Sequence[str]
+) -> list[str]:
+    """Measure round by round, what is measured once in the first; return what failed, and go on with the others."""
     failed: list[str] = []
     for number in range(1, rounds + 1):
-        for tool in chosen:
-            if number == 1 or tool.often:
-                try:
-                    measure_tool(bench, tool, number, rows)
-                except measure.Failed as error:
-                    failed.append(tool.name)
-                    print(f"{tool.name} failed. {error}", file=sys.stderr, flush=True)
+        steps = [(n, partial(own.measure_own, bench, n, number)) for n in alone if number == 1 or n in own.OFTEN]
+        steps += [(t.name, partial(measure_tool, bench, t, number, rows)) for t in chosen if number == 1 or t.often]
+        for name, step in steps:
+            try:
+                step()
+            except measure.Failed as error:
+                failed.append(name)
+                print(f"{name} failed. {error}", file=sys.stderr, flush=True)
     return failed
 
 
@@ -63,7 +67,7 @@ def cores() -> int:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Return the options of a command line."""
-    names = [tool.name for tool in tools.ALL]
+    names = [*own.ALL, *(tool.name for tool in tools.ALL)]
     rows = list(dict.fromkeys(row for tool in tools.ALL for row in tool.rows))
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sweep", description=__doc__)
     parser.add_argument("--set-up", type=Path, metavar="FOLDER", help="make the peers' environments there and end")
@@ -72,7 +76,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--table", action="store_true", help="only print the tables of what is in FILE")
     parser.add_argument("--points", type=int, default=24, choices=range(1, 25), metavar="N", help="points (24)")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="rounds of the often measured (5)")
-    parser.add_argument("--tools", nargs="+", choices=names, metavar="TOOL", help=f"of: {'; '.join(names)}")
+    parser.add_argument("--many", type=int, default=own.MANY, metavar="N", help="points of the long plan (10000)")
+    parser.add_argument(
+        "--measure", nargs="+", choices=names, default=names, metavar="WHAT", help=f"of: {'; '.join(names)}"
+    )
     parser.add_argument("--rows", nargs="+", choices=rows, default=rows, metavar="ROW", help=f"of: {'; '.join(rows)}")
     return parser.parse_args(arguments)
 

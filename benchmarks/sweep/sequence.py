@@ -24,6 +24,7 @@ class Bench:
     scratch: Path
     points: int
     jobs: int
+    many: int = 10_000
 
     def environment(self, tool: Tool) -> dict[str, str]:
         """Return the environment of a tool's commands; they have a home of their own in the scratch folder."""
@@ -82,7 +83,7 @@ def build(bench: Bench, tool: Tool, project: Path, row: str) -> measure.Taken:
 
 
 def warm(bench: Bench, tool: Tool, project: Path) -> None:
-    """Import once, unmeasured, what the notebooks import: no tool pays for a cold disk or for matplotlib's font list."""
+    """Import once, unmeasured, what the notebooks import, so that no tool pays for a cold disk or a list of fonts."""
     environment = bench.environment(tool)
     script = f"{work.IMPORTS}\n{work.DATA}"
     if shutil.which("python", path=environment["PATH"]):
@@ -100,9 +101,7 @@ def log_of(bench: Bench, tool: Tool) -> Path:
     return bench.rows.file.with_name(f"{tool.name.replace(', ', '-').replace(' ', '-')}.log")
 
 
-def _note(
-    tool: Tool, row: str, number: int, taken: measure.Taken, executed: measure.Counted, *, kept: bool
-) -> None:
+def _note(tool: Tool, row: str, number: int, taken: measure.Taken, executed: measure.Counted, *, kept: bool) -> None:
     what = f"{executed.points} + {executed.summaries} executed" if kept else "not measured: it was measured before"
     print(f"round {number}  {tool.name:24} {row:14} {taken.seconds:8.2f} s  {what}", file=sys.stderr, flush=True)
 

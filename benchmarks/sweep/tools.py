@@ -154,7 +154,7 @@ def set_up(folder: Path, names: Iterable[str]) -> None:
             continue
         print(f"{name}: {folder / name}", flush=True)
         subprocess.run([sys.executable, "-m", "venv", folder / name], check=True)
-        pip = [folder / name / "bin" / "python", "-m", "pip", "install", "--quiet", "--requirement", requirements]
+        pip = [f"{folder / name}/bin/python", "-m", "pip", "install", "--quiet", "--requirement", str(requirements)]
         subprocess.run(pip, check=True)
 
 

@@ -126,7 +126,7 @@ def weighted(x, t, y, trim):
 
 
 def experiment(flavour: str) -> list[tuple[str, str]]:
-    """Return the cells of the experiment, kind and text, for ``files``, ``ploomber``, ``octavo`` or ``octavo-figures``."""
+    """Return the cells of the experiment, kind and text: ``files``, ``ploomber``, ``octavo`` or ``octavo-figures``."""
     parameters, imports, hand_on, figure = "seed = 0\ntrim = 0.01", IMPORTS, TO_FILE, FIGURE
     if flavour.startswith("octavo"):
         imports += "\nimport octavo"
@@ -172,7 +172,7 @@ def notebook(cells: Sequence[tuple[str, str]]) -> str:
     """Return a notebook of cells, each a kind (``markdown``, ``code``, ``parameters``) and a text."""
     made: list[Mapping[str, Any]] = []
     for number, (kind, text) in enumerate(cells):
-        code = {"execution_count": None, "outputs": []} if kind != "markdown" else {}
+        code: dict[str, Any] = {"execution_count": None, "outputs": []} if kind != "markdown" else {}
         tags = {"tags": ["parameters"]} if kind == "parameters" else {}
         what = "markdown" if kind == "markdown" else "code"
         made.append({"cell_type": what, "id": f"cell-{number}", "metadata": tags, "source": text, **code})
