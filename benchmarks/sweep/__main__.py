@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from benchmarks.sweep import measure, own, tools
+from benchmarks.sweep import measure, own, table, tools
 from benchmarks.sweep.rows import Rows
 from benchmarks.sweep.sequence import Bench, measure_tool
 
@@ -33,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with scratch() as folder:
             bench = Bench(rows, options.peers.absolute(), folder, options.points, cores(), options.many)
             failed = measure_all(bench, chosen, alone, options.rounds, options.rows)
+    print(table.tables(rows.read(), options.points))
     return 1 if failed else 0
 
 
