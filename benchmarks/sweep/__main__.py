@@ -32,7 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         measure.adopt()
         with scratch() as folder:
             bench = Bench(rows, options.peers.absolute(), folder, options.points, cores(), options.many)
-            failed = measure_all(bench, chosen, alone, options.rounds, options.rows)
+            try:
+                failed = measure_all(bench, chosen, alone, options.rounds, options.rows)
+            finally:
+                measure.end_all()
     print(table.tables(rows.read(), options.points))
     return 1 if failed else 0
 

@@ -88,6 +88,7 @@ def _ended_with(process: subprocess.Popen[bytes]) -> Iterator[None]:
     except BaseException:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
         raise
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
@@ -102,6 +103,14 @@ def processor_seconds() -> float:
         with contextlib.suppress(psutil.NoSuchProcess):
             total += sum(process.cpu_times()[:4])  # own user and system, and those of its ended children
     return total
+
+
+def end_all() -> None:
+    """End whatever of our commands is still there: a server that did not end with the tool that started it."""
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    _reap()
 
 
 def _reap() -> None:
