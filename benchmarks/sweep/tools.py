@@ -155,7 +155,8 @@ def set_up(folder: Path, names: Iterable[str]) -> None:
         print(f"{name}: {folder / name}", flush=True)
         subprocess.run([sys.executable, "-m", "venv", folder / name], check=True)
         pip = [f"{folder / name}/bin/python", "-m", "pip", "install", "--quiet", "--requirement", str(requirements)]
-        subprocess.run(pip, check=True)
+        if subprocess.run(pip).returncode:
+            sys.exit(f"pip could not install {requirements}. The others were not begun; run the same command again.")
 
 
 def missing(tools: Iterable[Tool], peers: Path) -> list[str]:
