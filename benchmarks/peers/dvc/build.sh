@@ -1,0 +1,3 @@
+set -e
+test -d .dvc || { git init -q . && dvc init -q; }
+dvc repro -q
