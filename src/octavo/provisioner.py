@@ -26,7 +26,7 @@ from octavo.errors import OctavoError
 from octavo.notebooks.environment import this_python
 from octavo.notebooks.provisioned import attend
 from octavo.notebooks.source import load
-from octavo.workers import imports, zygote
+from octavo.workers import FIXED, imports, zygote
 
 STEP = 0.005  # seconds between two looks whether a kernel has ended
 KNOWN = {"stdin", "stdout", "stderr", "env", "cwd", "independent"}  # of jupyter_client's launcher
@@ -123,7 +123,7 @@ def _fork(command: Sequence[str], options: Mapping[str, Any]) -> ForkedProcess:
         streams = [_stream(name, options.get(name), opened) for name in DEFAULTS]
         heard, told = os.pipe()
         opened += [heard, told]
-        connection = zygote(_modules(folder), environment).connect()
+        connection = zygote(_modules(folder), {**FIXED, **environment}).connect()
         try:
             send(connection, Request(attend, (arguments,), environment, str(folder), umask()), [*streams, told])
             os.close(opened.pop())  # the other end alone holds it now: without an answer, reading ends

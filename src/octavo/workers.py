@@ -81,16 +81,16 @@ def workers(modules: Callable[[], Sequence[str]], kernels: str, jobs: int, liste
 
 
 def _forked(modules: Sequence[str], scratch: str) -> Executor:
-    found = zygote(modules, os.environ)
+    found = zygote(modules, {**os.environ, **FIXED})
     found.start()
     return ForkedExecutor(found, {**os.environ, "TMPDIR": scratch})
 
 
 def zygote(modules: Sequence[str], variables: Mapping[str, str]) -> Zygote:
-    """Return the process that has ``modules`` imported, in an environment with ``variables``; it may have to start."""
+    """Return the process that imports ``modules`` in an environment of ``variables``. It may have to start."""
     package = Path(__file__).parent
     identity = keys.of(environment(), keys.of_files(package.rglob("*.py"), package))
-    return Zygote(tuple(modules), identity, {**variables, **FIXED})
+    return Zygote(tuple(modules), identity, variables)
 
 
 def imports(notebooks: Iterable[Notebook]) -> tuple[str, ...]:
