@@ -91,7 +91,8 @@ class Watch:
     """Watches folders (see ``find``) from its creation until ``end``.
 
     In the folder ``marks`` a file is open while Octavo itself opens one of the project's (see ``mark``). Another file,
-    with the suffix ``.python``, is opened by a kernel just before Python opens one: its own trace has that. ``by_process`` may be set to False where opens are not to be told apart by process.
+    with the suffix ``.python``, is opened by a kernel just before Python opens one: that kernel's own trace has it.
+    ``by_process`` may be set to False where opens are not to be told apart by process.
     """
 
     def __init__(self, folders: Folders, marks: Path | None = None, *, by_process: bool = True) -> None:
