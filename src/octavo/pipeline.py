@@ -27,7 +27,7 @@ from octavo.engine.runner import Forecast, forecast, plan
 from octavo.engine.runner import build as run_tasks
 from octavo.engine.shared import Place, Shared, sharing
 from octavo.engine.staleness import outputs_digest
-from octavo.engine.store import OUT, Store, write_atomically
+from octavo.engine.store import MARKS, OUT, Store, write_atomically
 from octavo.engine.task import Memory, Outcome, Status, Task
 from octavo.errors import NotebookError, OctavoError, UsageError, nearest, raise_all
 from octavo.model import Record, Result, Results, Scalar, Source, Verdict
@@ -110,7 +110,7 @@ def make_plan(project: Project) -> Plan:
     raise_all(problems)
     names = {s.name: tuple(point_name(s.name, p) for p in s.points) for s in project.sweeps}
     parameters = {point_name(s.name, p): p for s in project.sweeps for p in s.points}
-    digest = keys.remembering()
+    digest = keys.remembering(Store(project.state, project.root).digest)
     points = [task for s in project.sweeps for task in _points(project, s, notebooks[s.name], names, digest)]
     bare = Plan(project, tuple(points), names, parameters, notebooks)
     documents = [task for kind in OUTPUTS for task in _document(bare, kind, digest)]
@@ -330,6 +330,7 @@ def _find_folders(project: Project) -> None:
     found = watch.find(project.root, (project.state, project.build), known)
     if found != known:
         write_atomically(file, msgspec.json.encode(found))
+    Store(project.state, project.root).make_marks()
 
 
 def _load(project: Project) -> tuple[dict[str, Notebook], list[OctavoError]]:
@@ -400,6 +401,7 @@ def _points(
         "tool": keys.of_files(recorder_files(), Path(__file__).parent, digest),
     }
     by_name = {other.name: other for other in project.sweeps}
+    opened = tuple(_opened_by_octavo(project))
     read = {name: tuple(zip(names[name], by_name[name].points, strict=True)) for name in notebook.sweeps}
     # The order of the points and the kind of their parameters, which the results that they gave do not tell.
     parts["sweep"] = keys.of([(name, [list(p.items()) for _, p in points]) for name, points in read.items()])
@@ -423,12 +425,24 @@ def _points(
                 kernel=notebook.kernel,
                 code=notebook.code,
                 folders=project.state / FOLDERS,
+                marks=project.state / MARKS,
+                opened_by_octavo=opened,
             ),
             after=tuple(task for points in read.values() for task, _ in points),
             device=sweep.gpu,
             retries=sweep.retries,
             retry_errors=sweep.retry_errors,
         )
+
+
+def _opened_by_octavo(project: Project) -> Iterable[Path]:
+    """Yield the files, and the folders with all in them, that Octavo and its tools open while points run."""
+    yield project.root / CONFIG
+    yield from (sweep.notebook for sweep in project.sweeps)
+    for document in filter(None, (project.paper, project.slides)):
+        beside = document.source.parent
+        yield beside if beside != project.root else document.source
+        yield from filter(None, (document.bibliography, document.template))
 
 
 def _document(whole: Plan, kind: str, digest: keys.FileDigest) -> Iterable[Task]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import msgspec
@@ -12,6 +14,7 @@ MISSING = "missing"
 TICK = 20_000_000  # nanoseconds: file systems tell times no finer than this
 
 FileDigest = Callable[[Path], str]
+Opening = Callable[[Path], AbstractContextManager[object]]
 
 
 def of(*items: object) -> str:
@@ -19,13 +22,20 @@ def of(*items: object) -> str:
     return hashlib.sha256(msgspec.json.encode(items, order="deterministic")).hexdigest()
 
 
-def of_file(path: Path) -> str:
-    """Return the digest of a file's bytes, of the names in a folder (hidden ones apart), or ``missing``."""
+def of_file(path: Path, opening: Opening = nullcontext) -> str:
+    """Return the digest of a file's bytes, of the names in a folder (hidden ones apart), or ``missing``.
+
+    ``opening`` is entered while the file is opened.
+    """
     try:
-        with path.open("rb") as file:
+        with opening(path):
+            file = path.open("rb")
+        with file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except IsADirectoryError:
-        return of(sorted(p.name for p in path.iterdir() if not p.name.startswith((".", "__"))))
+        with opening(path):
+            names = os.listdir(path)  # noqa: PTH208
+        return of(sorted(name for name in names if not name.startswith((".", "__"))))
     except (FileNotFoundError, NotADirectoryError):
         return MISSING
 
@@ -36,8 +46,8 @@ def of_files(paths: Iterable[Path], root: Path, digest: FileDigest = of_file) ->
     return of([(name, digest(named[name])) for name in sorted(named)])
 
 
-def remembering() -> FileDigest:
-    """Return a ``of_file`` that reads each file once, for the length of one command."""
+def remembering(of_file: FileDigest = of_file) -> FileDigest:
+    """Return an ``of_file`` that reads each file once, for the length of one command."""
     known: dict[Path, str] = {}
 
     def digest(path: Path) -> str:

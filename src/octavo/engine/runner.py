@@ -187,7 +187,7 @@ class _Run:
         self.outcomes = outcomes
         self.listen: Callable[[Event], None] = listen or (lambda event: None)
         self.memory = store.memory()
-        self.digest = keys.remembering()
+        self.digest = keys.remembering(store.digest)
         self.beside: set[str] = set()  # tasks while which others ran
 
     def upstream(self, task: Task) -> dict[str, str]:

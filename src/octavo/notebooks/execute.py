@@ -25,7 +25,7 @@ from octavo.model import RUN, Doubts, Medium, Point, Record, RunInputs, Scalar
 from octavo.notebooks.modules import foreign_imports
 from octavo.notebooks.neutral import neutralise
 from octavo.notebooks.source import load
-from octavo.notebooks.trace import BESIDE, TRACE, traced
+from octavo.notebooks.trace import BESIDE, MARKS, TRACE, traced
 from octavo.notebooks.watch import Watch, find, recall
 
 RECORD = "record.json"
@@ -42,7 +42,7 @@ class RunPoint:
 
     ``sweeps`` names, for every sweep that the notebook reads, its points: the task of each and its parameters. The
     partly executed notebook of a failed run is kept at ``failed``. ``folders`` is the file of what the build
-    found of the project's folders.
+    found of the project's folders; in ``marks`` it marks what it opens itself, ``opened_by_octavo`` apart.
     """
 
     notebook: Path
@@ -58,6 +58,8 @@ class RunPoint:
     kernel: str
     code: tuple[str, ...]
     folders: Path
+    marks: Path
+    opened_by_octavo: tuple[Path, ...]
 
     def __call__(self, folder: Path, upstream: Mapping[str, Path]) -> tuple[Path, ...]:
         """Execute the notebook; leave its record and figures in ``out``, the executed notebook in ``log``."""
@@ -68,9 +70,11 @@ class RunPoint:
         trace = folder / "trace.json"
         source = folder / "source.ipynb"
         self._take(source)
-        watch = Watch(find(self.root, self.ignored, recall(self.folders)))
+        watch = Watch(find(self.root, self.ignored, recall(self.folders)), self.marks)
         try:
-            with environment({**self._environment(), RUN: str(out), TRACE: str(trace)}):
+            with environment(
+                {**self._environment(), RUN: str(out), TRACE: str(trace), MARKS: f"{self.root}{os.pathsep}{self.marks}"}
+            ):
                 self._execute(source, log / EXECUTED, watch)
         finally:
             opened = watch.end()
@@ -84,6 +88,7 @@ class RunPoint:
         if self.failed.exists():  # asked first: a read-only folder refuses to remove even what is not there
             self.failed.unlink()
         ignored = (self.notebook, *self.ignored)
+        opened = opened.without(self.opened_by_octavo)
         found = traced(trace, self.root, ignored, self.name, opened, beside=not uses & BESIDE)
         trace.unlink(missing_ok=True)
         if found.doubts != Doubts():

@@ -20,11 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 from octavo.errors import NotebookError
 from octavo.model import Doubts
+from octavo.notebooks.watch import mark
 
 if TYPE_CHECKING:
     from octavo.notebooks.watch import Opened
 
 TRACE = "OCTAVO_TRACE"
+MARKS = "OCTAVO_MARKS"  # the project's root, and the folder of marks (see watch.py)
 INSTALLED = (sys.prefix + os.sep, os.path.dirname(os.__file__) + os.sep)  # noqa: PTH120
 # Compiled packages that leave the opening of files to Python, whose hook sees it. All others are taken for ones that
 # open files by themselves.
@@ -55,7 +57,7 @@ def load_ipython_extension(shell: Any) -> None:
     target = os.environ.get(TRACE)
     if not target:
         return
-    seen = Seen()
+    seen = Seen(*os.environ.get(MARKS, "").split(os.pathsep))
     sys.addaudithook(seen.hear)
     shell.events.register("post_run_cell", lambda _result: seen.write(Path(target)))
     atexit.register(lambda: seen.write(Path(target)))
@@ -64,7 +66,8 @@ def load_ipython_extension(shell: Any) -> None:
 class Seen:
     """What a run was seen to do with files. The state of each is what it was when it was first read."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: str = "", marks: str = "") -> None:
+        self.root, self.marks = root, marks
         self.read: dict[str, State] = {}
         self.written: set[str] = set()
         self.listed: set[str] = set()
@@ -100,8 +103,20 @@ class Seen:
 
     def _list(self, _: str, arguments: tuple[Any, ...]) -> None:
         folder = "." if arguments[0] is None else arguments[0]
-        if isinstance(folder, str | bytes) and not _importing():
-            self.listed.add(os.path.abspath(os.fsdecode(folder)))  # noqa: PTH100
+        if isinstance(folder, str | bytes):
+            path = os.path.abspath(os.fsdecode(folder))  # noqa: PTH100
+            self._announce(path)
+            if not _importing():
+                self.listed.add(path)
+
+    def _announce(self, path: str) -> None:
+        """Tell those who watch the project that it is Python that opens a file, so that nobody else is taken for it."""
+        if not self.root or path.startswith(INSTALLED) or not _below(path, (self.root,)):
+            return
+        with suppress(OSError):
+            real = os.path.realpath(path)
+            os.stat(real)  # noqa: PTH116 (it is not opened where it is not there)
+            os.close(os.open(f"{self.marks}/{mark(real)}.python", os.O_RDONLY))
 
     def _child(self, *_: object) -> None:
         self.opaque["child processes"] = None
@@ -124,6 +139,9 @@ class Seen:
         if not isinstance(file, str | bytes):
             return
         path = os.path.abspath(os.fsdecode(file))  # noqa: PTH100
+        if self.root and _below(path, (self.marks,)):
+            return
+        self._announce(path)
         bits = flags if isinstance(flags, int) else 0
         if (isinstance(mode, str) and any(c in mode for c in "wax+")) or bits & (os.O_WRONLY | os.O_RDWR):
             self.written.add(path)

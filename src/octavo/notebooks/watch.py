@@ -13,9 +13,10 @@ import select
 import struct
 import sys
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -28,6 +29,7 @@ FANOTIFY_EVENT = struct.Struct("IBBHQii")
 FLAGS = os.O_NONBLOCK | os.O_CLOEXEC
 CLOSE_ON_EXEC, NOT_BLOCKING, UNLIMITED = 0x1, 0x2, 0x10 | 0x20  # of fanotify_init
 HERE = -100  # AT_FDCWD
+PYTHON = ".python"
 MOST = 50_000  # folders; more are not watched
 CHUNK = 1 << 16
 
@@ -56,6 +58,12 @@ class Opened:
     changed: frozenset[str] = frozenset()
     gap: str = ""
 
+    def without(self, others: tuple[Path, ...]) -> Opened:
+        """Return the same without what lies in ``others``, as far as it may have been opened by another process."""
+        places = tuple(map(os.path.realpath, others))
+        left = (p for p in self.perhaps if not any(p == place or p.startswith(f"{place}/") for place in places))
+        return replace(self, perhaps=frozenset(left))
+
 
 @dataclass
 class _File:
@@ -82,10 +90,12 @@ class _File:
 class Watch:
     """Watches folders (see ``find``) from its creation until ``end``.
 
+    In the folder ``marks`` a file is open while Octavo itself opens one of the project's (see ``mark``). Another file,
+    with the suffix ``.python``, is opened by a kernel just before Python opens one: that kernel's own trace has it.
     ``by_process`` may be set to False where opens are not to be told apart by process.
     """
 
-    def __init__(self, folders: Folders, *, by_process: bool = True) -> None:
+    def __init__(self, folders: Folders, marks: Path | None = None, *, by_process: bool = True) -> None:
         self.files: dict[str, _File] = {}
         self.by: dict[str, set[int]] = {}
         self.mine: dict[int, bool] = {os.getpid(): False}  # what this process opens is not the notebook's
@@ -106,6 +116,11 @@ class Watch:
         if by_process:
             kind = CLOSE_ON_EXEC | NOT_BLOCKING | UNLIMITED
             self.fanotify = self.system.fanotify_init(kind, os.O_RDONLY | os.O_CLOEXEC)
+        if marks:
+            self._add(str(marks))
+        self.marks = next(iter(self.names), -1)
+        self.marked: dict[str, int] = {}
+        self.announced: dict[str, int] = {}
         for path in (p for folder, found in folders.items() for p in (folder, *found.links)):
             if not self._add(path):
                 break
@@ -175,9 +190,26 @@ class Watch:
             for number, mask, name in _inotify_events(self.inotify):
                 if mask & OVERFLOW:
                     self.gap = "more files were opened at once than the system remembers"
+                elif number == self.marks:
+                    self._take_mark(mask, name)
                 elif number in self.names:
                     path = f"{self.names[number]}/{name}" if name else self.names[number]
-                    self.files.setdefault(path, _File()).take(mask)
+                    if not (mask & OPEN and self._is_explained(mark(path))):
+                        self.files.setdefault(path, _File()).take(mask)
+
+    def _take_mark(self, mask: int, name: str) -> None:
+        if mask & OPEN and name.endswith(PYTHON):
+            self.announced[name] = self.announced.get(name, 0) + 1
+        elif mask & (OPEN | CLOSED_UNWRITTEN):
+            self.marked[name] = max(0, self.marked.get(name, 0) + (1 if mask & OPEN else -1))
+
+    def _is_explained(self, name: str) -> bool:
+        """Whether it is Octavo that opens a file of this mark, or Python, which said so just before."""
+        if self.marked.get(name):
+            return True
+        waiting = self.announced.get(name + PYTHON, 0)
+        self.announced[name + PYTHON] = max(0, waiting - 1)
+        return waiting > 0
 
 
 def find(root: Path, ignored: tuple[Path, ...], known: Folders | None = None) -> Folders:
@@ -199,6 +231,11 @@ def find(root: Path, ignored: tuple[Path, ...], known: Folders | None = None) ->
             found[path] = there if there and there.when == when else _listed(path, when)
             todo += found[path].folders
     return found
+
+
+def mark(path: str) -> str:
+    """Return the name of the mark of a file, by its real path. The engine's store names its marks in the same way."""
+    return f"{zlib.crc32(os.fsencode(path)) % 256:02x}"
 
 
 def recall(file: Path) -> Folders | None:
