@@ -10,15 +10,17 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from octavo import landing
 from octavo.engine import key as keys
+from octavo.engine.cluster import Home
 from octavo.engine.events import Listener
 from octavo.engine.graph import needed
+from octavo.engine.runner import ExecutorMaker, plan
 from octavo.engine.runner import build as run_tasks
-from octavo.engine.runner import plan
 from octavo.engine.staleness import outputs_digest
 from octavo.engine.store import OUT, Store
 from octavo.engine.task import Memory, Outcome, Status, Task
@@ -32,7 +34,7 @@ from octavo.outputs import CONTENT, WriteDocument
 from octavo.project import CONFIG, Document, Project, Sweep
 from octavo.publish import Publication
 from octavo.review.landing import Swept
-from octavo.workers import imports, workers
+from octavo.workers import cluster, imports, workers
 
 TARGETS = ("notebooks", "figures", "paper", "slides")
 OUTPUTS: Mapping[str, tuple[str, ...]] = {"paper": ("pdf", "html"), "slides": ("html", "pptx", "pdf")}
@@ -143,7 +145,7 @@ def build(
     What ``forced`` names runs in any case; with ``fail_fast`` nothing is begun after a failure.
     """
     store, jobs = whole.store(), whole.jobs()
-    with store.locked(), workers(whole.modules, whole.project.kernels, jobs, listen) as make_executor:
+    with store.locked(), place(whole, jobs, listen) as make_executor:
         chosen = select(whole, (*targets, *forced) if targets else ())
         outcomes = run_tasks(
             chosen,
@@ -156,6 +158,20 @@ def build(
         )
         publish(whole, outcomes, whole_build=len(chosen) == len(whole.tasks))
     return outcomes
+
+
+def place(whole: Plan, jobs: int, listen: Listener) -> AbstractContextManager[ExecutorMaker]:
+    """Return where the tasks of a build run: in processes of this machine, or on the workers of a Dask cluster."""
+    project = whole.project
+    if project.executor == "local":
+        return workers(whole.modules, project.kernels, jobs, listen)
+    documents = [path for document in (project.paper, project.slides) if document for path in document.files()]
+    sweeps = [path for sweep in project.sweeps for path in (sweep.notebook, *sweep.inputs)]
+    styles = [project.root / medium.style for medium in project.media if medium.style]
+    variables = sorted({name for sweep in project.sweeps for name in sweep.environment})
+    modules = whole.modules if project.kernels == "forked" else ()
+    home = Home(project.root, project.state, (project.build,), (*documents, *sweeps, *styles))
+    return cluster(home, modules, variables, project.on, project.jobs, jobs, listen)
 
 
 def publish(whole: Plan, outcomes: Mapping[str, Outcome], *, whole_build: bool) -> None:

@@ -23,6 +23,7 @@ from octavo.model import Medium, Scalar
 
 CONFIG = "pyproject.toml"
 NAME = re.compile("[A-Za-z][A-Za-z0-9_-]*")
+ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://.+:[0-9]+")  # of a Dask scheduler
 Name = Annotated[str, Meta(pattern=f"^{NAME.pattern}$")]
 Positive = Annotated[float, Meta(gt=0)]
 
@@ -85,11 +86,15 @@ class OctavoSection(Section, frozen=True):
     """``[tool.octavo]``. ``jobs`` is the number of points run at once; without it, one for each core.
 
     ``kernels`` are forked from a process with their imports loaded, where that can be, or each is started anew.
+    ``executor`` says where points run: in processes of this machine, or on Dask; ``on`` is the address of a scheduler
+    of Dask's, and means ``dask``.
     """
 
     title: str = ""
     jobs: Annotated[int, Meta(ge=1)] | None = None
     kernels: Literal["forked", "ordinary"] = "forked"
+    executor: Literal["local", "dask"] = "local"
+    on: Annotated[str, Meta(pattern=f"^({ADDRESS.pattern})?$")] = ""
     paper: DocumentSection | None = None
     slides: DeckSection | None = None
     media: dict[Name, MediumSection] = {}
@@ -115,6 +120,10 @@ class Document(msgspec.Struct, frozen=True):
     bibliography: Path | None
     template: Path | None = None
 
+    def files(self) -> tuple[Path, ...]:
+        """Return the files that are named."""
+        return tuple(path for path in (self.source, self.bibliography, self.template) if path)
+
 
 class Project(msgspec.Struct, frozen=True):
     """A project as pyproject.toml declares it. All paths are absolute."""
@@ -123,6 +132,8 @@ class Project(msgspec.Struct, frozen=True):
     title: str
     jobs: int | None
     kernels: Literal["forked", "ordinary"]
+    executor: Literal["local", "dask"]
+    on: str
     paper: Document | None
     slides: Document | None
     media: tuple[Medium, ...]
@@ -184,6 +195,8 @@ def read(root: Path) -> Project:
         title=section.title or root.name,
         jobs=section.jobs,
         kernels=section.kernels,
+        executor="dask" if section.on else section.executor,
+        on=section.on,
         paper=_document(section.paper, "paper", root, text, problems),
         slides=_document(section.slides, "slides", root, text, problems),
         media=tuple(_media(section, root, text, problems)),
@@ -191,6 +204,18 @@ def read(root: Path) -> Project:
     )
     raise_all(problems)
     return project
+
+
+def running_on(project: Project, address: str | None) -> Project:
+    """Return a project whose points run on the Dask scheduler at ``address``, if one is given. Raises UsageError."""
+    if address is None:
+        return project
+    if not ADDRESS.fullmatch(address):
+        raise UsageError(
+            f"'{address}' is not the address of a Dask scheduler.",
+            hint="Give it as tcp://host:port: --on tcp://node7:8786.",
+        )
+    return msgspec.structs.replace(project, executor="dask", on=address)
 
 
 def json_schema() -> dict[str, Any]:

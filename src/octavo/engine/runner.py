@@ -25,7 +25,7 @@ from octavo.engine.graph import ordered
 from octavo.engine.staleness import Decision, decide, outputs_digest
 from octavo.engine.store import OUT, Store
 from octavo.engine.task import Action, Memory, Outcome, Status, Task
-from octavo.errors import BuildError, OctavoError
+from octavo.errors import BuildError, OctavoError, Unreachable
 
 ExecutorMaker = Callable[[], Executor]
 FORCED = "forced"
@@ -109,6 +109,7 @@ class _Run:
         self.listen: Callable[[Event], None] = listen or (lambda event: None)
         self.memory = store.memory()
         self.digest = keys.remembering()
+        self.unreachable: Unreachable | None = None  # where nothing more can run, why
 
     def upstream(self, task: Task) -> dict[str, str]:
         """Return the digest of each result that a task depends on."""
@@ -143,6 +144,8 @@ class _Run:
             anew = task.name in self.forced
             folder, entry = self.store.put(decision.key, made, reads, seconds, anew=anew)
         except OctavoError as error:
+            if isinstance(error, Unreachable):
+                self.unreachable = error
             return Outcome(task, Status.FAILED, reason=decision.reason, error=error)
         except OSError as error:
             return Outcome(task, Status.FAILED, reason=decision.reason, error=disk_error(error))
@@ -175,7 +178,9 @@ def _loop(run: _Run, waiting: list[Task], folder: Path, make_executor: ExecutorM
         while waiting or flying:
             # What was with a lost worker runs again alone: so only the one that loses workers is given up.
             suspected = any(name not in run.outcomes for name in lost)
-            while len(flying) < (1 if suspected else jobs) and (found := _next(run, waiting)):
+            while len(flying) < (1 if suspected else getattr(executor, "room", jobs)) and (
+                found := _next(run, waiting)
+            ):
                 task, decision = found
                 executor = executor or make_executor()
                 made = folder / str(begun)
@@ -196,6 +201,8 @@ def _loop(run: _Run, waiting: list[Task], folder: Path, make_executor: ExecutorM
                     waiting[:0] = _lost(run, task, decision, lost)
                     continue
                 run.end(run.keep(task, decision, made, future))
+            if run.unreachable:
+                raise run.unreachable
     except BaseException:
         _stop(executor)
         raise

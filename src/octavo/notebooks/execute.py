@@ -14,7 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,17 @@ class RunPoint:
         reads = traced(trace, self.root, (self.notebook, *self.ignored), self.name)
         trace.unlink(missing_ok=True)
         return tuple(path for path in reads if not path.is_relative_to(folder))
+
+    def moved(self, root: Path) -> RunPoint:
+        """Return the action as it is done with the project at ``root``; see octavo.engine.remote.Movable."""
+        notebook, failed, *ignored = (
+            root / path.relative_to(self.root) for path in (self.notebook, self.failed, *self.ignored)
+        )
+        return replace(self, root=root, notebook=notebook, failed=failed, ignored=tuple(ignored))
+
+    def leaves(self) -> tuple[Path, ...]:
+        """Return what it leaves beside its result."""
+        return (self.failed,)
 
     def _take(self, source: Path) -> None:
         """Copy the notebook, which may be edited while it runs, and hold it to be the one that the key was made of."""
