@@ -92,6 +92,19 @@ class DaskExecutor(Executor):
         self.stopped = False
         self.lost: Unreachable | None = None
         self.threads = (0.0, 0)
+        self._greet()
+
+    def _greet(self) -> None:
+        """Tell the workers of the build; one that comes later asks. Raises Unreachable where they cannot understand."""
+        digest = _digest(self.site)
+        with _quietly():
+            said = self.client.run(take, list(pieces(digest, self.site)), on_error="return")
+        for address, answer in said.items():
+            fault = _fault("", answer) if isinstance(answer, BaseException) else None
+            if isinstance(fault, Unreachable):
+                raise fault
+            if fault is None:
+                self.sent[address] = {digest}
 
     @property
     def room(self) -> int:
@@ -136,7 +149,8 @@ class DaskExecutor(Executor):
         job = flight.job
         if self.tree and job.further is None:
             job = flight.job = replace(job, tree=self.tree, further=self._further(job.upstream))
-        wish = {"workers": [flight.address], "allow_other_workers": True} if flight.address else {}
+        # What a worker asked something for goes there again, before what was submitted meanwhile.
+        wish = {"workers": [flight.address], "allow_other_workers": True, "priority": 1} if flight.address else {}
         try:
             remote = self.client.submit(work, job, key=f"octavo-{uuid.uuid4().hex}", pure=False, **wish)
         except Exception as error:  # Dask's client has no one kind of error for a scheduler that is gone
@@ -255,8 +269,7 @@ class DaskExecutor(Executor):
             again = flight.asked > ASKED // 2  # it was sent, and is not there: the worker lost it
             wanted = [digest for digest in lacks.digests if again or digest not in sent]
             for batch in _batches(piece for digest in wanted for piece in pieces(digest, self.contents[digest])):
-                remote = self.client.submit(take, batch, workers=[lacks.address], pure=False)
-                if wrong := remote.result():
+                if wrong := self.client.run(take, batch, workers=[lacks.address])[lacks.address]:
                     name = self.names.get(wrong[0], "A file")
                     hint = "Run the same command again."
                     raise BuildError(f"'{name}' was changed while the build was at work.", where=name, hint=hint)
@@ -340,8 +353,9 @@ def _quietly() -> Iterator[None]:
     import dask.config
     import distributed  # noqa: F401  (it sets its loggers up when it is imported)
 
-    for name in ("distributed", "tornado", "asyncio"):
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    for name in {"distributed", "tornado", "asyncio", *logging.root.manager.loggerDict}:
+        if name.split(".")[0] in ("distributed", "tornado", "asyncio"):  # Dask gives each of its loggers its level
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -154,11 +154,9 @@ def work(job: Job) -> Answer | None:
         return _work_apart(job, site, root, worker)
 
 
-def take(pieces: Sequence[Piece]) -> tuple[str, ...]:
+def take(pieces: Sequence[Piece], dask_worker: Worker) -> tuple[str, ...]:
     """Receive pieces of content in this worker; return the digests that what came does not have."""
-    from distributed import get_worker
-
-    mirror = Mirror(Path(get_worker().local_directory) / "octavo")
+    mirror = Mirror(Path(dask_worker.local_directory) / "octavo")
     return tuple(piece.digest for piece in pieces if not mirror.receive(piece))
 
 
