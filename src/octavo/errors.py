@@ -55,6 +55,10 @@ class BuildError(OctavoError):
     """A step of the build failed; what was finished before is kept."""
 
 
+class Unreachable(BuildError):
+    """The machines that run tasks are out of reach: nothing more can run, what was finished before is kept."""
+
+
 class DocumentError(BuildError):
     """A source of the paper or the deck cannot be carried into an output."""
 

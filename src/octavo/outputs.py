@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from octavo.engine import key as keys
 from octavo.errors import DocumentError, raise_all
@@ -55,6 +57,20 @@ class WriteDocument:
                 where=self.document.source.relative_to(self.root).as_posix(),
                 hint="Run the same command again.",
             )
+        return ()
+
+    def moved(self, root: Path) -> WriteDocument:
+        """Return the action as it is done with the project at ``root``; see octavo.engine.cluster_worker.Movable."""
+
+        def there(path: Path) -> Path:
+            return root / path.relative_to(self.root)
+
+        paths = {name: there(path) for name, path in msgspec.structs.asdict(self.document).items() if path}
+        document = msgspec.structs.replace(self.document, **paths)
+        return replace(self, root=root, document=document, sources=tuple(map(there, self.sources)))
+
+    def leaves(self) -> tuple[Path, ...]:
+        """Return what it leaves beside its result: nothing."""
         return ()
 
     def _parse(self, folder: Path) -> None:

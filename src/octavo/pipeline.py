@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,11 +20,12 @@ import msgspec
 
 from octavo import landing
 from octavo.engine import key as keys
+from octavo.engine.cluster import Home
 from octavo.engine.events import Listener, Noted
 from octavo.engine.graph import needed
 from octavo.engine.locks import held
 from octavo.engine.room import measure
-from octavo.engine.runner import Forecast, forecast, plan
+from octavo.engine.runner import ExecutorMaker, Forecast, forecast, plan
 from octavo.engine.runner import build as run_tasks
 from octavo.engine.shared import Place, Shared, sharing
 from octavo.engine.staleness import outputs_digest
@@ -42,7 +44,7 @@ from octavo.project import CONFIG, Document, Project, Sweep
 from octavo.publish import Publication
 from octavo.publish import whole as whole_file
 from octavo.review.landing import Swept
-from octavo.workers import imports, workers
+from octavo.workers import cluster, imports, workers
 
 TARGETS = ("notebooks", "figures", "paper", "slides")
 OUTPUTS: Mapping[str, tuple[str, ...]] = {"paper": ("pdf", "html"), "slides": ("html", "pptx", "pdf")}
@@ -182,7 +184,7 @@ def build(
     with (
         store.in_use(),
         sharing(whole.shared(listen)) as shared,
-        workers(whole.modules, whole.project.kernels, jobs, listen) as make_executor,
+        place(whole, jobs, listen) as make_executor,
     ):
         chosen = select(whole, (*targets, *forced) if targets else ())
 
@@ -214,6 +216,20 @@ def notes(outcomes: Mapping[str, Outcome]) -> list[str]:
         for note in outcome.entry.notes if outcome.entry and outcome.status is Status.RAN else ():
             said.setdefault(note, []).append(name)
     return [f"{n[0]}{f' and {len(n) - 1} more' if len(n) > 1 else ''}: {note}." for note, n in said.items()]
+
+
+def place(whole: Plan, jobs: int, listen: Listener) -> AbstractContextManager[ExecutorMaker]:
+    """Return where the tasks of a build run: in processes of this machine, or on the workers of a Dask cluster."""
+    project = whole.project
+    if project.executor == "local":
+        return workers(whole.modules, project.kernels, jobs, listen)
+    documents = [path for document in (project.paper, project.slides) if document for path in document.files()]
+    sweeps = [path for sweep in project.sweeps for path in (sweep.notebook, *sweep.inputs)]
+    styles = [project.root / medium.style for medium in project.media if medium.style]
+    variables = sorted({name for sweep in project.sweeps for name in sweep.environment})
+    modules = whole.modules() if project.kernels == "forked" else ()
+    home = Home(project.root, project.state, (project.build,), (*documents, *sweeps, *styles))
+    return cluster(home, modules, variables, project.on, project.jobs, jobs, listen)
 
 
 def publish(whole: Plan, outcomes: Mapping[str, Outcome], *, whole_build: bool) -> None:

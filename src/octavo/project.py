@@ -26,6 +26,7 @@ CONFIG = "pyproject.toml"
 ADDRESS = "OCTAVO_STORE"
 MODE = "OCTAVO_STORE_MODE"
 NAME = re.compile("[A-Za-z][A-Za-z0-9_-]*")
+SCHEDULER = re.compile(r"(tcp|tls|ws|wss|ucx)://.+:[0-9]+")  # of a Dask scheduler
 Name = Annotated[str, Meta(pattern=f"^{NAME.pattern}$")]
 Positive = Annotated[float, Meta(gt=0)]
 
@@ -107,6 +108,8 @@ class OctavoSection(Section, frozen=True):
     ``gpus`` is the number of graphics devices that sweeps with ``gpu`` may use; without it, all that there are.
     ``kernels`` are forked from a process with their imports loaded, where that can be, or each is started anew.
     ``store`` is an address, or a section that says more of it.
+    ``executor`` says where points run: in processes of this machine, or on Dask; ``on`` is the address of a scheduler
+    of Dask's, and means ``dask``.
     """
 
     title: str = ""
@@ -114,6 +117,8 @@ class OctavoSection(Section, frozen=True):
     jobs: Annotated[int, Meta(ge=1)] | None = None
     kernels: Literal["forked", "ordinary"] = "forked"
     store: str | StoreSection = ""
+    executor: Literal["local", "dask"] = "local"
+    on: Annotated[str, Meta(pattern=f"^({SCHEDULER.pattern})?$")] = ""
     paper: DocumentSection | None = None
     slides: DeckSection | None = None
     media: dict[Name, MediumSection] = {}
@@ -142,6 +147,10 @@ class Document(msgspec.Struct, frozen=True):
     bibliography: Path | None
     template: Path | None = None
 
+    def files(self) -> tuple[Path, ...]:
+        """Return the files that are named."""
+        return tuple(path for path in (self.source, self.bibliography, self.template) if path)
+
 
 class SharedStore(msgspec.Struct, frozen=True):
     """The store that several machines share. ``where`` says what names it, for messages."""
@@ -160,6 +169,8 @@ class Project(msgspec.Struct, frozen=True):
     jobs: int | None
     gpus: int | None
     kernels: Literal["forked", "ordinary"]
+    executor: Literal["local", "dask"]
+    on: str
     paper: Document | None
     slides: Document | None
     media: tuple[Medium, ...]
@@ -223,6 +234,8 @@ def read(root: Path) -> Project:
         jobs=section.jobs,
         gpus=section.gpus,
         kernels=section.kernels,
+        executor="dask" if section.on else section.executor,
+        on=section.on,
         paper=_document(section.paper, "paper", root, text, problems),
         slides=_document(section.slides, "slides", root, text, problems),
         media=tuple(_media(section, root, text, problems)),
@@ -231,6 +244,18 @@ def read(root: Path) -> Project:
     )
     raise_all(problems)
     return project
+
+
+def running_on(project: Project, address: str | None) -> Project:
+    """Return a project whose points run on the Dask scheduler at ``address``, if one is given. Raises UsageError."""
+    if address is None:
+        return project
+    if not SCHEDULER.fullmatch(address):
+        raise UsageError(
+            f"'{address}' is not the address of a Dask scheduler.",
+            hint="Give it as tcp://host:port: --on tcp://node7:8786.",
+        )
+    return msgspec.structs.replace(project, executor="dask", on=address)
 
 
 def json_schema() -> dict[str, Any]:

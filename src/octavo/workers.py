@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
 
 from octavo.engine import key as keys
+from octavo.engine.cluster import DaskExecutor, Home, installed
+from octavo.engine.cluster_worker import Site
 from octavo.engine.events import Listener, Noted
 from octavo.engine.forked import ForkedExecutor, Zygote, forkable
 from octavo.engine.runner import ExecutorMaker, processes
+from octavo.errors import UsageError
 from octavo.notebooks.environment import environment
 from octavo.notebooks.modules import foreign_imports
 from octavo.notebooks.source import Notebook
@@ -78,6 +83,57 @@ def workers(modules: Callable[[], Sequence[str]], kernels: str, jobs: int, liste
                 return start()
 
         yield make_executor
+
+
+@contextmanager
+def cluster(
+    home: Home,
+    modules: Sequence[str],
+    variables: Sequence[str],
+    address: str,
+    limit: int | None,
+    jobs: int,
+    listen: Listener,
+) -> Iterator[ExecutorMaker]:
+    """Yield a maker of executors on a Dask cluster: the scheduler at ``address``, or ``jobs`` threads of this process.
+
+    ``variables`` are the names of those of the environment that tasks depend on. Where workers and kernels are not to
+    be forked with their imports, ``modules`` is empty. No more than ``limit`` tasks are given to the cluster at once.
+    The maker raises UsageError where Dask is not installed, Unreachable where no scheduler answers.
+    """
+    package = Path(__file__).parent
+    with tempfile.TemporaryDirectory(prefix="octavo-", ignore_cleanup_errors=True) as scratch:
+        token = Path(scratch).name
+
+        def make_executor() -> Executor:
+            if not installed():
+                hint = "Install it with `pip install 'octavo[dask]'`, or build without --on, `executor` and `on`."
+                raise UsageError("Dask is not installed.", hint=hint)
+            site = Site(
+                root=home.root,
+                probe=home.state / "tmp" / token,
+                token=token,
+                facts=facts,
+                expected=facts(),
+                modules=tuple(modules) or ("octavo.engine.runner",),
+                identity=keys.of(environment(), keys.of_files(package.rglob("*.py"), package)),
+                fixed=FIXED,
+                variables={name: os.environ.get(name) for name in variables},
+            )
+            executor = DaskExecutor(site, home, address, limit, jobs, scratch)
+            if not executor.workers():
+                listen(Noted(f"The scheduler at {address} has no workers yet. The build waits for them."))
+            return executor
+
+        yield make_executor
+
+
+def facts() -> tuple[str, ...]:
+    """Return what must be the same here and on a worker, a line each: interpreter, packages, Octavo's own files."""
+    package = Path(__file__).parent
+    files = sorted(p for p in package.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+    own = (f"octavo/{p.relative_to(package).as_posix()} {keys.of_file(p)[:12]}" for p in files)
+    return (f"{sys.platform} {platform.machine()}", *environment(), *own)
 
 
 def _forked(modules: Sequence[str], scratch: str) -> Executor:

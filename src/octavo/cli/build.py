@@ -22,6 +22,7 @@ from octavo.errors import BuildError, OctavoError, Problems
 @click.option("--force", multiple=True, metavar="NAME", help="Run NAME in any case: a notebook, a sweep or a task.")
 @click.option("--dry-run", is_flag=True, help="Say what would run, and why; run nothing.")
 @click.option("--fail-fast/--keep-going", help="After a failure begin nothing more, or go on (the default).")
+@click.option("--on", metavar="ADDRESS", help="Run on the workers of the Dask scheduler at ADDRESS (tcp://host:port).")
 @click.option("--json", "as_json", is_flag=True, help="Print what became of every task as JSON.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
 @click.pass_obj
@@ -31,6 +32,7 @@ def build(
     force: tuple[str, ...],
     dry_run: bool,
     fail_fast: bool,
+    on: str | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -44,9 +46,10 @@ def build(
     octavo build paper         the paper and what it needs
     octavo build estimate      the points of one sweep
     octavo build --force compare
+    octavo build --on tcp://10.0.0.7:8786    points run on a Dask cluster
     """
     begun = time.monotonic()
-    plan = pipeline.make_plan(project.read(project.find_root(folder)))
+    plan = pipeline.make_plan(project.running_on(project.read(project.find_root(folder)), on))
     if dry_run:
         show(plan, targets, force, as_json=as_json)
         return

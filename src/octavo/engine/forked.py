@@ -41,8 +41,13 @@ class Zygote:
     def address(self) -> Path:
         """The path of its socket: named for the environment, then for all that must be the same to be of use."""
         read = sorted((k, v) for k, v in self.environment.items() if k.startswith(READ_AT_IMPORT))
-        same = (sys.executable, self.modules, self.identity, read, _limits())
-        return folder() / f"{_digest(sys.prefix)}-{_digest(same)}"
+        same = (sys.executable, self.modules, self.identity, read)
+        return folder() / f"{self.environments}-{_digest(same)}"
+
+    @property
+    def environments(self) -> str:
+        """What one that takes another's place has in common with it; two jobs of a batch system do not."""
+        return _digest((sys.prefix, _limits()))
 
     def start(self) -> None:
         """Start the zygote, where there is none. Raises OSError when it does not start."""
@@ -71,7 +76,7 @@ class Zygote:
         return connection
 
     def _start(self) -> None:
-        stop(_digest(sys.prefix))  # those of this environment that are of no use any more
+        stop(self.environments)  # those of this environment that are of no use any more
         process = subprocess.Popen(
             [sys.executable, "-m", "octavo.engine.zygote", str(self.address)],
             cwd="/",

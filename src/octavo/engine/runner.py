@@ -36,7 +36,7 @@ from octavo.engine.shared import Shared
 from octavo.engine.staleness import SHARED, Decision, decide, outputs_digest
 from octavo.engine.store import DOUBTS, NO_DOUBTS, OUT, Store
 from octavo.engine.task import Action, Doubts, Entry, Memory, Outcome, Status, Task
-from octavo.errors import BuildError, KernelError, OctavoError
+from octavo.errors import BuildError, KernelError, OctavoError, Unreachable
 
 ExecutorMaker = Callable[[], Executor]
 FORCED = "forced"
@@ -189,6 +189,7 @@ class _Run:
         self.memory = store.memory()
         self.digest = keys.remembering(store.digest)
         self.beside: set[str] = set()  # tasks while which others ran
+        self.unreachable: Unreachable | None = None  # where nothing more can run, why
 
     def upstream(self, task: Task) -> dict[str, str]:
         """Return the digest of each result that a task depends on."""
@@ -237,6 +238,8 @@ class _Run:
                 doubts=self.doubts(task, flight.made),
             )
         except OctavoError as error:
+            if isinstance(error, Unreachable):
+                self.unreachable = error
             return Outcome(task, Status.FAILED, reason=decision.reason, error=error)
         except OSError as error:
             return Outcome(task, Status.FAILED, reason=decision.reason, error=disk_error(error))
@@ -364,6 +367,8 @@ class _Loop:
                     self.fill()  # before what has ended is stored, so that no worker waits for the disk
                 while self.ended:
                     self.keep(*self.ended.pop(0))
+                if self.run.unreachable:
+                    raise self.run.unreachable
         except BaseException:
             self.stop()
             raise
@@ -385,7 +390,7 @@ class _Loop:
         # all the memory there is.
         suspected = any(name not in self.run.outcomes for name in self.suspected)
         while (
-            len(self.flying) < (1 if suspected or self.is_alone() else self.jobs)
+            len(self.flying) < (1 if suspected or self.is_alone() else self.places())
             and len(self.asking) < ASKED
             and (task := self.schedule.take())
         ):
@@ -528,6 +533,10 @@ class _Loop:
     def is_alone(self) -> bool:
         """Whether nothing is to be begun beside what is at work."""
         return any(flight.alone for flight in self.flying.values())
+
+    def places(self) -> int:
+        """Return how many tasks to give to the workers at once; those of a cluster come and go."""
+        return int(getattr(self.executor, "places", self.jobs))
 
     def free_device(self) -> str | None:
         return self.room.device([flight.device for flight in self.flying.values() if flight.device is not None])

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +98,17 @@ class RunPoint:
     def _imports_of(self, source: Path) -> set[str]:
         names = foreign_imports(load(source, self.name).imports, (self.notebook.parent,))
         return {name.partition(".")[0] for name in names}
+
+    def moved(self, root: Path) -> RunPoint:
+        """Return the action as it is done with the project at ``root``; see octavo.engine.cluster_worker.Movable."""
+        notebook, failed, *ignored = (
+            root / path.relative_to(self.root) for path in (self.notebook, self.failed, *self.ignored)
+        )
+        return replace(self, root=root, notebook=notebook, failed=failed, ignored=tuple(ignored))
+
+    def leaves(self) -> tuple[Path, ...]:
+        """Return what it leaves beside its result."""
+        return (self.failed,)
 
     def _take(self, source: Path) -> None:
         """Copy the notebook, which may be edited while it runs, and hold it to be the one that the key was made of."""

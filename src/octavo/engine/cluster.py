@@ -1,0 +1,420 @@
+"""An executor whose tasks run on the workers of a Dask cluster. Finished results live in the store, not in workers."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import pickle
+import threading
+import time
+import traceback
+import uuid
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from octavo.engine import key as keys
+from octavo.engine.cluster_worker import TREE, Answer, Job, Lacks, Made, Refused, Site, Vanished, take, work
+from octavo.engine.runner import disk_error
+from octavo.engine.store import ENTRY, OUT
+from octavo.engine.task import Entry
+from octavo.engine.travel import PIECE, Held, Piece, pieces, read_tree
+from octavo.errors import BuildError, OctavoError, Unreachable
+
+if TYPE_CHECKING:
+    from distributed import Client, LocalCluster
+    from distributed import Future as DaskFuture
+
+    Remote = DaskFuture[Any]
+
+CONNECTING = 10.0  # seconds that a scheduler may take to answer
+CLOSING = 5.0  # seconds that workers may take to hear that nothing is wanted any more
+FRESH = 1.0  # seconds for which the number of the cluster's threads is believed
+LEAST = 8  # tasks that are given to a cluster at once even if it has few workers, or none yet
+SHOWN = 3  # differences of two environments that are told
+LOST = 2  # a task whose process vanished so many times is given up
+ASKED = 6  # a worker that asks for so many times in turn does not keep what it is sent
+
+
+@dataclass
+class Flight:
+    """A task on its way: the runner's future, what is sent, and how often it vanished or a worker lacked something."""
+
+    future: Future[Any]
+    job: Job
+    vanished: int = 0
+    asked: int = 0
+    address: str = ""
+
+
+@dataclass(frozen=True)
+class Home:
+    """The project that a build is of. ``state`` has the store; it and ``apart`` are folders of what was made.
+
+    Files in ``always`` travel wherever they lie.
+    """
+
+    root: Path
+    state: Path
+    apart: tuple[Path, ...]
+    always: tuple[Path, ...]
+
+
+class DaskExecutor(Executor):
+    """Runs the runner's tasks on a Dask cluster: that of the scheduler at ``address``, or one within this process.
+
+    Raises Unreachable where the scheduler does not answer.
+    """
+
+    def __init__(self, site: Site, home: Home, address: str, limit: int | None, jobs: int, scratch: str) -> None:
+        self.home = home
+        self.limit = limit
+        self.site = pickle.dumps(site)
+        self.probe = site.probe
+        self.address = address
+        self.cluster = None if address else _local(jobs, scratch)
+        self.client = _connect(address or self.cluster)
+        self.probe.parent.mkdir(exist_ok=True)
+        self.probe.write_text(site.token, encoding="utf-8")
+        self.contents: dict[str, Path | bytes] = {_digest(self.site): self.site}
+        self.tree = ""
+        self.names: Mapping[str, str] = {}  # of contents, to tell the user
+        self.sent: dict[str, set[str]] = {}
+        self.lock = threading.Lock()
+        self.sending: dict[str, threading.Lock] = {}
+        self.remotes: set[Remote] = set()
+        self.stopped = False
+        self.lost: Unreachable | None = None
+        self.threads = (0.0, 0)
+        self._greet()
+
+    def _greet(self) -> None:
+        """Tell the workers of the build; one that comes later asks. Raises Unreachable where they cannot understand."""
+        digest = _digest(self.site)
+        with _quietly():
+            said = self.client.run(take, list(pieces(digest, self.site)), on_error="return")
+        for address, answer in said.items():
+            fault = _fault("", answer) if isinstance(answer, BaseException) else None
+            if isinstance(fault, Unreachable):
+                raise fault
+            if fault is None:
+                self.sent[address] = {digest}
+
+    @property
+    def places(self) -> int:
+        """How many tasks to give to the cluster at once: enough for all its threads to have the next one at hand."""
+        if self.limit:
+            return self.limit
+        asked, threads = self.threads
+        if time.monotonic() - asked > FRESH:
+            threads = self.workers()
+            self.threads = (time.monotonic(), threads)
+        return max(LEAST, 2 * threads) if self.address else threads
+
+    def workers(self) -> int:
+        """Return the number of the cluster's threads; as last known, where it does not answer."""
+        try:
+            return sum(self.client.nthreads().values())
+        except Exception:  # whatever Dask raises: that it is out of reach shows elsewhere, with words
+            return self.threads[1]
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Send a call of the runner's: the task's name, its action, the folder to fill, the folders to read."""
+        if self.lost:
+            raise self.lost
+        future: Future[Any] = Future()
+        future.set_running_or_notify_cancel()
+        name, action, folder, upstream, *_ = args
+        self._begin(Flight(future, Job(_digest(self.site), fn, name, action, folder, upstream)))
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take back what is still on its way, and leave the cluster; that of this process ends."""
+        self.stopped = True
+        self.probe.unlink(missing_ok=True)
+        with _quietly():
+            if self.remotes:
+                self.client.cancel(list(self.remotes), force=True)
+            self.client.close(timeout=CLOSING)
+            if self.cluster:
+                self.cluster.close(timeout=CLOSING)
+
+    def _begin(self, flight: Flight) -> None:
+        job = flight.job
+        if self.tree and job.further is None:
+            job = flight.job = replace(job, tree=self.tree, further=self._further(job.upstream))
+        # What a worker asked something for goes there again, before what was submitted meanwhile.
+        wish = {"workers": [flight.address], "allow_other_workers": True, "priority": 1} if flight.address else {}
+        try:
+            remote = self.client.submit(work, job, key=f"octavo-{uuid.uuid4().hex}", pure=False, **wish)
+        except Exception as error:  # Dask's client has no one kind of error for a scheduler that is gone
+            self._give_up(flight, _unreachable(self.address, str(error)))
+            return
+        self.remotes.add(remote)
+        remote.add_done_callback(lambda done: self._heard(flight, done))
+
+    def _heard(self, flight: Flight, remote: Remote) -> None:
+        """Take what came of a task; this runs in a thread of Dask's."""
+        self.remotes.discard(remote)
+        try:
+            if remote.status == "cancelled":
+                self._give_up(flight, _unreachable(self.address, "The connection was lost."))
+                return
+            answer = remote.result() if remote.status == "finished" else _fault(flight.job.name, remote.exception())
+            remote.release()
+            self._answered(flight, answer)
+        except Exception as error:
+            self._give_up(flight, _unreachable(self.address, str(error)))
+
+    def _answered(self, flight: Flight, answer: Answer | OctavoError | None) -> None:
+        match answer:
+            case Lacks():
+                threading.Thread(target=self._supply, args=(flight, answer), daemon=True).start()
+            case Vanished():
+                flight.vanished += 1
+                if flight.vanished < LOST:
+                    self._begin(flight)
+                else:
+                    flight.future.set_exception(_vanished(flight.job.name, answer.host))
+            case Refused():
+                self._give_up(flight, _refused(answer))
+            case Made():
+                _settle(flight.future, lambda: self._take(flight.job, answer))
+            case OctavoError():
+                flight.future.set_exception(answer)
+            case _:
+                self._give_up(flight, _unreachable(self.address, "It took the task back."))
+
+    def _give_up(self, flight: Flight, error: Unreachable) -> None:
+        """End the build with an error: nothing more can run."""
+        self.lost = self.lost or error
+        if not flight.future.done():
+            flight.future.set_exception(self.lost)
+
+    def _take(self, job: Job, made: Made) -> Any:
+        """Put what a worker made where the runner looks for it; return what the runner's call returns, or raise it."""
+        for name, content in (made.left or {}).items():
+            _leave(self.home.root / name, content)
+        if made.error:
+            raise made.error
+        if made.folder:
+            made.folder.rename(job.folder)
+            return made.performed
+        assert made.performed and made.files is not None and made.reads is not None
+        for name, digest in sorted(made.reads.items()):
+            if keys.of_file(self.home.root / name) != digest:
+                raise _differs(job.name, name, made.host, there=digest != keys.MISSING)
+        (job.folder / OUT).mkdir(parents=True)
+        for name, (data, program) in made.files.items():
+            target = job.folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+            if program:
+                target.chmod(0o755)
+        return made.performed._replace(reads=tuple(self.home.root / name for name in made.reads))
+
+    def _supply(self, flight: Flight, lacks: Lacks) -> None:
+        """Send a worker what it lacks, then the task again."""
+        try:
+            flight.asked += 1
+            if flight.asked > ASKED:
+                raise BuildError(f"The worker at {lacks.address} does not keep what it is sent.", where=flight.job.name)
+            flight.address = lacks.address
+            if lacks.digests == (TREE,):
+                self._read_tree()
+            else:
+                self._send(flight, lacks)
+            self._begin(flight)
+        except OctavoError as error:
+            flight.future.set_exception(error)
+        except Exception as error:
+            self._give_up(flight, _unreachable(self.address, str(error)))
+
+    def _read_tree(self) -> None:
+        with self.lock:
+            if self.tree:
+                return
+            tree = read_tree(self.home.root, (self.home.state, *self.home.apart), self.home.always, keys.remembering())
+            listing = msgspec.json.encode(tree, order="deterministic")
+            self.names = {held.digest: name for name, held in tree.items()}
+            self.contents |= {held.digest: self.home.root / name for name, held in tree.items()}
+            self.contents[_digest(listing)] = listing
+            self.tree = _digest(listing)
+
+    def _further(self, upstream: Mapping[str, Path]) -> dict[str, Held]:
+        """Return the files of the results that a task reads, by name from the root."""
+        found: dict[str, Held] = {}
+        for out in upstream.values():
+            entry = msgspec.json.decode((out.parent / ENTRY).read_bytes(), type=Entry)
+            for name, (_, digest) in entry.outputs.items():
+                if name.startswith(f"{OUT}/"):
+                    path = out.parent / name
+                    found[path.relative_to(self.home.root).as_posix()] = Held(digest)
+                    self.contents.setdefault(digest, path)
+            found.setdefault(out.relative_to(self.home.root).as_posix(), Held("folder"))
+        return found
+
+    def _send(self, flight: Flight, lacks: Lacks) -> None:
+        """Send contents to one worker, once for all tasks that wait for them there."""
+        with self.lock:
+            gate = self.sending.setdefault(lacks.address, threading.Lock())
+            sent = self.sent.setdefault(lacks.address, set())
+        with gate:
+            again = flight.asked > ASKED // 2  # it was sent, and is not there: the worker lost it
+            wanted = [digest for digest in lacks.digests if again or digest not in sent]
+            for batch in _batches(piece for digest in wanted for piece in pieces(digest, self.contents[digest])):
+                if wrong := self.client.run(take, batch, workers=[lacks.address])[lacks.address]:
+                    name = self.names.get(wrong[0], "A file")
+                    hint = "Run the same command again."
+                    raise BuildError(f"'{name}' was changed while the build was at work.", where=name, hint=hint)
+            sent.update(wanted)
+
+
+def _settle(future: Future[Any], make: Callable[[], Any]) -> None:
+    try:
+        future.set_result(make())
+    except Exception as error:
+        future.set_exception(error)
+
+
+def _batches(every: Iterable[Piece]) -> Iterator[list[Piece]]:
+    batch: list[Piece] = []
+    for piece in every:
+        if batch and sum(len(p.data) for p in batch) + len(piece.data) > PIECE:
+            yield batch
+            batch = []
+        batch.append(piece)
+    if batch:
+        yield batch
+
+
+def _leave(path: Path, content: bytes | None) -> None:
+    if content is None:
+        if path.exists():
+            path.unlink()
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def installed() -> bool:
+    """Whether Dask is there."""
+    from importlib.util import find_spec
+
+    return find_spec("distributed") is not None
+
+
+def _connect(where: str | LocalCluster | None) -> Client:
+    from distributed import Client
+
+    with _quietly():
+        try:
+            return Client(where, timeout=CONNECTING, set_as_default=False)
+        except (OSError, ValueError, TimeoutError) as error:
+            raise Unreachable(
+                f"No Dask scheduler answers at {where}.",
+                hint="Start one with `dask scheduler`, or correct the address: --on, or `on` in [tool.octavo].",
+            ) from error
+
+
+def _local(jobs: int, scratch: str) -> LocalCluster:
+    """Return a cluster within this process: tasks have processes of their own anyway, and no port is opened."""
+    with _quietly():
+        from distributed import LocalCluster
+
+        loopback = "127.0.0.1:0"
+        cluster = LocalCluster(
+            n_workers=1,
+            threads_per_worker=jobs,
+            processes=False,
+            dashboard_address=loopback,
+            worker_dashboard_address=loopback,
+            memory_limit=0,
+            local_directory=scratch,
+        )
+        for server in (cluster.scheduler, *cluster.workers.values()):
+            server.http_server.stop()  # Dask starts one in any case
+    return cluster
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep what Dask warns of and logs off the user's terminal: what went wrong is told in our words."""
+    import dask.config
+    import distributed  # noqa: F401  (it sets its loggers up when it is imported)
+
+    for name in {"distributed", "tornado", "asyncio", *logging.root.manager.loggerDict}:
+        if name.split(".")[0] in ("distributed", "tornado", "asyncio"):  # Dask gives each of its loggers its level
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _unreachable(address: str, detail: str) -> Unreachable:
+    where = f"the Dask scheduler at {address}" if address else "Dask"
+    return Unreachable(
+        f"The build lost {where}. {detail}".strip(),
+        hint="What was finished is kept. See that it runs, then run the same command to go on.",
+    )
+
+
+def _fault(name: str, error: BaseException) -> OctavoError:
+    """Turn what went wrong in a worker, around a task, into words."""
+    if type(error).__name__ == "KilledWorker":
+        return BuildError(
+            "The workers that ran this were lost, one after the other.",
+            where=name,
+            hint="Memory may have run out on them. Look at their logs.",
+        )
+    if isinstance(error, OSError):
+        fault = disk_error(error)
+        return BuildError(f"On the worker: {fault.what}", where=fault.where, hint=fault.hint)
+    if isinstance(error, ImportError | AttributeError | pickle.UnpicklingError):
+        return Unreachable(
+            f"The cluster cannot load Octavo: {type(error).__name__}: {error}.",
+            hint="Give the scheduler and the workers the environment of requirements.lock, with this Octavo.",
+        )
+    detail = "".join(traceback.format_exception(error))
+    return BuildError(f"{type(error).__name__}: {error} [this is a bug in Octavo]", where=name, hint=detail)
+
+
+def _vanished(name: str, host: str) -> BuildError:
+    return BuildError(
+        f"The process that ran this was killed, twice; the second time on {host}.",
+        where=name,
+        hint="Memory may have run out: start workers with fewer threads (`--nthreads`).",
+    )
+
+
+def _refused(answer: Refused) -> Unreachable:
+    def some(lines: tuple[str, ...]) -> str:
+        more = f" and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
+        return ", ".join(lines[:SHOWN]) + more or "nothing else"
+
+    return Unreachable(
+        f"The worker on {answer.host} has another environment. Here: {some(answer.here)}. There: {some(answer.there)}.",
+        hint="Give it the environment of requirements.lock, with this Octavo, and start it again.",
+    )
+
+
+def _differs(task: str, name: str, host: str, *, there: bool) -> BuildError:
+    if there:
+        what = f"'{name}' changed while it ran, here or on {host}."
+        return BuildError(what, where=task, hint="Run the same command again.")
+    return BuildError(
+        f"It looked for '{name}', which does not travel to {host}.",
+        where=task,
+        hint="Hidden folders, virtual environments and build/ stay here: name the file in the sweep's `inputs`.",
+    )

@@ -1,0 +1,274 @@
+"""What happens in a Dask worker: a task is run in a process of its own, and what it made is handed back.
+
+Nothing of the user's runs in the worker itself. A worker that sees the project's files uses them where they are; any
+other asks for what it lacks, and runs the task in a mirror of the project.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import select
+import shutil
+import socket
+import tempfile
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from octavo.engine import key as keys
+from octavo.engine.forked import Zygote
+from octavo.engine.runner import Performed, disk_error
+from octavo.engine.task import Action
+from octavo.engine.travel import Held, Mirror, Piece
+from octavo.engine.zygote import Request, receive, send
+from octavo.errors import BuildError, OctavoError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from distributed import Worker
+
+TREE = "tree"  # asked for by a worker that does not see the project's files
+POLL = 0.2  # seconds after which a worker looks whether a task is still wanted
+
+
+class Movable(Action, Protocol):
+    """An action that can also be done where the project lies in another place."""
+
+    def moved(self, root: Path) -> Movable:
+        """Return the action as it is done with the project at ``root``."""
+        ...
+
+    def leaves(self) -> tuple[Path, ...]:
+        """Return the files of the project that it writes or removes beside its result."""
+        ...
+
+
+@dataclass(frozen=True)
+class Site:
+    """What workers must know of a build, told to each of them once.
+
+    ``facts`` says, line by line, what of the environment must be ``expected`` on the worker. ``probe`` is a file that
+    holds ``token``: a worker that reads it there sees the project's files. ``modules``, ``identity`` and ``fixed`` are
+    of the zygote that tasks are forked from; ``variables`` are the environment variables that tasks depend on (None:
+    not set).
+    """
+
+    root: Path
+    probe: Path
+    token: str
+    facts: Callable[[], tuple[str, ...]]
+    expected: tuple[str, ...]
+    modules: tuple[str, ...]
+    identity: str
+    fixed: Mapping[str, str]
+    variables: Mapping[str, str | None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A task on its way: what the runner calls, and digests of what it needs where files do not reach."""
+
+    site: str
+    call: Callable[..., Any]
+    name: str
+    action: Movable
+    folder: Path
+    upstream: Mapping[str, Path]
+    tree: str = ""
+    further: Mapping[str, Held] | None = None
+
+
+@dataclass(frozen=True)
+class Lacks:
+    """The worker at ``address`` needs the contents of these digests first."""
+
+    address: str
+    digests: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The environment on ``host`` is another; ``here`` and ``there`` are the lines that one of the two lacks."""
+
+    host: str
+    here: tuple[str, ...]
+    there: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Vanished:
+    """The process that ran the task on ``host`` ended without an answer."""
+
+    host: str
+
+
+@dataclass(frozen=True)
+class Made:
+    """What became of a task: ``performed`` (the runner's), or the error.
+
+    Of a worker that sees the project's files, ``folder`` is where the result lies. Of another, ``files`` has its
+    contents (and whether each is a program), ``reads`` the digests of what was read, by name from the root, ``left``
+    what the action wrote beside its result (None: it is to be removed).
+    """
+
+    host: str
+    performed: Performed | None
+    error: OctavoError | None = None
+    folder: Path | None = None
+    files: Mapping[str, tuple[bytes, bool]] | None = None
+    reads: Mapping[str, str] | None = None
+    left: Mapping[str, bytes | None] | None = None
+
+
+Answer = Lacks | Refused | Vanished | Made
+
+
+def work(job: Job) -> Answer | None:
+    """Run a job in this worker; None when nobody wants its result any more."""
+    from distributed import get_worker
+
+    worker = get_worker()
+    mirror = Mirror(Path(worker.local_directory) / "octavo")
+    if lacking := mirror.lacking([job.site]):
+        return Lacks(worker.address, lacking)
+    site: Site = pickle.loads(mirror.place(job.site).read_bytes())
+    found = site.facts()
+    if found != site.expected:
+        here, there = set(site.expected), set(found)
+        return Refused(socket.gethostname(), tuple(sorted(here - there)), tuple(sorted(there - here)))
+    if _sees(site):
+        return _work_here(job, site, worker)
+    if not job.tree or job.further is None:
+        return Lacks(worker.address, (TREE,))
+    if lacking := mirror.lacking([job.tree]):
+        return Lacks(worker.address, lacking)
+    tree = mirror.read(job.tree)
+    if lacking := mirror.lacking(held.digest for held in (*tree.values(), *job.further.values())):
+        return Lacks(worker.address, lacking)
+    with mirror.laid(job.tree, tree, job.further) as root:
+        return _work_apart(job, site, root, worker)
+
+
+def take(pieces: Sequence[Piece], dask_worker: Worker) -> tuple[str, ...]:
+    """Receive pieces of content in this worker; return the digests that what came does not have."""
+    mirror = Mirror(Path(dask_worker.local_directory) / "octavo")
+    return tuple(piece.digest for piece in pieces if not mirror.receive(piece))
+
+
+def _sees(site: Site) -> bool:
+    try:
+        return site.probe.read_text(encoding="utf-8") == site.token
+    except OSError:
+        return False
+
+
+def _work_here(job: Job, site: Site, worker: Worker) -> Answer | None:
+    """Run a job on the project's own files, into a folder that no other worker has: one cut off may be at it still."""
+    folder = _own(job.folder)
+    return _run(job.action, job, site, folder, job.upstream, worker) or None
+
+
+def _own(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}-{uuid.uuid4().hex[:12]}")
+
+
+def _work_apart(job: Job, site: Site, root: Path, worker: Worker) -> Answer | None:
+    """Run a job in the mirror of the project at ``root``; hand the contents of what it made back."""
+
+    def there(path: Path) -> Path:
+        return root / path.relative_to(site.root)
+
+    folder = there(_own(job.folder))
+    action = job.action.moved(root)
+    upstream = {name: there(path) for name, path in job.upstream.items()}
+    for path in action.leaves():
+        path.unlink(missing_ok=True)
+    try:
+        answer = _run(action, job, site, folder, upstream, worker)
+        if not isinstance(answer, Made):
+            return answer
+        left = {_name(p, root): p.read_bytes() if p.exists() else None for p in action.leaves()}
+        if answer.performed is None:
+            return Made(answer.host, None, answer.error, left=left)
+        reads = answer.performed.reads
+        outside = [str(path) for path in reads if not path.is_relative_to(root)]
+        if outside:
+            return Made(answer.host, None, _cannot_travel(job.name, outside[0]), left=left)
+        files = {_name(p, folder): (p.read_bytes(), os.access(p, os.X_OK)) for p in _files(folder)}
+        digests = {_name(path, root): keys.of_file(path) for path in reads}
+        return Made(answer.host, answer.performed._replace(reads=()), files=files, reads=digests, left=left)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _cannot_travel(name: str, path: str) -> BuildError:
+    return BuildError(
+        f"It reads '{path}', which lies outside the project: workers that do not see its files cannot have it.",
+        where=name,
+        hint="Put it, or a link to it, into the project's folder; or let the workers see that folder.",
+    )
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.rglob("*") if p.is_file())
+
+
+def _name(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()
+
+
+def _run(
+    action: Movable, job: Job, site: Site, folder: Path, upstream: Mapping[str, Path], worker: Worker
+) -> Vanished | Made | None:
+    """Run an action in a process forked for it alone; end that process when nobody wants the result any more."""
+    host = socket.gethostname()
+    environment = _environment(site)
+    zygote = Zygote(site.modules, site.identity, {**environment, **site.fixed})
+    try:
+        with _scratch() as scratch, zygote.connect() as connection:
+            arguments = (job.name, action, folder, upstream)
+            send(connection, Request(job.call, arguments, {**environment, "TMPDIR": scratch}, scratch, 0o022))
+            while not select.select([connection], [], [], POLL)[0]:
+                if not _wanted(worker):
+                    return None
+            good, answer = receive(connection)
+    except (OSError, EOFError):
+        return Vanished(host)
+    if good:
+        return Made(host, answer, folder=folder)
+    if isinstance(answer, OSError):
+        fault = disk_error(answer)
+        answer = BuildError(f"On {host}: {fault.what}", where=fault.where, hint=fault.hint)
+    return Made(host, None, cast(OctavoError, answer))
+
+
+def _wanted(worker: Worker) -> bool:
+    """Whether the scheduler still wants what this thread is at: it does not after Ctrl-C, or when the build is gone."""
+    from distributed.worker import thread_state  # type: ignore[attr-defined]
+
+    state = worker.state.tasks.get(thread_state.key)
+    return state is not None and state.state in ("executing", "long-running")
+
+
+@contextmanager
+def _scratch() -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="octavo-", ignore_cleanup_errors=True) as folder:
+        yield folder
+
+
+def _environment(site: Site) -> dict[str, str]:
+    """Return the worker's environment, without what Dask put there, with the variables that tasks depend on."""
+    import dask.config
+
+    dasks = dask.config.get("distributed.nanny.pre-spawn-environ", {})
+    found = {k: v for k, v in os.environ.items() if k not in dasks or v != str(dasks[k])}
+    for name, value in site.variables.items():
+        found.pop(name, None)
+        if value is not None:
+            found[name] = value
+    return found

@@ -1,0 +1,172 @@
+"""How the files of a project travel to a machine that does not see them: by content, each only where it is lacking.
+
+At home a tree is read into names and digests. Elsewhere what was received is kept by digest, and laid out as a tree
+in which a task runs as if it were at home.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from octavo.engine import key as keys
+
+FOLDER = "folder"  # stands for the digest of a folder, of which the name alone travels
+PIECE = 16 << 20  # bytes that travel at once
+
+
+class Held(msgspec.Struct, frozen=True, array_like=True):
+    """A file of a tree: the digest of its bytes (``folder`` for a folder), and whether it is a program."""
+
+    digest: str
+    program: bool = False
+
+
+Tree = dict[str, Held]  # by the name from the root, with slashes
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """A part of some content, from ``start``; ``total`` is the length of the whole."""
+
+    digest: str
+    start: int
+    total: int
+    data: bytes
+
+
+def read_tree(root: Path, apart: Collection[Path], always: Iterable[Path], digest: keys.FileDigest) -> Tree:
+    """Return the files of a project that travel: all, but for what lies in folders that hold no sources.
+
+    These are hidden folders, ``__pycache__``, virtual environments, and the folders ``apart``, whose names alone
+    travel. Files named in ``always`` travel wherever they lie. Links are followed.
+    """
+    found: Tree = {}
+    for place, folders, files in os.walk(root, followlinks=True):
+        folder = Path(place)
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "__pycache__")))
+        found |= {_name(folder / name, root): Held(FOLDER) for name in folders}
+        folders[:] = [name for name in folders if folder / name not in apart and not _pruned(folder / name)]
+        found |= _files((folder / name for name in sorted(files)), root, digest)
+    return found | _files(sorted(always), root, digest)
+
+
+def _files(paths: Iterable[Path], root: Path, digest: keys.FileDigest) -> Tree:
+    readable = (p for p in paths if p.is_relative_to(root) and p.is_file() and os.access(p, os.R_OK))
+    return {_name(path, root): Held(digest(path), os.access(path, os.X_OK)) for path in readable}
+
+
+def _pruned(folder: Path) -> bool:
+    """Whether a folder is a virtual environment, or a link to one that it lies in."""
+    above = {parent.resolve() for parent in folder.parents} if folder.is_symlink() else set()
+    return (folder / "pyvenv.cfg").exists() or folder.resolve() in above
+
+
+def _name(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()
+
+
+def pieces(digest: str, content: Path | bytes) -> Iterator[Piece]:
+    """Yield a file, or bytes, in pieces. Raises OSError when it cannot be read."""
+    if isinstance(content, bytes):
+        yield Piece(digest, 0, len(content), content)
+        return
+    with content.open("rb") as file:
+        total = os.fstat(file.fileno()).st_size
+        start = 0
+        while True:
+            data = file.read(PIECE)
+            yield Piece(digest, start, total, data)
+            start += len(data)
+            if not data or start >= total:
+                return
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """What a machine has received, below ``folder``: ``objects`` by digest, and the trees laid out from them."""
+
+    folder: Path
+
+    def lacking(self, digests: Iterable[str]) -> tuple[str, ...]:
+        """Return the digests whose content is not here."""
+        return tuple(sorted({d for d in digests if d != FOLDER and not self.place(d).exists()}))
+
+    def place(self, digest: str) -> Path:
+        """Return where the content of a digest is kept."""
+        return self.folder / "objects" / digest
+
+    def receive(self, piece: Piece) -> bool:
+        """Take a piece in. Return False where the whole turns out not to be what its digest says."""
+        place = self.place(piece.digest)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if place.exists():
+            return True
+        partial = place.with_name(f"{piece.digest}.part")
+        with partial.open("r+b" if piece.start else "wb") as file:
+            file.seek(piece.start)
+            file.write(piece.data)
+        if piece.start + len(piece.data) < piece.total:
+            return True
+        if keys.of_file(partial) != piece.digest:
+            partial.unlink()
+            return False
+        partial.rename(place)
+        return True
+
+    def read(self, digest: str) -> Tree:
+        """Return the tree whose names and digests were received as ``digest``."""
+        return msgspec.json.decode(self.place(digest).read_bytes(), type=Tree)
+
+    @contextmanager
+    def laid(self, digest: str, tree: Mapping[str, Held], further: Mapping[str, Held]) -> Iterator[Path]:
+        """Yield the root of a tree with all its contents, and those of ``further``; it stays while it is used.
+
+        Trees that nobody uses any more are removed meanwhile.
+        """
+        trees = self.folder / "trees"
+        trees.mkdir(parents=True, exist_ok=True)
+        with _locked(trees / "laying.lock", fcntl.LOCK_EX):
+            _remove_unused(trees, digest)
+            used = (trees / f"{digest}.used").open("w")
+            fcntl.flock(used, fcntl.LOCK_SH)
+            if not (trees / digest).exists():
+                shutil.rmtree(trees / "unfinished", ignore_errors=True)
+                self._lay(trees / "unfinished", tree)
+                (trees / "unfinished").rename(trees / digest)
+            self._lay(trees / digest, {n: held for n, held in further.items() if not (trees / digest / n).exists()})
+        with used:
+            yield trees / digest
+
+    def _lay(self, root: Path, tree: Mapping[str, Held]) -> None:
+        root.mkdir(parents=True, exist_ok=True)
+        for name, held in sorted(tree.items()):
+            target = root / name
+            if held.digest == FOLDER:
+                target.mkdir(parents=True, exist_ok=True)
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(self.place(held.digest), target)  # no link: what a run writes must not reach the object
+            if held.program:
+                target.chmod(0o755)
+
+
+def _remove_unused(trees: Path, wanted: str) -> None:
+    for lock in sorted(trees.glob("*.used")):
+        if lock.stem != wanted:
+            with suppress(BlockingIOError), _locked(lock, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                shutil.rmtree(trees / lock.stem, ignore_errors=True)
+                lock.unlink()
+
+
+@contextmanager
+def _locked(path: Path, how: int) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, how)
+        yield

@@ -1,0 +1,256 @@
+"""Points on a Dask cluster: real schedulers and workers, killed, cut off, and elsewhere."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.importorskip("distributed")
+
+from tests.clusters import Cluster, cluster, contents, hiding
+
+if TYPE_CHECKING:
+    from tests.conftest import Tiny
+
+# Each point tells that it runs, and waits for the file `go`, outside the tree.
+WAITS = (
+    "import os, time, octavo\nfrom pathlib import Path\nhere = Path(os.environ['TEST_FOLDER'])\n"
+    "with (here / 'began').open('a') as file:\n    file.write(f'{a} {os.getpid()}\\n')\n"
+    "while a and not os.path.exists(here / 'go'):\n    time.sleep(0.05)\noctavo.value('a', a)"
+)
+CONFIG = """[tool.octavo]
+[tool.octavo.sweeps.wait]
+notebook = "notebooks/wait.ipynb"
+grid = { a = { count = 4 } }
+environment = ["TEST_FOLDER"]
+"""
+DIES = "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)"
+
+needs_root = pytest.mark.skipif(os.getuid() != 0, reason="another machine is played by namespaces, which need root")
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A scheduler with two workers that see the same files as the build."""
+    with cluster(tmp_path_factory.mktemp("pair")) as made:
+        made.scheduler()
+        made.worker("one")
+        made.worker("two")
+        yield made
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cluster, Path]]:
+    """A scheduler with a worker that sees nothing below a folder, and that folder."""
+    hidden = tmp_path_factory.mktemp("hidden")
+    with cluster(tmp_path_factory.mktemp("elsewhere")) as made:
+        made.scheduler()
+        made.worker("far", threads=2, under=hiding(hidden))
+        yield made, hidden
+
+
+@pytest.fixture
+def waiting(tiny: Callable[..., Tiny], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tiny:
+    """A project whose points wait to be let go, but for the first."""
+    monkeypatch.setenv("TEST_FOLDER", str(tmp_path))
+    return tiny({"pyproject.toml": CONFIG, "notebooks/wait.ipynb": ["[parameters] a = 0", WAITS]})
+
+
+@pytest.fixture
+def outside() -> Iterator[Path]:
+    """A file outside of any project, in a folder that counts: what lies in /tmp does not."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        yield Path(folder) / "outside.txt"
+
+
+def began(folder: Path, number: int, build: subprocess.Popen[str]) -> dict[int, int]:
+    """Return the kernels of the points that began, once there are so many of them."""
+    end = time.monotonic() + 60
+    while True:
+        lines = (folder / "began").read_text().splitlines() if (folder / "began").exists() else []
+        if len(lines) >= number:
+            return {int(point): int(pid) for point, pid in map(str.split, lines)}
+        if time.monotonic() > end or build.poll() is not None:
+            os.killpg(build.pid, signal.SIGKILL)
+            raise AssertionError(build.communicate())
+        time.sleep(0.05)
+
+
+def gone(pids: object, seconds: float = 10) -> bool:
+    """Whether all these processes end within some seconds."""
+    end = time.monotonic() + seconds
+    while alive := [pid for pid in pids if Path(f"/proc/{pid}").exists()]:  # type: ignore[attr-defined]
+        if time.monotonic() > end:
+            return not alive
+        time.sleep(0.05)
+    return True
+
+
+def anew(study: Tiny) -> dict[str, bytes]:
+    """Forget all results of a built project; return what they were."""
+    before = dict(contents(study.root))
+    assert study.octavo("clean", "--all").code == 0
+    return before
+
+
+def test_a_cluster_within_the_build_gives_the_same_bytes(study: Tiny) -> None:
+    """`executor = "dask"` alone: a cluster in the build's own process, and the results are a local build's."""
+    before = anew(study)
+    study.replace("pyproject.toml", "jobs = 2", 'jobs = 2\nexecutor = "dask"')
+    said = study.octavo("build")
+    assert (said.code, "4 ran" in said.out) == (0, True), said
+    assert dict(contents(study.root)) == before
+    assert "distributed" not in said.err and not list((study.root / ".octavo").glob("tmp*"))
+
+
+def test_a_scheduler_of_the_users_gives_the_same_bytes(study: Tiny, pair: Cluster) -> None:
+    """`--on` a scheduler whose workers see the files: the same results, and nothing is left in the project."""
+    before = anew(study)
+    said = study.octavo("build", "--on", pair.address)
+    assert (said.code, "4 ran" in said.out) == (0, True), said
+    assert dict(contents(study.root)) == before
+    assert len(said.err.splitlines()) == 4, "one line a task, and none of Dask's"
+
+
+@needs_root
+def test_a_worker_without_the_files_gives_the_same_bytes(
+    built_once: tuple[Tiny, object], elsewhere: tuple[Cluster, Path]
+) -> None:
+    """Sources, modules, data and upstream results travel by content, and the result back: the same bytes."""
+    far, hidden = elsewhere
+    study = built_once[0].copy(hidden / "study")
+    before = anew(study)
+    said = study.octavo("build", "--on", far.address)
+    assert (said.code, "4 ran" in said.out) == (0, True), said
+    assert dict(contents(study.root)) == before
+    study.replace("notebooks/helper.py", "2 * x", "3 * x")
+    first = {p.name for p in far.folder.glob("far/**/octavo/objects/*")}
+    said = study.octavo("build", "--on", far.address)
+    assert (said.code, "4 ran" in said.out) == (0, True), said
+    second = {p.name for p in far.folder.glob("far/**/octavo/objects/*")} - first
+    # What the build is, its tree, the edited module, and two of three records: the third is as another one was before.
+    assert len(second) == 5, second
+    assert "126" in study.read("build/results.json")
+
+
+@needs_root
+def test_what_cannot_travel_is_told_by_name(
+    tiny: Callable[..., Tiny], elsewhere: tuple[Cluster, Path], outside: Path
+) -> None:
+    """A file outside the project, and one in a hidden folder, are named; the notebook as far as it ran comes back."""
+    far, hidden = elsewhere
+    outside.write_text("1")
+    read = "from pathlib import Path\n"
+    absent = f"{read}try:\n    Path('../.data/x.txt').open()\nexcept OSError:\n    1"
+    project = tiny(
+        {
+            "notebooks/outside.ipynb": [f"{read}Path({str(outside)!r}).read_text()"],
+            "notebooks/hidden.ipynb": [absent],
+            "notebooks/raises.ipynb": ["1 / 0"],
+            ".data/x.txt": "1",
+        },
+    ).copy(hidden / "outside")
+    said = project.octavo("build", "--on", far.address)
+    assert said.code == 3
+    assert f"outside: It reads '{outside}', which lies outside the project" in said.err
+    assert "hidden: It looked for '.data/x.txt', which does not travel" in said.err
+    assert "build/notebooks/raises.failed.ipynb" in said.err
+    assert "ZeroDivisionError" in project.read("build/notebooks/raises.failed.ipynb")
+
+
+def test_another_environment_is_refused_in_words(study: Tiny, tmp_path: Path) -> None:
+    """A worker with one package more is not believed: the build ends and names the package."""
+    anew(study)
+    packages = tmp_path / "site-packages"
+    (packages / "strange-1.0.dist-info").mkdir(parents=True)
+    with cluster(tmp_path / "other") as other:
+        other.scheduler()
+        other.worker("odd", PYTHONPATH=str(packages))
+        said = study.octavo("build", "--on", other.address)
+    assert said.code == 3
+    assert "has another environment. Here: nothing else. There: strange-1.0." in said.err
+
+
+def test_a_lost_worker_costs_its_running_points_alone(waiting: Tiny, tmp_path: Path) -> None:
+    """A worker is killed: its kernels end, its points run elsewhere, what was finished is not run again."""
+    with cluster(tmp_path / "dask") as two:
+        two.scheduler()
+        two.worker("one", threads=2)
+        build = waiting.begin("build", "--on", two.address)
+        kernels = began(tmp_path, 3, build)  # the first has ended, two wait
+        two.worker("two", threads=2)
+        two.kill("one")
+        assert gone(kernels.values())
+        (tmp_path / "go").write_text("")
+        out, err = build.communicate(timeout=60)
+        assert (build.returncode, "4 ran" in out) == (0, True), err
+    points = [line.split()[0] for line in (tmp_path / "began").read_text().splitlines()]
+    assert points.count("0") == 1 and {*points} == {"0", "1", "2", "3"}
+
+
+def test_a_lost_scheduler_ends_the_build_and_the_next_one_goes_on(waiting: Tiny, tmp_path: Path) -> None:
+    """The scheduler is killed: a clear error, no kernel left; what was finished is taken from the store."""
+    with cluster(tmp_path / "dask") as lost:
+        lost.scheduler()
+        lost.worker("one", threads=2)
+        build = waiting.begin("build", "--on", lost.address)
+        kernels = began(tmp_path, 3, build)
+        lost.kill("scheduler")
+        out, err = build.communicate(timeout=60)
+        assert (build.returncode, out) == (3, ""), err
+        assert f"error: The build lost the Dask scheduler at {lost.address}." in err and "Traceback" not in err
+        lost.kill("one")
+        assert gone(kernels.values())
+    (tmp_path / "go").write_text("")
+    said = waiting.octavo("build")
+    assert (said.code, "3 ran, 1 from the store" in said.out) == (0, True), said
+
+
+def test_ctrl_c_stops_the_points_on_the_workers(waiting: Tiny, pair: Cluster, tmp_path: Path) -> None:
+    """Ctrl-C: exit code 130, one message, no kernel left on the workers, which then take other work."""
+    build = waiting.begin("build", "--on", pair.address)
+    kernels = began(tmp_path, 3, build)
+    os.killpg(build.pid, signal.SIGINT)
+    out, err = build.communicate(timeout=30)
+    assert (build.returncode, out) == (130, "")
+    assert err.strip().splitlines()[-1] == "Stopped. What was finished is kept; run the same command to go on."
+    assert gone(kernels.values())
+    (tmp_path / "go").write_text("")
+    said = waiting.octavo("build", "--on", pair.address)
+    assert (said.code, "3 ran, 1 from the store" in said.out) == (0, True), said
+
+
+def test_a_killed_build_leaves_nothing_running_on_the_workers(waiting: Tiny, pair: Cluster, tmp_path: Path) -> None:
+    """The build is killed: the workers hear of it, and end its points."""
+    build = waiting.begin("build", "--on", pair.address)
+    kernels = began(tmp_path, 3, build)
+    os.killpg(build.pid, signal.SIGKILL)
+    build.communicate()
+    assert gone(kernels.values())
+
+
+def test_a_point_that_is_killed_is_given_up_alone(tiny: Callable[..., Tiny], pair: Cluster) -> None:
+    """A point that kills the process it runs in fails by name, twice tried; the worker and the others go on."""
+    project = tiny({"notebooks/dies.ipynb": [DIES], "notebooks/lives.ipynb": ["import octavo\noctavo.value('a', 1)"]})
+    said = project.octavo("build", "--on", pair.address)
+    assert said.code == 3 and "ran     lives" in said.err
+    assert "error: dies: The process that ran this was killed, twice" in said.err
+
+
+def test_nobody_at_the_address_is_told(study: Tiny) -> None:
+    """No scheduler, or no address: the way out is told, and nothing was lost. A build with nothing to do needs none."""
+    said = study.octavo("build", "--on", "tcp://127.0.0.1:1")
+    assert (said.code, said.out[:13]) == (0, "Nothing to do")
+    said = study.octavo("build", "--on", "tcp://127.0.0.1:1", "--force", "all")
+    assert said.code == 3
+    assert said.err.startswith("error: No Dask scheduler answers at tcp://127.0.0.1:1.\n  Start one with")
+    said = study.octavo("build", "--on", "node7")
+    assert (said.code, said.err.splitlines()[0]) == (2, "error: 'node7' is not the address of a Dask scheduler.")
