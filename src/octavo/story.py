@@ -37,6 +37,8 @@ def story(whole: pipeline.Plan, name: str) -> dict[str, Any]:
         "key": memory.entry.key,
         "made_of": {part: memory.parts[part] for part in sorted(memory.parts)},
         "read": dict(sorted(memory.entry.reads.items())),
+        "shared": list(memory.entry.shared),
+        "notes": list(memory.entry.notes),
         "results_used": dict(sorted(memory.upstream.items())),
         "files": {file: digest for file, (_, digest) in sorted(memory.entry.outputs.items())},
         "seconds": memory.entry.seconds,
@@ -65,6 +67,8 @@ def text(told: Mapping[str, Any]) -> str:
     lines.append(f"  key          {told['key'][:SHOWN]}")
     for title, group in (("made of", "made_of"), ("read", "read"), ("used", "results_used"), ("gave", "files")):
         lines += [f"  {title:12} {digest[:SHOWN]}  {of}" for of, digest in told[group].items()]
+    lines += [f"  shared       {file}: opened while other points ran too" for file in told["shared"]]
+    lines += [f"  note         {note}" for note in told["notes"]]
     return "\n".join(lines)
 
 
