@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 from collections.abc import Mapping
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from octavo.model import RESULTS, Scalar
-from octavo.notebooks.source import has_code, parse_cell, text_of
+from octavo.notebooks.source import code_of, has_code
 
 TAG = "octavo-debug"
 INJECTED = "injected-parameters"
@@ -46,8 +45,7 @@ def ran(executed: Path, source: Path) -> bool:
 def code(book: bytes) -> tuple[str, ...]:
     """Return the code of a notebook's own cells, without comments and layout."""
     cells = [cell for cell in json.loads(book)["cells"] if has_code(cell)]
-    own = [text_of(c) for c in cells if not {TAG, INJECTED} & set(c.get("metadata", {}).get("tags", ()))]
-    return tuple(ast.dump(tree) if (tree := parse_cell(text)) else text.strip() for text in own)
+    return tuple(code_of(c) for c in cells if not {TAG, INJECTED} & set(c.get("metadata", {}).get("tags", ())))
 
 
 def _with(source: Path, parameters: Mapping[str, Scalar]) -> dict[str, Any]:
