@@ -33,6 +33,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
 ABOVE = (
     "workers",
     "provisioner",
+    "debugging",
     "outputs",
     "publish",
     "landing",

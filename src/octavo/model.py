@@ -16,6 +16,7 @@ Align = Literal["left", "right", "center"]
 Digits = Annotated[int, msgspec.Meta(ge=0, le=30)]
 
 RUN = "OCTAVO_RUN"  # the environment variable that names the folder of the run to a kernel
+RESULTS = "OCTAVO_RESULTS"  # the one that names the file from which a notebook run by hand reads sweeps
 
 
 class Frozen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -17,6 +17,7 @@ import msgspec
 
 from octavo.errors import NotebookError, UsageError, nearest
 from octavo.model import (
+    RESULTS,
     RUN,
     Align,
     BuildResults,
@@ -274,7 +275,8 @@ def _by_hand() -> tuple[Path, Sequence[Medium]]:
 def _last_build() -> BuildResults:
     from octavo.project import find_root
 
-    file = find_root(Path.cwd()) / "build" / "results.json"
+    given = os.environ.get(RESULTS)
+    file = Path(given) if given else find_root(Path.cwd()) / "build" / "results.json"
     if not file.exists():
         raise NotebookError(
             "There are no results to read yet: build/results.json is missing.",

@@ -17,6 +17,7 @@ from octavo.engine.cluster_worker import Site
 from octavo.engine.events import Listener, Noted
 from octavo.engine.forked import ForkedExecutor, Zygote, forkable
 from octavo.engine.runner import ExecutorMaker, processes
+from octavo.engine.zygote import SINGLE
 from octavo.errors import UsageError
 from octavo.notebooks.environment import environment
 from octavo.notebooks.modules import foreign_imports
@@ -146,7 +147,9 @@ def zygote(modules: Sequence[str], variables: Mapping[str, str]) -> Zygote:
     """Return the process that imports ``modules`` in an environment of ``variables``. It may have to start."""
     package = Path(__file__).parent
     identity = keys.of(environment(), keys.of_files(package.rglob("*.py"), package))
-    return Zygote(tuple(modules), identity, variables)
+    # How many threads libraries take, it says itself, and each worker anew.
+    others = {name: value for name, value in variables.items() if name not in SINGLE}
+    return Zygote(tuple(modules), identity, others)
 
 
 def imports(notebooks: Iterable[Notebook]) -> tuple[str, ...]:

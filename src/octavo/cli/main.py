@@ -16,6 +16,7 @@ VERBS = {
     "build": "Bring the paper, the deck and their figures up to date.",
     "status": "Say what is stale and why, before anything runs.",
     "why": "Tell the whole story of a result: of what it was made, when, where.",
+    "debug": "Open a point in JupyterLab, with its parameters set.",
     "check": "Compare with the accepted results, and check the bibliography.",
     "accept": "Take over changed values, tables and figures, with a reason.",
     "clean": "Remove what was built.",

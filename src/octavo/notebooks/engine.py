@@ -16,6 +16,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -23,9 +24,11 @@ from dataclasses import dataclass
 from queue import Empty
 from typing import Any, NoReturn
 
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
+from papermill.log import logger
+from papermill.utils import merge_kwargs, remove_args
 
 from octavo.notebooks.environment import this_python
 
@@ -35,6 +38,7 @@ BUFFERED = 4  # chunks that may wait in a pipe, at most
 PRINTED = 10_000_000  # characters that a cell may print; what is more is left out, and the notebook says so
 LEFT_OUT = f"\n[Octavo kept {PRINTED // 1_000_000} MB of what this cell printed. The rest is left out.]\n"
 DYING = 5.0  # seconds that a kernel may take to end by itself
+INTERRUPTED = 1.0  # seconds that an interrupted cell may take to say where it was
 UNSAVED = 1.0  # seconds for which what ran is not written yet
 DEATH_OF_PARENT = 1  # PR_SET_PDEATHSIG
 
@@ -59,6 +63,11 @@ class Kernel:
         for descriptor in (requests[0], messages[1], output[1], errors[1]):
             os.close(descriptor)
         return cls(pid, requests[1], messages[0], {output[0]: "stdout", errors[0]: "stderr"})
+
+    def interrupt_kernel(self) -> None:
+        """Interrupt the cell that runs; the name is what nbclient calls a manager's."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGINT)
 
     def end(self) -> None:
         """Let the kernel end by itself, as long as it may take; then end it, and all processes that it began."""
@@ -211,6 +220,8 @@ class BoundedClient(PapermillNotebookClient):  # type:ignore[misc]
 class NotebookClient(BoundedClient):
     """Papermill's client, on a forked kernel. ``forked`` is called once this process may have threads."""
 
+    km: Any
+
     def __init__(self, *arguments: Any, forked: Callable[[], None], **traits: Any) -> None:
         super().__init__(*arguments, **traits)
         self.forked = forked
@@ -226,11 +237,13 @@ class NotebookClient(BoundedClient):
                 asyncio.run(self._cells(kernel))
         finally:
             kernel.end()
+            self.km = None
             save()
         return self.nb
 
     async def _cells(self, kernel: Kernel) -> None:
-        self.kc = Client(kernel)
+        self.kc, self.km = Client(kernel), kernel
+        self.log.info(f"Executing notebook with kernel: {self.kernel_name}")
         try:
             for index, cell in enumerate(self.nb.cells):
                 try:
@@ -244,6 +257,11 @@ class NotebookClient(BoundedClient):
             info = await self.async_wait_for_reply(self.kc.kernel_info())
             self.nb.metadata["language_info"] = info["content"]["language_info"]
             self.set_widgets_metadata()
+        except CellTimeoutError:
+            kernel.interrupt_kernel()  # so that the notebook shows what the cell was at, as with papermill's own engine
+            listening = asyncio.all_tasks() - {asyncio.current_task()}
+            await asyncio.wait(listening, timeout=INTERRUPTED, return_when=asyncio.FIRST_COMPLETED)
+            raise
         finally:
             self.kc.close()
 
@@ -254,13 +272,9 @@ class ForkingEngine(Engine):  # type:ignore[misc]
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> None:
         """Execute a notebook; options are those of papermill's own engine, and ``forked``."""
-        NotebookClient(
-            nb_man,
-            timeout=options["execution_timeout"],
-            extra_arguments=options["extra_arguments"],
-            log_output=options["log_output"],
-            forked=options["forked"],
-        ).execute()
+        given = remove_args(["input_path", "start_timeout", "execution_timeout"], **options)
+        timeout = options.get("execution_timeout") or options.get("timeout")
+        NotebookClient(nb_man, **merge_kwargs(given, timeout=timeout, kernel_name=kernel_name, log=logger)).execute()
 
 
 class StartingEngine(Engine):  # type:ignore[misc]
@@ -334,6 +348,8 @@ def be_kernel(parent: int, run: Callable[[], None]) -> NoReturn:
         code = 0
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    except Exception:
+        traceback.print_exc(file=sys.__stderr__)
     finally:
         _finish(code)
 

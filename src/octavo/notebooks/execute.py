@@ -73,7 +73,7 @@ class RunPoint:
         watch = Watch(find(self.root, self.ignored, recall(self.folders)), self.marks)
         try:
             with environment(
-                {**self._environment(), RUN: str(out), TRACE: str(trace), MARKS: f"{self.root}{os.pathsep}{self.marks}"}
+                {**self.environment(), RUN: str(out), TRACE: str(trace), MARKS: f"{self.root}{os.pathsep}{self.marks}"}
             ):
                 self._execute(source, log / EXECUTED, watch)
         finally:
@@ -126,7 +126,7 @@ class RunPoint:
             for name, points in self.sweeps.items()
         }
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         # A fixed hash seed makes the order of sets the same in every run; the thread caps keep processes times
         # threads within the cores; figures drawn anywhere carry the same date; sources get no __pycache__.
         threads = str(self.threads)

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import Any
 
@@ -95,7 +96,10 @@ class Stream(io.TextIOBase):
         self.name = name
         self.session = session
         self.aside = aside
-        self.parent: Mapping[str, Any] = {}
+        # What is answered: for a task of asyncio the cell that began it, for all else the latest.
+        self.parents: ContextVar[Mapping[str, Any]] = ContextVar(f"parent of {name}")
+        self.latest: Mapping[str, Any] = {}
+        self.parent: Mapping[str, Any] = {}  # of the text that waits
         self.text: list[str] = []
         self.length = 0
         self.lock = threading.RLock()
@@ -112,6 +116,9 @@ class Stream(io.TextIOBase):
 
     def _add(self, text: str) -> None:
         with self.lock:
+            if self.parent is not (parent := self.parents.get(self.latest)):
+                self.flush()
+                self.parent = parent
             self.text.append(text)
             self.length += len(text)
             if self.length > MUCH:
@@ -143,7 +150,8 @@ class Stream(io.TextIOBase):
 
     def set_parent(self, parent: Mapping[str, Any]) -> None:
         """Take the message that is answered from now on."""
-        self.parent = parent
+        self.latest = parent
+        self.parents.set(parent)
 
     def _forget(self) -> None:
         """In a process that the notebook forked: what waits here is the notebook's own to send."""

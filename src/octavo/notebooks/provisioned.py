@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
-import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -40,14 +38,10 @@ def attend(arguments: Sequence[str], stdin: int, stdout: int, stderr: int, told:
 def _run(arguments: Sequence[str], streams: Sequence[int]) -> None:
     from octavo.notebooks.engine import as_new
 
-    try:
-        _take_streams(streams)
-        as_new(arguments)
-        os.environ["JPY_PARENT_PID"] = str(os.getppid())
-        _application(arguments)
-    except Exception:
-        traceback.print_exc(file=sys.__stderr__)
-        raise SystemExit(1) from None
+    _take_streams(streams)
+    as_new(arguments)
+    os.environ["JPY_PARENT_PID"] = str(os.getppid())
+    _application(arguments)
 
 
 def _take_streams(streams: Sequence[int]) -> None:

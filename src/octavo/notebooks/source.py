@@ -89,6 +89,11 @@ def has_code(cell: dict[str, Any]) -> bool:
     return cell.get("cell_type") == "code" and not _is_empty(_tree(text_of(cell)))
 
 
+def code_of(cell: dict[str, Any]) -> str:
+    """Return the code of a cell as a key holds it."""
+    return _parsed(text_of(cell))[1]
+
+
 def _is_empty(tree: ast.Module | None) -> bool:
     return tree is not None and not tree.body
 
