@@ -551,6 +551,40 @@ def test_several_writers_of_one_key_are_harmless(machine: Callable[..., Machine]
     assert four.notes == []
 
 
+def test_what_another_build_gives_up_is_fetched_after_all(machine: Callable[..., Machine]) -> None:
+    """While another build of the tree is at work on a key, it is waited for; when that one dies, the store is asked."""
+    done = machine("one").build(task("a", Write("a")))
+    two, action = machine("two"), Write("a")
+    entry = done["a"].entry
+    store = Store(two.root / ".octavo", two.root)
+    claim = store.claim(entry.key) if entry else None
+    assert claim
+    threading.Timer(0.5, claim.release).start()
+    assert (fetched(two.build(task("a", action))), len(action.runs)) == (["a"], 0)
+    assert two.notes == ["Another build of this project is at work: what both need runs once."]
+
+
+def test_tasks_of_one_key_are_fetched_once(machine: Callable[..., Machine], fickle: type[Fickle]) -> None:
+    """Two tasks that are the same work share one answer."""
+    twins = [Task(name, {"code": "same"}, Write("x")) for name in ("a", "b")]
+    machine("one", "fickle://lab").build(*twins)
+    asked: list[str] = []
+    fickle.fault = staticmethod(lambda operation, path: asked.append(path))  # type: ignore[method-assign]
+    two = machine("two", "fickle://lab")
+    assert (fetched(two.build(*twins)), two.notes) == (["a", "b"], [])
+    assert len([path for path in asked if "/objects/" in path]) == 1
+
+
+@pytest.mark.parametrize("size", [0, 1, (1 << 20) - 1, 1 << 20, (2 << 20) + 1])
+def test_files_of_every_size_travel(machine: Callable[..., Machine], size: int) -> None:
+    """Empty files, and those of several pieces, arrive as they were."""
+    machine("one", f"memory://lab/{size}").build(task("a", Write("x" * size)))
+    two = machine("two", f"memory://lab/{size}")
+    got = two.build(task("a", Write()))
+    assert (fetched(got), two.notes) == (["a"], [])
+    assert got["a"].folder and (got["a"].folder / "out/text").read_text() == "x" * size
+
+
 def test_a_forced_task_runs_and_is_sent(machine: Callable[..., Machine]) -> None:
     """`--force` means run: nothing is fetched for it, and its new result takes the place of the old one."""
     machine("one").build(task("a", Write("old")))

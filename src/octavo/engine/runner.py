@@ -92,7 +92,8 @@ def forecast(
     """Return what a build would do, before anything runs. The shared store is asked only where it is given."""
     run = _Run(store, {}, forced=forced)
     stale: dict[str, str] = {}
-    left: Sequence[Task] = ordered(tasks)
+    order = ordered(tasks)
+    left: Sequence[Task] = order
     while left:
         asked: list[_Asked] = []
         open_, later = set[str](), list[Task]()
@@ -110,9 +111,9 @@ def forecast(
             else:
                 stale[task.name] = decision.reason
         left = later
-    known = [run.outcomes[task.name] for task in ordered(tasks) if task.name in run.outcomes]
+    known = [run.outcomes[task.name] for task in order if task.name in run.outcomes]
     return Forecast(
-        {task.name: stale[task.name] for task in ordered(tasks) if task.name in stale},
+        {task.name: stale[task.name] for task in order if task.name in stale},
         tuple(outcome.task.name for outcome in known if not outcome.folder),
         tuple(outcome.task.name for outcome in known if outcome.folder and outcome.entry and outcome.entry.origin),
     )
@@ -442,6 +443,8 @@ class _Loop:
         if claim is None:
             if not any(flight.decision.key == decision.key for flight in self.flying.values()):  # a twin of ours
                 self.tell("Another build of this project is at work: what both need runs once.")
+            if run.shared:
+                run.shared.forget(decision.key)
             self.elsewhere.append(task)
             return True
         if task.name not in run.forced and run.store.find(decision.key, run.digest):

@@ -125,6 +125,10 @@ class Shared:
             self._asked[key] = asked
         return asked
 
+    def forget(self, key: str) -> None:
+        """Have a key asked for anew: another build was at work on it, and may have ended without a result."""
+        self._asked.pop(key, None)
+
     def look(self, name: str, key: str, digest: keys.FileDigest) -> Future[Entry | None]:
         """Look for the result of a key, and fetch only what tells of it. Raises UsageError."""
         self.check()
