@@ -11,13 +11,15 @@ import subprocess
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
+from octavo.engine.store import Store
 from octavo.engine.zygote import __name__ as ZYGOTE
 
 if TYPE_CHECKING:
@@ -192,6 +194,7 @@ def kill_many(project: Tiny, folder: str, number: int) -> Counter[str]:
     while killed.total() < number:
         victim = VICTIMS[killed.total() % len(VICTIMS)]
         killed[victim] += killed_and_built(project, good, victim, folder, dice)
+        print(killed, flush=True)
     assert project.still_working(5) == []
     return killed
 
@@ -206,3 +209,118 @@ def test_two_hundred_builds_that_are_killed(tiny: Callable[..., Tiny], own_zygot
     """The same two hundred times, at moments that a seed gives."""
     killed = kill_many(tiny(FILES), str(own_zygote), KILLS)
     assert min(killed.values()) >= KILLS // len(VICTIMS)
+
+
+FLIPS = 100  # objects of the store of which a bit is flipped, in make proofs
+SOME_FLIPS = 4  # in make test
+
+
+def flip(file: Path, dice: random.Random) -> None:
+    """Flip one bit of a file."""
+    data = bytearray(file.read_bytes())
+    data[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
+    file.write_bytes(data)
+
+
+def many_points(tiny: Callable[..., Tiny], objects: int) -> tuple[Tiny, list[Path]]:
+    """Build a sweep whose results have so many files in the store; return them, in an order that a seed gives."""
+    points = -(-objects // 3)
+    config = f"[tool.octavo.sweeps.fit]\nnotebook = 'notebooks/fit.ipynb'\ngrid = {{ a = {{ count = {points} }} }}\n"
+    project = tiny(
+        {
+            "pyproject.toml": config,
+            "notebooks/fit.ipynb": ["[parameters] a = 0", "import octavo\noctavo.value('n', 3 * a)"],
+        }
+    )
+    assert project.octavo("build", timeout=300).code == 0
+    files = [p for p in sorted((project.root / ".octavo/store").rglob("*")) if p.is_file()]
+    return project, random.Random(SEED).sample(files, objects)
+
+
+def ran(said: Said) -> set[str]:
+    """Return the keys of what ran in ``octavo build --json``."""
+    assert said.code == 0, said.err
+    return {task["key"] for task in tasks(said).values() if task["status"] == "ran"}
+
+
+def keys_of(files: Iterable[Path]) -> set[str]:
+    """Return the keys of the results that files of the store belong to."""
+    return {next(p for p in file.parents if p.parent.name == "store").name for file in files}
+
+
+def flipped_and_healed(tiny: Callable[..., Tiny], objects: int) -> None:
+    """Flip a bit in each of so many objects, one at a time and all at once; hold builds and verify to what must be."""
+    project, files = many_points(tiny, objects)
+    good, dice = (built(project), stored(project)), random.Random(SEED)
+    for file in files:
+        flip(file, dice)
+        assert ran(project.octavo("build", "--json")) == keys_of([file]), f"only that one runs again: {file}"
+        assert (built(project), stored(project)) == good
+    for file in files:
+        flip(file, dice)
+    assert ran(project.octavo("build", "--json", timeout=300)) == keys_of(files)
+    assert (built(project), stored(project)) == good
+    for file in files:
+        flip(file, dice)
+    verified = project.octavo("store", "verify", "--json")
+    assert verified.code == 1
+    assert {Path(d["folder"]).parent.name for d in json.loads(verified.out)["damaged"]} == keys_of(files)
+    assert ran(project.octavo("build", "--json", timeout=300)) == keys_of(files)
+    assert (built(project), stored(project)) == good
+    assert project.octavo("store", "verify").code == 0
+
+
+def test_some_bits_that_flip(tiny: Callable[..., Tiny]) -> None:
+    """A bit flipped in an object of the store is found by the next build, and by verify; the result is made anew."""
+    flipped_and_healed(tiny, SOME_FLIPS)
+
+
+@pytest.mark.proof
+def test_a_hundred_bits_that_flip(tiny: Callable[..., Tiny]) -> None:
+    """The same for a hundred objects, one at a time and all at once."""
+    flipped_and_healed(tiny, FLIPS)
+
+
+@pytest.mark.parametrize("name", [".octavo/last.json", ".octavo/published.json", "build/results.json"])
+def test_bits_that_flip_in_what_is_remembered(study: Tiny, name: str) -> None:
+    """A bit flipped in what a build remembers, or in what was published: nothing runs, and all is as it was."""
+    good, dice = (built(study), stored(study)), random.Random(SEED)
+    for _ in range(3):
+        flip(study.root / name, dice)
+        said = study.octavo("build", "--json")
+        assert ran(said) == set()
+        assert (built(study), stored(study)) == good
+
+
+def rot(project: Tiny, task: str, name: str) -> None:
+    """Flip a bit of a result so that the system tells nothing of it, as a disk does that loses bits."""
+    store = Store(project.root / ".octavo", project.root)
+    memory = store.memory()[task]
+    folder = store.folder_of(memory.entry)
+    flip(folder / name, random.Random(SEED))
+    store.remember({task: msgspec.structs.replace(memory, state=store.state_of(folder, memory.entry))})
+
+
+@pytest.mark.parametrize(
+    ("task", "name", "edit"),
+    [
+        ("fit/a=2", "out/record.json", ("notebooks/all.ipynb", "'sum'", "'total'")),  # what reads the sweep runs
+        ("fit/a=2", "out/record.json", ("pyproject.toml", "[1, 2, 3]", "[1, 2, 3, 4]")),  # and results.json is made
+        ("all", "out/figures/line.column.svg", ()),  # the drawing is published anew
+        ("all", "log/notebook.ipynb", ()),
+    ],
+)
+def test_a_bit_that_is_lost_without_a_trace(study: Tiny, task: str, name: str, edit: tuple[str, ...]) -> None:
+    """What the disk lost and nobody touched is found when it is read; nothing is made of it, and it is made anew."""
+    rot(study, task, name)
+    if edit:
+        study.replace(*edit)
+    else:
+        shutil.rmtree(study.root / "build")
+    said = study.octavo("build")
+    assert said.code == 3 and "was damaged in the store" in said.err and "again" in said.err
+    assert study.octavo("build", "--json").code == 0
+    fresh = study.copy(study.root.with_name("fresh"))
+    assert fresh.octavo("clean", "--all").code == 0 and fresh.octavo("build").code == 0
+    without_places = {name: content for name, content in built(fresh).items() if name != "index.html"}
+    assert without_places == {name: content for name, content in built(study).items() if name != "index.html"}
