@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -121,7 +122,7 @@ def stored(project: Tiny) -> dict[str, dict[str, bytes]]:
 
 def leftovers(project: Tiny) -> list[str]:
     """Return what is below .octavo and is neither a result nor what a build remembers."""
-    known = ("store/", "last.json", "published.json", "lock", "last.lock", "publish.lock", "tmp.lock")
+    known = ("store/", "last.json", "published.json", "folders.json", "lock", "last.lock", "publish.lock", "tmp.lock")
     folder = project.root / ".octavo"
     names = [p.relative_to(folder).as_posix() for p in sorted(folder.rglob("*")) if p.is_file()]
     return [name for name in names if not name.startswith(known)]
@@ -324,3 +325,127 @@ def test_a_bit_that_is_lost_without_a_trace(study: Tiny, task: str, name: str, e
     assert fresh.octavo("clean", "--all").code == 0 and fresh.octavo("build").code == 0
     without_places = {name: content for name, content in built(fresh).items() if name != "index.html"}
     assert without_places == {name: content for name, content in built(study).items() if name != "index.html"}
+
+
+GIGABYTE = 1000  # megabytes that a cell prints, in make proofs
+SOME_MEGABYTES = 30  # in make test
+SLEEPS = """
+import os, subprocess, time, octavo
+from pathlib import Path
+begun = [subprocess.Popen(["sleep", "600"]).pid]
+begun += [subprocess.Popen(["sleep", "600"], start_new_session=True, cwd="/").pid]
+told, tells = os.pipe()
+if os.fork() == 0:  # a daemon, as the book has it: of another session, and nobody's child
+    os.setsid()
+    if pid := os.fork():
+        os.write(tells, str(pid).encode())
+        os._exit(0)
+    os.chdir("/")
+    time.sleep(600)
+    os._exit(0)
+begun.append(int(os.read(told, 99)))
+Path(f"../{name}.pids").write_text(" ".join(map(str, begun)))
+"""
+# What a notebook does, and what is said of it; nothing where it comes to a good end.
+WAYS = {
+    "dies": ("import os\nos.kill(os.getpid(), 9)", "It was stopped: its kernel died.\n  It was tried 2 times."),
+    "leaves": ("import os\nos._exit(0)", "It was stopped: its kernel died."),
+    "hangs": ("while True:\n    pass", "It was stopped: a cell took longer than 1 s."),
+    "deaf": (
+        "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\ntime.sleep(600)",
+        "It was stopped: a cell took longer than 1 s.",
+    ),
+    "forks": (f"name = 'forks'\n{SLEEPS}octavo.value('n', len(begun))", ""),
+    "orphans": (f"name = 'orphans'\n{SLEEPS}os._exit(1)", "It was stopped: its kernel died."),
+    "prints": (f"import octavo\nfor _ in range({SOME_MEGABYTES}):\n    print('x' * 10**6)\noctavo.value('n', 1)", ""),
+    "good": ("import octavo\noctavo.value('n', 1)", ""),
+}
+SECTIONS = {"leaves": "retries = 0", "orphans": "retries = 0", "hangs": "timeout = 1", "deaf": "timeout = 1"}
+
+
+def bad_project(tiny: Callable[..., Tiny], kernels_are: str) -> Tiny:
+    """Return a project whose notebooks do all that a kernel should not do."""
+    section = "[tool.octavo.sweeps.{0}]\nnotebook = 'notebooks/{0}.ipynb'\n{1}\n"
+    config = f"[tool.octavo]\njobs = 4\nkernels = '{kernels_are}'\n"
+    config += "".join(section.format(name, keys) for name, keys in SECTIONS.items())
+    files = {f"notebooks/{name}.ipynb": ["x = 1", code] for name, (code, _) in WAYS.items()}
+    return tiny({"pyproject.toml": config, **files})
+
+
+def alive(pid: int) -> bool:
+    """Whether a process is there and has not ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def ended(pids: Iterable[int], seconds: float = 5) -> bool:
+    """Whether all of these processes are gone, once they are or after some seconds."""
+    last = time.monotonic() + seconds
+    while any(map(alive, pids)) and time.monotonic() < last:
+        time.sleep(0.05)
+    return not any(map(alive, pids))
+
+
+@pytest.mark.parametrize("kernels_are", ["forked", pytest.param("ordinary", marks=pytest.mark.proof)])
+def test_kernels_that_do_what_they_should_not(tiny: Callable[..., Tiny], own_zygote: Path, kernels_are: str) -> None:
+    """A kernel that dies, exits, hangs, ignores SIGINT, forks daemons, prints for ever: a clear result each; all else
+    is made, and no process stays behind but the one that kernels are forked from."""
+    project = bad_project(tiny, kernels_are)
+    said = project.octavo("build", timeout=300)
+    assert said.code == 3
+    for name, (_, expected) in WAYS.items():
+        told = [e for e in said.err.split("error: ") if e.startswith(f"notebooks/{name}.ipynb: ")]
+        assert len(told) == bool(expected), (name, told)
+        assert not expected or told[0].partition(": ")[2].startswith(expected), told[0]
+        assert (project.root / f"build/notebooks/{name}.failed.ipynb").exists() == bool(expected), name
+        assert (project.root / f"build/notebooks/{name}.ipynb").exists() != bool(expected), name
+    printed = project.read("build/notebooks/prints.ipynb")
+    assert "Octavo kept 10 MB of what this cell printed. The rest is left out." in printed
+    assert 10_000_000 < len(printed) < 10_100_000
+    pids = [int(pid) for name in ("forks", "orphans") for pid in project.read(f"{name}.pids").split()]
+    assert len(pids) == 6 and ended(pids), [(pid, _command(pid)) for pid in pids if alive(pid)]
+    assert project.still_working(5) == []
+    left = [p for p in _processes() if str(own_zygote) in _command(p) and alive(p)]
+    assert left == zygotes(str(own_zygote)) and len(left) == (kernels_are == "forked")
+
+
+@pytest.mark.proof
+def test_a_gigabyte_that_is_printed(tiny: Callable[..., Tiny]) -> None:
+    """By the cell itself, by a program that it runs, in one piece: the notebook stays small, and so does what is ours."""
+    program = f"import subprocess\nsubprocess.run(['head', '-c', '{GIGABYTE}000000', '/dev/zero'])"
+    project = tiny(
+        {
+            "pyproject.toml": "[tool.octavo]\njobs = 2\n",
+            "notebooks/cell.ipynb": [f"for _ in range({GIGABYTE * 10}):\n    print('y' * 10**5)"],
+            "notebooks/line.ipynb": [f"print('y' * {GIGABYTE}000000)"],
+            "notebooks/program.ipynb": [program],
+            "notebooks/flood.ipynb": ["import subprocess\nsubprocess.Popen(['yes'])"],
+        }
+    )
+    said = project.octavo("build", timeout=600)
+    assert said.code == 0, said.err
+    for name in ("cell", "line"):
+        assert 10_000_000 < (project.root / f"build/notebooks/{name}.ipynb").stat().st_size < 10_100_000
+    assert "The rest is left out" in project.read("build/notebooks/program.ipynb")
+    assert project.still_working(5) == []
+
+
+AS_MUCH = 3 << 30  # bytes of address space that each process of a build may have in the test
+
+
+def test_a_cell_that_allocates_without_end(tiny: Callable[..., Tiny], own_zygote: Path) -> None:
+    """Where memory ends, under a limit on the build: the cell and its error are told, the other points finish."""
+    hungry = "kept = []\nwhile True:\n    kept.append(bytearray(1 << 26))"
+    project = tiny(
+        {"notebooks/hungry.ipynb": [hungry], "notebooks/good.ipynb": ["import octavo\noctavo.value('n', 1)"]}
+    )
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (AS_MUCH, AS_MUCH))
+
+    said = project.octavo("build", preexec_fn=limit)
+    assert said.code == 3 and "notebooks/hungry.ipynb: Cell 1 raised MemoryError" in said.err, said.err
+    assert "ran     good" in said.err
+    assert project.still_working(5) == []
