@@ -26,14 +26,20 @@ class Lock:
         os.close(descriptor)
 
 
-def take(path: Path, *, shared: bool = False, wait: bool = False) -> Lock | None:
+def take(path: Path, *, shared: bool = False, wait: bool = False, create: bool = True) -> Lock | None:
     """Return the lock of a file or a folder, or None where another has it; ``wait`` waits for that one.
 
-    Any number can hold it ``shared`` at once. Raises OSError where the file cannot be made.
+    Any number can hold it ``shared`` at once. A file is made where there is none, unless not to be ``create``d: then
+    None is returned. Raises OSError where the file cannot be made.
     """
     while True:
-        folder = path.is_dir()
-        descriptor = os.open(path, os.O_RDONLY if folder else os.O_RDWR | os.O_CREAT, 0o666)
+        folder, new = path.is_dir(), os.O_CREAT if create else 0
+        try:
+            descriptor = os.open(path, os.O_RDONLY if folder else os.O_RDWR | new, 0o666)
+        except FileNotFoundError:
+            if create:
+                raise
+            return None
         if not _lock(descriptor, shared, wait):
             os.close(descriptor)
             return None

@@ -54,21 +54,31 @@ def processes(jobs: int) -> Iterator[tuple[ExecutorMaker, str]]:
     when they were killed.
     """
     context = multiprocessing.get_context("spawn")
-    for left in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*"):
-        if os.access(left, os.W_OK) and (lock := locks.take(left)):  # its build was killed
-            shutil.rmtree(left, ignore_errors=True)
-            lock.release()
-    with tempfile.TemporaryDirectory(prefix=SCRATCH, ignore_cleanup_errors=True) as scratch:
-        mine = locks.take(Path(scratch), shared=True)
+    with _scratch() as scratch:
 
         def make() -> Executor:
             return ProcessPoolExecutor(jobs, mp_context=context, initializer=_enter_worker, initargs=(scratch,))
 
-        try:
-            yield make, scratch
-        finally:
-            if mine:
-                mine.release()
+        yield make, scratch
+
+
+@contextmanager
+def _scratch() -> Iterator[str]:
+    """Yield a folder for temporary files, held as long as this build lives; those of killed builds are removed."""
+    for left in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*"):
+        if os.access(left, os.W_OK) and (lock := locks.take(left, create=False)):  # its build was killed
+            shutil.rmtree(left, ignore_errors=True)
+            lock.release()
+    made = Path(tempfile.mkdtemp(prefix="."))
+    mine = locks.take(made, shared=True)
+    # It has its name only now, when it is held: until then another build that begins would take it for a dead one's.
+    scratch = made.rename(made.with_name(f"{SCRATCH}{made.name[1:]}"))
+    try:
+        yield str(scratch)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+        if mine:
+            mine.release()
 
 
 @dataclass(frozen=True)
@@ -189,6 +199,7 @@ class _Run:
         self.listen: Callable[[Event], None] = listen or (lambda event: None)
         self.memory = store.memory()
         self.digest = keys.remembering(store.digest)
+        self.rotten: set[str] = set()  # whose results turned out to be damaged
         self.beside: set[str] = set()  # tasks while which others ran
         self.unreachable: Unreachable | None = None  # where nothing more can run, why
 
@@ -254,6 +265,7 @@ class _Run:
             found = self.outcomes[name]
             if found.status is Status.STORED and found.folder and found.entry:
                 for file in self.store.damaged(found.folder, found.entry):
+                    self.rotten.add(name)
                     hint = "Run the same command again: it will be made anew."
                     return BuildError(f"'{file}' of {name} was damaged in the store.", where=task.name, hint=hint)
         return None
@@ -300,7 +312,7 @@ class _Run:
         for name, outcome in self.outcomes.items():
             if not (outcome.entry and outcome.folder):
                 continue
-            state = self.store.state_of(outcome.folder, outcome.entry)
+            state = "" if name in self.rotten else self.store.state_of(outcome.folder, outcome.entry)
             memory = Memory(dict(outcome.task.parts), dict(outcome.upstream), outcome.entry, state)
             if memory != self.memory.get(name):
                 changed[name] = memory

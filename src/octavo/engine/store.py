@@ -152,13 +152,16 @@ class Store:
 
     @contextlib.contextmanager
     def temporary(self) -> Iterator[Path]:
-        """Yield a folder for unfinished results, on the same disk; what dead builds left there is removed first."""
+        """Yield a folder for unfinished results, on the same disk; what dead builds left in the store is removed."""
         folder = self.state / "tmp" / str(os.getpid())
         with locks.held(self.state / "tmp.lock"):
             for other in self.state.glob("tmp/*"):
                 if lock := locks.take(other):  # its build is dead
                     shutil.rmtree(other, ignore_errors=True)
                     lock.release()
+            for claim in self.state.glob("claims/*"):
+                if lock := locks.take(claim, create=False):
+                    lock.release(remove=True)
             folder.mkdir(parents=True)
             mine = locks.take(folder)
         try:

@@ -177,7 +177,7 @@ def _leftovers(store: Store, made: Path) -> Iterator[Path]:
     held = (path for place in ("tmp", "claims") for path in sorted((store.state / place).glob("*")))
     half = (*sorted(store.state.glob(f".*{UNFINISHED}")), *sorted(made.rglob(f".*{UNFINISHED}")))
     for path in (*held, *half):
-        if lock := locks.take(path):
+        if lock := locks.take(path, create=False):
             lock.release()
             yield path
 
