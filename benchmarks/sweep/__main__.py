@@ -34,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             bench = Bench(rows, options.peers.absolute(), folder, options.points, cores(), options.many)
             try:
                 failed = measure_all(bench, chosen, alone, options.rounds, options.rows)
+            except KeyboardInterrupt:
+                print(f"Stopped. What was measured is in {rows.file}; the same command goes on.", file=sys.stderr)
+                return 130
             finally:
                 measure.end_all()
     print(table.tables(rows.read(), options.points))

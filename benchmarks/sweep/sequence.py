@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.sweep import measure, tools, work
-from benchmarks.sweep.measure import Failed
 from benchmarks.sweep.rows import Rows
 from benchmarks.sweep.tools import Tool
 
@@ -104,6 +103,3 @@ def log_of(bench: Bench, tool: Tool) -> Path:
 def _note(tool: Tool, row: str, number: int, taken: measure.Taken, executed: measure.Counted, *, kept: bool) -> None:
     what = f"{executed.points} + {executed.summaries} executed" if kept else "not measured: it was measured before"
     print(f"round {number}  {tool.name:24} {row:14} {taken.seconds:8.2f} s  {what}", file=sys.stderr, flush=True)
-
-
-__all__ = ["Bench", "Failed", "build", "end_zygote", "measure_tool", "warm"]

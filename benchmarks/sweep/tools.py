@@ -14,16 +14,18 @@ from benchmarks.sweep import work
 
 PEERS = Path(__file__).parents[1] / "peers"
 ROWS = ("clean", "nothing", "markdown", "comment", "changed", "added")
-# What each row of a tool is: its name, and whether the zygote is ended before it (Octavo alone has one).
+# The rows before which the zygote is ended (Octavo alone has one).
 COLD = ("clean", "changed cold")
 
 
 @dataclass(frozen=True)
 class Tool:
-    """A tool: ``name`` is its folder below benchmarks/peers and that of its environment.
+    """A tool, started by ``command`` in its project; ``environment`` is what it is given besides.
 
-    ``point`` words a point in its configuration, with the ``between`` of two of them; ``listing`` does it for all at
-    once, where that is not enough. ``often`` tools are measured in every round, others in the first.
+    ``configuration`` is its folder below benchmarks/peers, and the name of its environment: as its ``name``, if not
+    given. ``point`` words a point there, with ``between`` between two of them; ``listing`` words all at once, where
+    that is not enough. ``flavour`` is that of its cells, ``notebooks`` the folder where they lie in the project.
+    Tools that are measured ``often`` are measured in every round, others in the first.
     """
 
     name: str
@@ -134,7 +136,7 @@ def environment(tool: Tool, peers: Path, home: Path, count: Path) -> dict[str, s
     """Return the environment of a tool's command: its programs first, a home of its own, nothing sent anywhere."""
     programs = Path(sys.executable).parent if tool.folder == "octavo" else peers / tool.folder / "bin"
     kept = {name: value for name, value in os.environ.items() if name in ("LANG", "LC_ALL", "TMPDIR", "USER")}
-    silent = {"DVC_NO_ANALYTICS": "1", "PLOOMBER_STATS_ENABLED": "false"}
+    silent = {"DVC_NO_ANALYTICS": "1", "DVC_SITE_CACHE_DIR": f"{home}/dvc", "PLOOMBER_STATS_ENABLED": "false"}
     return {
         **kept,
         **silent,
