@@ -16,11 +16,13 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import Any
 
+from ipykernel import ipkernel
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
 from jupyter_client.session import Session
@@ -171,6 +173,20 @@ class NoDebugger:
     def __init__(self, *_: object) -> None: ...
 
 
+@contextmanager
+def _no_modules() -> Iterator[None]:
+    """Let ipykernel see no loaded modules while it makes its kernel.
+
+    It would ask each of thousands for its file, for the debugger that is not here. Whoever is asked is counted as used
+    once more, so 19 MB that all kernels share would become each one's own.
+    """
+    vars(ipkernel)["sys"] = SimpleNamespace(**{**vars(sys), "modules": {}})
+    try:
+        yield
+    finally:
+        vars(ipkernel)["sys"] = sys
+
+
 class PipeKernel(IPythonKernel):
     """ipykernel's kernel, handed its requests as messages already read."""
 
@@ -178,7 +194,8 @@ class PipeKernel(IPythonKernel):
     _supports_kernel_subshells = False
 
     def __init__(self, **traits: Any) -> None:
-        super().__init__(**traits)
+        with _no_modules():
+            super().__init__(**traits)
         # Asked for the thread that awaits cells, so that an interrupt reaches them.
         self.shell_channel_thread = SimpleNamespace(parent_thread=threading.main_thread())
 

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,8 @@ CHILDREN = (
     "pty.spawn",
     "subprocess.Popen",
 )
+COMPILED = (".so", ".pyd")
+WARM = "octavo.notebooks.warm"  # the last module that the process is given which kernels are forked from
 GAP = "the trace is not complete:"  # begins the note that says why
 OPENERS = ("open", "open64", "openat", "openat64", "fopen", "fopen64", "freopen", "mmap", "system", "popen", "fork")
 State = list[int] | None  # of a file: when it was last written (ns) and its length; None where there was none
@@ -157,20 +160,40 @@ class Seen:
         if size == self.told:
             return
         self.told = size
-        for name in sys.modules.keys() - self.known:  # thousands are installed ones, which the key knows already
-            self.known.add(name)
+        for name in self._new_modules():
             file = getattr(sys.modules.get(name), "__file__", None)
             if not isinstance(file, str):  # a namespace package has none
                 continue
             if not file.startswith(INSTALLED):
                 self.modules[file] = state(file)
-            if file.endswith((".so", ".pyd")) and (library := _library(name, file)):
+            if file.endswith(COMPILED) and (library := _library(name, file)):
                 self.opaque[library] = None
         found = {"read": self.read, "written": self.written, "listed": self.listed, "modules": self.modules}
         # Where an import looked: that it lists a folder is no reading of the folder.
         searched = [os.path.abspath(entry) for entry in sys.path_importer_cache]  # noqa: PTH100
         others = {"searched": searched, "network": self.network, "opaque": self.opaque}
         target.write_text(json.dumps({**found, **others}, default=sorted), encoding="utf-8")
+
+    def _new_modules(self) -> list[str]:
+        """Return the names of modules that were not asked for yet.
+
+        Those that this process was forked with are installed ones, which the key knows, and were asked there: to ask
+        thousands here would take time, and memory that all kernels share.
+        """
+        warm = sys.modules.get(WARM)
+        if warm and not self.known:
+            self.opaque |= dict.fromkeys(warm.OPAQUE)
+        later = list(takewhile(lambda name: name != WARM, reversed(sys.modules)))
+        new = [name for name in later if name not in self.known]
+        self.known.update(new, [WARM])
+        return new
+
+
+def opaque_libraries() -> tuple[str, ...]:
+    """Return the packages, loaded in this process, that may open files by themselves."""
+    files = {name: getattr(module, "__file__", None) for name, module in list(sys.modules.items())}
+    compiled = {name: file for name, file in files.items() if isinstance(file, str) and file.endswith(COMPILED)}
+    return tuple(sorted({library for name, file in compiled.items() if (library := _library(name, file))}))
 
 
 def state(path: str) -> State:
@@ -265,7 +288,7 @@ def traced(
     opaque = sorted(set(found["opaque"]) - (BESIDE if beside else set()))
     if not opaque or opened is None:  # whatever else was opened meanwhile, others opened it
         return Traced(_sorted(hooked), Doubts(notes=tuple(notes)))
-    known = {os.path.realpath(n) for n in (*hooked, *found["written"], *found["searched"])}  # noqa: PTH
+    known = {os.path.realpath(n) for n in (*hooked, *found["written"], *found["searched"])}
     more = {n for n in (opened.own | opened.perhaps) - known if not n.endswith(".pyc") and counts(n)}
     if opened.gap:
         notes.append(f"{GAP} {opened.gap}; it uses {', '.join(opaque)}. Name in `inputs` what it reads with them")

@@ -7,6 +7,7 @@ import threadpoolctl
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
 
 from octavo.notebooks import deferred
+from octavo.notebooks.trace import opaque_libraries
 
 
 def _prepare_mathtext() -> None:
@@ -25,3 +26,4 @@ nbformat.validate(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")
 KernelProvisionerFactory.instance()  # reads the entry points of all packages
 
 THREADS = threadpoolctl.ThreadpoolController()  # finds the numerical libraries, which are loaded by now
+OPAQUE = opaque_libraries()
