@@ -288,6 +288,13 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "a size is negative": (_with(outputs={"out/text": [-1, "0" * 64]}), "its entry has a size or"),
     "a size is of another kind": (_with(outputs={"out/text": ["1", "0" * 64]}), UNREADABLE),
     "an entry speaks to the terminal": (_with(notes=["\x1b[2J"]), "its entry has notes that"),
+    "an entry doubts what it did not read": (_with(shared=["a.txt"]), "that do not fit together"),
+    "an entry is of no time": (_changed(lambda offered: offered.update(ran=-1)), "that do not fit together"),
+    "an entry is of the far future": (
+        _changed(lambda offered: offered.update(ran=1 << 60)),
+        "that do not fit together",
+    ),
+    "an entry took less than no time": (_with(seconds=-1.0), "that do not fit together"),
     "an entry is a list": (_list_entry, UNREADABLE),
 }
 
@@ -461,6 +468,11 @@ def test_a_place_that_takes_nothing_is_still_read(machine: Callable[..., Machine
     got = two.build(task("new", Write("new")), task("newer", Write("newer")), *tasks)
     assert fetched(got) == ["a", "b"]
     assert two.notes == ["Nothing more is sent to the shared store fickle://lab: Access Denied."]
+    fickle.fault = staticmethod(lambda operation, path: None)  # type: ignore[method-assign]
+    two.build(task("new", Write("new")), task("newer", Write("newer")), *tasks)
+    assert fetched(machine("three", "fickle://lab").build(task("new"), task("newer"))) == ["new", "newer"], (
+        "it is made up"
+    )
 
 
 def test_a_place_that_hangs_costs_one_wait(machine: Callable[..., Machine], fickle: type[Fickle]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -94,8 +95,13 @@ class Remote:
         except OSError:  # another one made it in the same moment
             if not self.files.isdir(folder):
                 raise
-        self._put(unfinished, source)
-        self.files.mv(unfinished, path)
+        try:
+            self._put(unfinished, source)
+            self.files.mv(unfinished, path)
+        except BaseException:
+            with contextlib.suppress(Exception):
+                self.files.rm_file(unfinished)
+            raise
 
     def _put(self, path: str, source: Path | bytes) -> None:
         if isinstance(source, bytes):

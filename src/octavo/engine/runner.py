@@ -106,15 +106,15 @@ def forecast(
     left: Sequence[Task] = order
     while left:
         asked: list[_Asked] = []
-        open_, later = set[str](), list[Task]()
+        unsettled, later = set[str](), list[Task]()
         for task in left:
-            if open_.intersection(task.after):
+            if unsettled.intersection(task.after):
                 later.append(task)
             elif question := _foresee(run, task, stale, shared):
                 asked.append(question)
             else:
                 continue
-            open_.add(task.name)
+            unsettled.add(task.name)
         for task, decision, answer in asked:
             if entry := answer.result():
                 run.end(Outcome(task, Status.STORED, None, entry, upstream=run.upstream(task)))

@@ -41,6 +41,7 @@ MARK = "octavo.json"
 LANES = 6  # connections at once
 MOST_ENTRIES = 50  # of one key; each stands for other files read
 LARGEST_ENTRY = 16 << 20
+LATEST = 1 << 35  # seconds since 1970, in the year 3058
 SMALL = 64 << 10  # bytes; a smaller object is sent rather than asked for
 DIGEST = re.compile("[0-9a-f]{64}")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -301,7 +302,9 @@ class Shared:
 
     def _send(self, lane: Remote, folder: Path, entry: Entry, made: bool) -> None:
         result = f"results/{_platform()}/{_name_of(entry)}.json"
-        if not self._writes or (not made and (_name_of(entry) in self._known or lane.size(result) is not None)):
+        if not self._writes:
+            return
+        if not made and (_name_of(entry) in self._known or lane.size(result) is not None):
             self._known.add(_name_of(entry))
             return
         try:
@@ -370,18 +373,31 @@ def _sound(lane: Remote, path: str, size: int, key: str) -> Offered:
         raise Refused("its entry is gone") from None
     except msgspec.DecodeError as error:
         raise Refused(f"its entry cannot be read: {error}") from None
+    if fault := _fault(offered, key, PurePosixPath(path).stem):
+        raise Refused(fault)
+    return offered
+
+
+def _fault(offered: Offered, key: str, trace: str) -> str:
+    """Return what an entry must not say, whoever wrote it; empty where all is well."""
     entry = offered.entry
     wrong = [file for file in entry.outputs if not _of_result(file)]
     wrong += [read for read in entry.reads if not _of_project(read)]
     if wrong:
-        raise Refused(f"its entry names {wrong[0]!r}, where nothing of it may lie")
-    if any(CONTROL.search(text) for text in entry.notes):
-        raise Refused("its entry has notes that would not print as they are")
+        return f"its entry names {wrong[0]!r}, where nothing of it may lie"
     if any(size < 0 or not DIGEST.fullmatch(digest) for size, digest in entry.outputs.values()):
-        raise Refused("its entry has a size or a digest that is none")
-    if entry.key != key or trace_of(entry.reads) != PurePosixPath(path).stem:
-        raise Refused("its entry belongs to another result")
-    return offered
+        return "its entry has a size or a digest that is none"
+    if entry.key != key or trace_of(entry.reads) != trace:
+        return "its entry belongs to another result"
+    if (
+        not set(entry.shared) <= entry.reads.keys()
+        or not 0 <= offered.ran < LATEST
+        or min(entry.seconds, entry.memory) < 0
+    ):
+        return "its entry has numbers or names that do not fit together"
+    if any(CONTROL.search(text) for text in entry.notes):
+        return "its entry has notes that would not print as they are"
+    return ""
 
 
 def _inside(name: str) -> bool:
