@@ -133,6 +133,12 @@ def tiny(tmp_path: Path) -> Callable[..., Tiny]:
     return make
 
 
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Mapping[str, Content]], Tiny]:
+    """Return a maker of projects that all tests of a module share."""
+    return lambda files: Tiny(tmp_path_factory.mktemp("lasting") / "project").write(files)
+
+
 STUDY: dict[str, Content] = {
     "pyproject.toml": """[tool.octavo]
 title = "A study"

@@ -31,12 +31,12 @@ from octavo.engine.store import MARKS, OUT, Store, write_atomically
 from octavo.engine.task import Memory, Outcome, Status, Task
 from octavo.errors import NotebookError, OctavoError, UsageError, nearest, raise_all
 from octavo.model import Record, Result, Results, Scalar, Source, Verdict
-from octavo.notebooks import watch
+from octavo.notebooks import parameters, watch
 from octavo.notebooks.attach import attach
 from octavo.notebooks.environment import environment, recorder_files
 from octavo.notebooks.execute import RECORD, RunPoint, read_record
 from octavo.notebooks.modules import local_modules
-from octavo.notebooks.source import Notebook, check_parameters, load
+from octavo.notebooks.source import Notebook, load
 from octavo.outputs import CONTENT, WriteDocument
 from octavo.project import CONFIG, Document, Project, Sweep
 from octavo.publish import Publication
@@ -362,11 +362,8 @@ def _unfit_names(project: Project) -> Iterable[OctavoError]:
 
 def _faults(project: Project, sweep: Sweep, notebook: Notebook) -> list[OctavoError]:
     """Return what is wrong between a sweep's section and its notebook."""
-    problems: list[OctavoError] = []
-    try:
-        check_parameters(notebook, tuple(sweep.points[0]), f"{CONFIG}, [tool.octavo.sweeps.{sweep.name}]")
-    except OctavoError as error:
-        problems.append(error)
+    where = f"{CONFIG}, [tool.octavo.sweeps.{sweep.name}]" if sweep.declared else notebook.name
+    problems = parameters.faults(notebook.parameters, sweep.points, notebook.name, where)
     known = [other.name for other in project.sweeps]
     for name in notebook.sweeps:
         if name not in known:

@@ -37,6 +37,8 @@ def story(whole: pipeline.Plan, name: str) -> dict[str, Any]:
         "key": memory.entry.key,
         "made_of": {part: memory.parts[part] for part in sorted(memory.parts)},
         "read": dict(sorted(memory.entry.reads.items())),
+        "shared": list(memory.entry.shared),
+        "notes": list(memory.entry.notes),
         "results_used": dict(sorted(memory.upstream.items())),
         "files": {file: digest for file, (_, digest) in sorted(memory.entry.outputs.items())},
         "seconds": memory.entry.seconds,

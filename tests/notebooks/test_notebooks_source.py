@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from octavo.errors import NotebookError, OctavoError
+from octavo.errors import NotebookError
 from octavo.notebooks.modules import local_modules
 from octavo.notebooks.neutral import neutralise
-from octavo.notebooks.source import check_parameters, load
+from octavo.notebooks.source import load
 
 
 def book(path: Path, *cells: str | dict[str, Any], **metadata: object) -> Path:
@@ -69,25 +69,10 @@ def test_a_notebook_says_what_it_declares_and_reads(tmp_path: Path) -> None:
     cells = ("z = 1", tagged, "import lib.sub\nfrom pkg import mod as m\ndef f():\n    import late\nfrom . import rel")
     reads = "octavo.sweep('two')\nsweep('one')\noctavo.sweep('two')\noctavo.sweep(name)\nother('three')"
     found = load(book(tmp_path / "a.ipynb", *cells, reads), "a.ipynb")
-    assert found.parameters == ("a", "b")
+    assert found.parameters.names() == ("a", "b")
     assert found.sweeps == ("two", "one")
     assert found.imports == {"lib.sub", "pkg", "pkg.mod", "late"}
     assert (found.kernel, found.language) == ("python3", "python")
-
-
-def test_every_undeclared_parameter_is_told(tmp_path: Path) -> None:
-    """Each is named with the notebook, where it was asked for, and the nearest name."""
-    tagged = {"cell_type": "code", "source": "alpha = 1", "metadata": {"tags": ["parameters"]}}
-    found = load(book(tmp_path / "a.ipynb", tagged), "notebooks/a.ipynb")
-    check_parameters(found, ("alpha",), "pyproject.toml")
-    with pytest.raises(OctavoError) as caught:
-        check_parameters(found, ("alpah", "seed"), "pyproject.toml")
-    assert str(caught.value) == (
-        "pyproject.toml: The grid sets 'alpah', which notebooks/a.ipynb does not declare as a parameter.\n"
-        "  did you mean 'alpha'?\n"
-        "pyproject.toml: The grid sets 'seed', which notebooks/a.ipynb does not declare as a parameter.\n"
-        "  It declares: alpha."
-    )
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", '{"nbformat": 4}', '{"nbformat": 4, "cells": {}}', '"x"', "3"])

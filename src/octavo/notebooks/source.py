@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from octavo.errors import NotebookError, OctavoError, nearest, raise_all
+from octavo.errors import NotebookError
+from octavo.notebooks.parameters import ParametersCell, declared
 
 PARAMETERS_TAG = "parameters"
 
@@ -22,14 +23,14 @@ class Notebook:
     """A notebook as far as its results go.
 
     ``code`` holds for every cell with code either its syntax tree as text (comments, layout and outputs gone) or, where
-    a magic or a shell line stands in it, its text. ``parameters`` are the names that its parameters cell sets.
+    a magic or a shell line stands in it, its text. ``parameters`` is what its parameters cell declares.
     ``text`` is a digest of all that its cells say, comments and Markdown too.
     """
 
     path: Path
     name: str
     code: tuple[str, ...]
-    parameters: tuple[str, ...]
+    parameters: ParametersCell
     sweeps: tuple[str, ...]
     imports: frozenset[str]
     kernel: str
@@ -56,7 +57,9 @@ def load(path: Path, where: str) -> Notebook:
         path=path,
         name=where,
         code=tuple(code for _, _, code in parsed),
-        parameters=_parameters(cells, trees),
+        parameters=declared(
+            [tree for cell, tree in zip(cells, trees, strict=True) if PARAMETERS_TAG in _tags(cell)],
+        ),
         sweeps=tuple(dict.fromkeys(name for tree in known for name in _sweeps(tree))),
         imports=frozenset(name for tree in known for name in imported(tree)),
         kernel=metadata.get("kernelspec", {}).get("name", "python3"),
@@ -79,27 +82,6 @@ def _is_notebook(data: Any) -> bool:
 
 def _has_dict(data: dict[str, Any], key: str) -> bool:
     return isinstance(data.get(key, {}), dict)
-
-
-def check_parameters(notebook: Notebook, given: tuple[str, ...], where: str) -> None:
-    """Raise NotebookError for every parameter that the notebook does not declare."""
-    problems: list[OctavoError] = []
-    for name in given:
-        if name not in notebook.parameters:
-            declared = ", ".join(notebook.parameters)
-            otherwise = (
-                f"It declares: {declared}."
-                if declared
-                else "Give the tag 'parameters' to the cell that sets it (JupyterLab: Property Inspector, Cell Tags)."
-            )
-            problems.append(
-                NotebookError(
-                    f"The grid sets '{name}', which {notebook.name} does not declare as a parameter.",
-                    where=where,
-                    hint=nearest(name, notebook.parameters) or otherwise,
-                )
-            )
-    raise_all(problems)
 
 
 def has_code(cell: dict[str, Any]) -> bool:
@@ -165,15 +147,8 @@ def text_of(cell: dict[str, Any]) -> str:
     return "".join(source) if isinstance(source, list) else str(source)
 
 
-def _parameters(cells: list[dict[str, Any]], trees: list[ast.Module | None]) -> tuple[str, ...]:
-    names: list[str] = []
-    for cell, tree in zip(cells, trees, strict=True):
-        if tree is None or PARAMETERS_TAG not in cell.get("metadata", {}).get("tags", ()):
-            continue
-        for node in tree.body:
-            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-            names += [target.id for target in targets if isinstance(target, ast.Name)]
-    return tuple(dict.fromkeys(names))
+def _tags(cell: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(cell.get("metadata", {}).get("tags", ()))
 
 
 def _sweeps(tree: ast.AST) -> list[str]:
