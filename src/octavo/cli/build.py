@@ -55,7 +55,11 @@ def build(
     failed = [outcome.error for outcome in outcomes.values() if outcome.error]
     error = told_once(failed, counts.ended[Status.HELD]) if failed else None
     if as_json:
-        told_all = {**summary(outcomes), "errors": errors_json(error) if error else []}
+        told_all = {
+            **summary(outcomes),
+            "notes": pipeline.notes(outcomes),
+            "errors": errors_json(error) if error else [],
+        }
         print(json.dumps(told_all, indent=1, ensure_ascii=False))
         if error:
             print(words(error), file=sys.stderr)
@@ -91,7 +95,8 @@ def summary(outcomes: dict[str, Outcome]) -> dict[str, object]:
         for name, outcome in outcomes.items()
     ]
     counts = {status.value: sum(o.status is status for o in outcomes.values()) for status in Status}
-    return {"counts": counts, "fetched": sum(o.fetched for o in outcomes.values()), "tasks": tasks}
+    fetched = sum(o.fetched for o in outcomes.values())
+    return {"counts": counts, "fetched": fetched, "tasks": tasks, "notes": pipeline.notes(outcomes)}
 
 
 def told_once(failed: list[OctavoError], held: int) -> OctavoError:

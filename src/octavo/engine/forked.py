@@ -138,13 +138,16 @@ def umask() -> int:
 
 
 def _limits() -> tuple[object, ...]:
-    """Return what a process inherits and cannot be given later: limits, cores, priority, control group."""
+    """Return what a process inherits and cannot be given later: limits, cores, priority, control
+    group, privileges."""
     import resource
 
     kinds = sorted(name for name in dir(resource) if name.startswith("RLIMIT_"))
     limits = [(name, resource.getrlimit(getattr(resource, name))) for name in kinds]
     group = Path("/proc/self/cgroup")
-    return limits, sorted(os.sched_getaffinity(0)), os.nice(0), group.read_text() if group.exists() else ""
+    privileges = [n for n in Path("/proc/self/status").read_text().splitlines() if n.startswith(("CapEff", "CapBnd"))]
+    there = group.read_text() if group.exists() else ""
+    return limits, sorted(os.sched_getaffinity(0)), os.nice(0), there, privileges
 
 
 def folder() -> Path:
