@@ -55,11 +55,7 @@ def build(
     failed = [outcome.error for outcome in outcomes.values() if outcome.error]
     error = told_once(failed, counts.ended[Status.HELD]) if failed else None
     if as_json:
-        told_all = {
-            **summary(outcomes),
-            "notes": pipeline.notes(outcomes),
-            "errors": errors_json(error) if error else [],
-        }
+        told_all = {**summary(outcomes), "errors": errors_json(error) if error else []}
         print(json.dumps(told_all, indent=1, ensure_ascii=False))
         if error:
             print(words(error), file=sys.stderr)

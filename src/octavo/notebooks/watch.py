@@ -59,9 +59,13 @@ class Opened:
     gap: str = ""
 
     def without(self, others: tuple[Path, ...]) -> Opened:
-        """Return the same without what lies in ``others``, as far as it may have been opened by another process."""
+        """Return the same without what lies in ``others``, as far as it may have been opened by another process.
+
+        Without the folders, too, in which Octavo's own processes look for modules.
+        """
         places = tuple(map(os.path.realpath, others))
-        left = (p for p in self.perhaps if not any(p == place or p.startswith(f"{place}/") for place in places))
+        searched = {os.path.realpath(entry) for entry in sys.path_importer_cache}
+        left = (p for p in self.perhaps - searched if not any(p == q or p.startswith(f"{q}/") for q in places))
         return replace(self, perhaps=frozenset(left))
 
 
