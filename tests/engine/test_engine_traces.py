@@ -95,13 +95,13 @@ def test_a_shared_file_that_changes_has_each_run_alone(store: Store) -> None:
     reason = "shared trace: f changed"
     assert runner.plan(two(store), store) == {"a": reason, "b": reason}
     outcomes, order = build(store, *alone(store))
-    assert order == ["+a", "-a", "+b", "-b"]
+    assert order in (["+a", "-a", "+b", "-b"], ["+b", "-b", "+a", "-a"])
     assert [list(entry(outcomes, name).reads) for name in "ab"] == [["f"], ["g"]]
     (store.root / "f").write_text("3")
     assert runner.plan(two(store), store) == {"a": "data file f changed"}
     (store.root / "g").write_text("3")
     outcomes, order = build(store, *two(store))
-    assert order[:2] == ["+a", "+b"], "what they are known to read is no reason to run alone"
+    assert sorted(order[:2]) == ["+a", "+b"], "what they are known to read is no reason to run alone"
     assert (entry(outcomes, "a").shared, entry(outcomes, "b").shared) == (("g",), ("f",))
 
 
@@ -112,7 +112,8 @@ def test_one_of_a_sweep_runs_alone_for_all(store: Store) -> None:
     assert all(entry(outcomes, task.name).shared for task in points)
     (store.root / "f").write_text("2")
     _, order = build(store, *points)
-    assert order[:4] == ["+p0", "-p0", "+p1", "+p2"]
+    assert order[0][1:] == order[1][1:], "whichever took longest last time"
+    assert [told[0] for told in order[:4]] == ["+", "-", "+", "+"]
 
 
 def test_of_two_results_the_one_of_its_own_trace_is_taken(store: Store) -> None:
