@@ -75,6 +75,16 @@ def test_a_notebook_says_what_it_declares_and_reads(tmp_path: Path) -> None:
     assert (found.kernel, found.language) == ("python3", "python")
 
 
+def test_sweeps_are_known_by_another_name_too(tmp_path: Path) -> None:
+    """Imported under a name of the user's, octavo.sweep still tells what the notebook depends on."""
+    cells = (
+        "from octavo import sweep as points, value as v",
+        "points('one')\nv('two', 2)",
+        "import octavo as o\no.sweep('three')",
+    )
+    assert load(book(tmp_path / "a.ipynb", *cells), "a.ipynb").sweeps == ("one", "three")
+
+
 @pytest.mark.parametrize("text", ["[]", "{}", '{"nbformat": 4}', '{"nbformat": 4, "cells": {}}', '"x"', "3"])
 def test_json_that_is_no_notebook(tmp_path: Path, text: str) -> None:
     """JSON of another kind is refused in words."""

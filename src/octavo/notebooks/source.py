@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,7 @@ def load(path: Path, where: str) -> Notebook:
     cells, trees = [cell for cell, _, _ in parsed], [tree for _, tree, _ in parsed]
     metadata = data.get("metadata", {})
     known = [tree for tree in trees if tree]
+    called = {"sweep", *(name for tree in known for name in _aliases(tree))}
     return Notebook(
         path=path,
         name=where,
@@ -60,7 +62,7 @@ def load(path: Path, where: str) -> Notebook:
         parameters=declared(
             [tree for cell, tree in zip(cells, trees, strict=True) if PARAMETERS_TAG in _tags(cell)],
         ),
-        sweeps=tuple(dict.fromkeys(name for tree in known for name in _sweeps(tree))),
+        sweeps=tuple(dict.fromkeys(name for tree in known for name in _sweeps(tree, called))),
         imports=frozenset(name for tree in known for name in imported(tree)),
         kernel=metadata.get("kernelspec", {}).get("name", "python3"),
         language=metadata.get("kernelspec", {}).get("language", "python"),
@@ -156,13 +158,19 @@ def _tags(cell: dict[str, Any]) -> tuple[str, ...]:
     return tuple(cell.get("metadata", {}).get("tags", ()))
 
 
-def _sweeps(tree: ast.AST) -> list[str]:
+def _aliases(tree: ast.AST) -> list[str]:
+    """Return the names under which the code imports ``octavo.sweep``."""
+    found = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module == "octavo"]
+    return [alias.asname for node in found for alias in node.names if alias.name == "sweep" and alias.asname]
+
+
+def _sweeps(tree: ast.AST, called: Set[str]) -> list[str]:
     """Return the literal names in ``octavo.sweep("…")`` and ``sweep("…")``, in the order of the code."""
     found = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
             function, argument = node.func, node.args[0].value
             name = getattr(function, "attr", getattr(function, "id", ""))
-            if name == "sweep" and isinstance(argument, str):
+            if name in called and isinstance(argument, str):
                 found.append(argument)
     return found
