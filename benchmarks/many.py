@@ -25,7 +25,7 @@ class Fake(Executor):
     """A cluster with room for so many tasks: when it is full, the one that it was given first comes to its end."""
 
     def __init__(self, places: int) -> None:
-        self.places = room
+        self.places = places
         self.given: list[tuple[Future[Any], Path]] = []
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
