@@ -413,7 +413,7 @@ def test_kernels_that_do_what_they_should_not(tiny: Callable[..., Tiny], own_zyg
 
 @pytest.mark.proof
 def test_a_gigabyte_that_is_printed(tiny: Callable[..., Tiny]) -> None:
-    """By the cell itself, by a program that it runs, in one piece: the notebook stays small, and so does Octavo."""
+    """By the cell itself, by a program that it runs, in one piece: the notebook stays small."""
     program = f"import subprocess\nsubprocess.run(['head', '-c', '{GIGABYTE}000000', '/dev/zero'])"
     project = tiny(
         {
