@@ -122,7 +122,17 @@ def stored(project: Tiny) -> dict[str, dict[str, bytes]]:
 
 def leftovers(project: Tiny) -> list[str]:
     """Return what is below .octavo and is neither a result nor what a build remembers."""
-    known = ("store/", "last.json", "published.json", "folders.json", "lock", "last.lock", "publish.lock", "tmp.lock")
+    known = (
+        "store/",
+        "marks/",
+        "last.json",
+        "published.json",
+        "folders.json",
+        "lock",
+        "last.lock",
+        "publish.lock",
+        "tmp.lock",
+    )
     folder = project.root / ".octavo"
     names = [p.relative_to(folder).as_posix() for p in sorted(folder.rglob("*")) if p.is_file()]
     return [name for name in names if not name.startswith(known)]
@@ -135,8 +145,9 @@ def tasks(said: Said) -> dict[str, dict[str, str]]:
 
 def anew(project: Tiny) -> None:
     """Forget all that was built."""
-    for name in ("build", ".octavo"):
-        shutil.rmtree(project.root / name)
+    for folder in (project.root / "build", project.root / ".octavo"):
+        if folder.exists():  # a build that was stopped early has made none
+            shutil.rmtree(folder)
 
 
 def undisturbed(project: Tiny) -> Undisturbed:
@@ -413,7 +424,7 @@ def test_kernels_that_do_what_they_should_not(tiny: Callable[..., Tiny], own_zyg
 
 @pytest.mark.proof
 def test_a_gigabyte_that_is_printed(tiny: Callable[..., Tiny]) -> None:
-    """By the cell itself, by a program that it runs, in one piece: the notebook stays small, and so does Octavo."""
+    """By the cell itself, by a program that it runs, in one piece: the notebook stays small."""
     program = f"import subprocess\nsubprocess.run(['head', '-c', '{GIGABYTE}000000', '/dev/zero'])"
     project = tiny(
         {
@@ -449,3 +460,26 @@ def test_a_cell_that_allocates_without_end(tiny: Callable[..., Tiny], own_zygote
     assert said.code == 3 and "notebooks/hungry.ipynb: Cell 1 raised MemoryError" in said.err, said.err
     assert "ran     good" in said.err
     assert project.still_working(5) == []
+
+
+STOPS = 6  # builds that are stopped by Ctrl-C
+
+
+def test_ctrl_c_at_any_moment(tiny: Callable[..., Tiny], own_zygote: Path) -> None:
+    """Ctrl-C, and twice: exit code 130, no traceback, nothing at work behind it; the next build ends well."""
+    project, dice = tiny(FILES), random.Random(SEED)
+    assert project.octavo("build").code == 0
+    for number in range(STOPS):
+        anew(project)
+        build = project.begin("build")
+        time.sleep(dice.uniform(0.8, 2))
+        for _ in range(1 + number % 2):
+            os.killpg(build.pid, signal.SIGINT)
+            time.sleep(0.02)
+        out, err = build.communicate(timeout=PATIENCE)
+        assert "Traceback" not in out + err, err
+        assert build.returncode in (0, 130), err
+        assert ("Stopped. What was finished is kept" in err) == (build.returncode == 130)
+        assert project.still_working(5) == []
+    assert project.octavo("build").code == 0
+    assert leftovers(project) == []

@@ -115,6 +115,9 @@ class Client:
         self.rest: list[bytes] = []  # of a line that has not come to its end
         loop = asyncio.get_running_loop()
         loop.add_reader(kernel.messages, self._read)
+        # A process that the notebook forked may hold the pipe open: that it is closed tells nothing of the kernel.
+        self.process = os.pidfd_open(kernel.pid)
+        loop.add_reader(self.process, self._ended)
         for descriptor in (kernel.messages, *kernel.streams):
             os.set_blocking(descriptor, False)
         for descriptor in kernel.streams:
@@ -123,8 +126,9 @@ class Client:
     def close(self) -> None:
         """Read no more."""
         loop = asyncio.get_running_loop()
-        for descriptor in (self.kernel.messages, *self.kernel.streams):
+        for descriptor in (self.process, self.kernel.messages, *self.kernel.streams):
             loop.remove_reader(descriptor)
+        os.close(self.process)
 
     def execute(self, code: str, store_history: bool = True, stop_on_error: bool = True, **_: Any) -> str:
         """Ask for a cell's execution and return the request's id."""
@@ -190,6 +194,13 @@ class Client:
                 content = {"name": self.kernel.streams[descriptor], "text": data.decode("utf-8", "replace")}
                 message = self.msg("stream", content)
                 self.iopub_channel.queue.put_nowait({**message, "parent_header": self.parent})
+
+    def _ended(self) -> None:
+        """After the kernel's process has ended: take what it still said, as much as a pipe may hold."""
+        asyncio.get_running_loop().remove_reader(self.process)
+        for _ in range(BUFFERED):
+            self._read()
+        self._died()
 
     def _died(self) -> None:
         self.alive = False
