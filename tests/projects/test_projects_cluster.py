@@ -108,7 +108,7 @@ def test_a_cluster_within_the_build_gives_the_same_bytes(study: Tiny) -> None:
     said = study.octavo("build")
     assert (said.code, "4 ran" in said.out) == (0, True), said
     assert dict(contents(study.root)) == before
-    assert "distributed" not in said.err and not list((study.root / ".octavo").glob("tmp*"))
+    assert "distributed" not in said.err and not list((study.root / ".octavo").glob("tmp/*"))
 
 
 def test_a_scheduler_of_the_users_gives_the_same_bytes(study: Tiny, pair: Cluster) -> None:

@@ -22,8 +22,7 @@ import msgspec
 from octavo.engine import key as keys
 from octavo.engine.cluster_worker import TREE, Answer, Job, Lacks, Made, Refused, Site, Vanished, take, work
 from octavo.engine.runner import disk_error
-from octavo.engine.store import ENTRY, OUT
-from octavo.engine.task import Entry
+from octavo.engine.store import OUT, load
 from octavo.engine.travel import PIECE, Held, Piece, pieces, read_tree
 from octavo.errors import BuildError, OctavoError, Unreachable
 
@@ -251,8 +250,8 @@ class DaskExecutor(Executor):
         """Return the files of the results that a task reads, by name from the root."""
         found: dict[str, Held] = {}
         for out in upstream.values():
-            entry = msgspec.json.decode((out.parent / ENTRY).read_bytes(), type=Entry)
-            for name, (_, digest) in entry.outputs.items():
+            entry = load(out.parent)
+            for name, (_, digest) in (entry.outputs if entry else {}).items():
                 if name.startswith(f"{OUT}/"):
                     path = out.parent / name
                     found[path.relative_to(self.home.root).as_posix()] = Held(digest)
