@@ -101,10 +101,20 @@ class RunPoint:
 
     def moved(self, root: Path) -> RunPoint:
         """Return the action as it is done with the project at ``root``; see octavo.engine.cluster_worker.Movable."""
-        notebook, failed, *ignored = (
-            root / path.relative_to(self.root) for path in (self.notebook, self.failed, *self.ignored)
+
+        def there(path: Path) -> Path:
+            return root / path.relative_to(self.root) if path.is_relative_to(self.root) else path
+
+        return replace(
+            self,
+            root=root,
+            notebook=there(self.notebook),
+            failed=there(self.failed),
+            ignored=tuple(map(there, self.ignored)),
+            folders=there(self.folders),
+            marks=there(self.marks),
+            opened_by_octavo=tuple(map(there, self.opened_by_octavo)),
         )
-        return replace(self, root=root, notebook=notebook, failed=failed, ignored=tuple(ignored))
 
     def leaves(self) -> tuple[Path, ...]:
         """Return what it leaves beside its result."""
