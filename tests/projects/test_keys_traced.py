@@ -34,9 +34,8 @@ END = "with open('../../meet/times', 'a') as file: print(begun, time.monotonic()
 
 
 def last(project: Tiny) -> dict[str, Any]:
-    """Return the entries of the last results."""
-    memory = json.loads(project.read(".octavo/last.json"))
-    return {name: known["entry"] for name, known in memory.items()}
+    """Return what is known of the last results of the two notebooks."""
+    return {name: json.loads(project.octavo("why", name, "--json").out) for name in ("one", "two")}
 
 
 def stale(project: Tiny) -> dict[str, str]:
@@ -74,9 +73,9 @@ def test_a_shared_trace_becomes_a_points_own(tiny: Callable[..., Tiny]) -> None:
     assert project.octavo("build", under=PLAIN).code == 0
     (_, first_end), (second_begin, _) = sorted(tuple(map(float, line.split())) for line in times.open())
     assert first_end <= second_begin, "they ran one after the other"
-    assert {name: (list(e["reads"]), e.get("shared")) for name, e in last(project).items()} == {
-        "one": (["data/c.txt"], None),
-        "two": (["data/x.h5"], None),
+    assert {name: (list(e["read"]), e["shared"]) for name, e in last(project).items()} == {
+        "one": (["data/c.txt"], []),
+        "two": (["data/x.h5"], []),
     }
     project.write({"data/c.txt": "5\n"})
     assert stale(project) == {"one": "data file data/c.txt changed"}
