@@ -107,10 +107,11 @@ def processor_seconds() -> float:
 
 def end_all() -> None:
     """End whatever of our commands is still there: a server that did not end with the tool that started it."""
-    for process in psutil.Process().children(recursive=True):
+    left = psutil.Process().children(recursive=True)
+    for process in left:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    _reap()
+    psutil.wait_procs(left, timeout=5)
 
 
 def _reap() -> None:

@@ -101,5 +101,5 @@ def log_of(bench: Bench, tool: Tool) -> Path:
 
 
 def _note(tool: Tool, row: str, number: int, taken: measure.Taken, executed: measure.Counted, *, kept: bool) -> None:
-    what = f"{executed.points} + {executed.summaries} executed" if kept else "not measured: it was measured before"
+    what = f"{executed.points} + {executed.summaries} executed" if kept else "done to go on from, not measured"
     print(f"round {number}  {tool.name:24} {row:14} {taken.seconds:8.2f} s  {what}", file=sys.stderr, flush=True)

@@ -147,6 +147,23 @@ def working(group: int) -> list[int]:
     return found
 
 
+def test_what_outlives_the_benchmark_is_ended(tmp_path: Path) -> None:
+    """A server that a tool left behind, in a session of its own, ends with the benchmark."""
+    script = f"""
+import os
+from pathlib import Path
+from benchmarks.sweep import measure
+folder = Path({str(tmp_path)!r})
+measure.adopt()
+measure.run(["sh", "-c", "setsid sleep 60 & echo $$ > parent"], folder, os.environ, folder / "log")
+before = [child.pid for child in measure.psutil.Process().children()]
+measure.end_all()
+print(len(before), [pid for pid in before if measure.psutil.pid_exists(pid)])
+"""
+    said = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["1", "[]"]
+
+
 def test_the_cells_are_the_same_for_every_tool(tmp_path: Path) -> None:
     """What fits, draws and counts is one text; each flavour is a notebook in which the edits find their place."""
     shared = [work.DATA, work.FIT, work.FIGURE]
