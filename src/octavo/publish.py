@@ -109,5 +109,5 @@ def _state(file: Path) -> tuple[int, ...]:
 def _read(ledger: Path) -> dict[str, Shown]:
     try:
         return unsealed(ledger.read_bytes(), dict[str, Shown])
-    except (OSError, msgspec.DecodeError):
+    except (OSError, ValueError):  # not JSON, or not even text
         return {}

@@ -132,8 +132,23 @@ def test_a_damaged_memory_counts_as_none(store: Store) -> None:
     entry = Entry("k", {}, {}, 1.0)
     store.remember({"a": Memory({"code": "1"}, {}, entry)})
     assert store.memory()["a"].entry == entry
-    (store.state / "last.json").write_text('{"a": {')
-    assert store.memory() == {}
+    for damaged in (b'{"a": {', b'{"digest": "\xe5"}'):  # cut short; a flipped bit that leaves no text
+        (store.state / "last.json").write_bytes(damaged)
+        assert store.memory() == {}
+
+
+def test_an_entry_with_a_flipped_bit_counts_as_none(store: Store, tmp_path: Path) -> None:
+    """Whichever bit flips, also one that leaves no text: the result is not believed, and nothing falls over."""
+    place, _ = store.put("k", made(tmp_path), [], 0)
+    whole = (place / "entry.json").read_bytes()
+    for position in range(0, len(whole), 7):
+        for bit in (0, 5, 7):
+            damaged = bytearray(whole)
+            damaged[position] ^= 1 << bit
+            (place / "entry.json").write_bytes(damaged)
+            assert store.find("k", DIGEST) is None, (position, bit)
+    (place / "entry.json").write_bytes(whole)
+    assert store.find("k", DIGEST)
 
 
 def _held(state: Path) -> list[str]:

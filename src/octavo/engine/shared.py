@@ -238,7 +238,7 @@ class Shared:
 
             mark = Mark(LAYOUT, secrets.token_hex(8))
             lane.write(MARK, msgspec.json.encode(mark))
-        except msgspec.DecodeError:
+        except ValueError:
             raise Away(f"its {MARK} is not Octavo's") from None
         if mark.octavo != LAYOUT:
             raise Away("another version of Octavo made it")
@@ -371,7 +371,7 @@ def _sound(lane: Remote, path: str, size: int, key: str) -> Offered:
         offered = msgspec.json.decode(b"".join(lane.read(path, size)), type=Offered)
     except Absent:
         raise Refused("its entry is gone") from None
-    except msgspec.DecodeError as error:
+    except ValueError as error:
         raise Refused(f"its entry cannot be read: {error}") from None
     if fault := _fault(offered, key, PurePosixPath(path).stem):
         raise Refused(fault)
@@ -430,7 +430,7 @@ def _platform() -> str:
 def _read_sent(state: Path, address: str) -> Sent:
     try:
         sent = msgspec.json.decode((state / "shared.json").read_bytes(), type=Sent)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, ValueError):  # not JSON, or not even text
         return Sent()
     return sent if sent.address == address else Sent()
 

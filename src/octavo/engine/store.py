@@ -209,7 +209,7 @@ class Store:
         """Return what is remembered of each task's last result; a damaged file counts as none."""
         try:
             return unsealed((self.state / "last.json").read_bytes(), dict[str, Memory])
-        except (OSError, msgspec.DecodeError):
+        except (OSError, ValueError):  # not JSON, or not even text
             return {}
 
     def remember(self, changed: Mapping[str, Memory]) -> None:
@@ -264,10 +264,10 @@ def sealed(content: object) -> bytes:
 
 
 def unsealed(data: bytes, kind: type[Content]) -> Content:
-    """Return the record that a file holds. Raises msgspec.DecodeError where it is not as it was written."""
+    """Return the record that a file holds. Raises ValueError where it is not as it was written."""
     found = msgspec.json.decode(data, type=Sealed)
     if hashlib.sha256(found.content).hexdigest() != found.digest:
-        raise msgspec.DecodeError("The digest does not fit.")
+        raise ValueError("The digest does not fit.")
     return msgspec.json.decode(found.content, type=kind)
 
 
@@ -275,7 +275,7 @@ def load(folder: Path) -> Entry | None:
     """Return the entry of a result's folder; a damaged one, or one that belongs elsewhere, counts as none."""
     try:
         entry = unsealed((folder / ENTRY).read_bytes(), Entry)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, ValueError):  # not JSON, or not even text
         return None
     return entry if (entry.key, trace_of(entry.reads)) == (folder.parent.name, folder.name) else None
 

@@ -239,7 +239,7 @@ def read_record(folder: Path) -> Record:
     """Return what the run that left ``folder`` recorded. Raises BuildError where that can be read no more."""
     try:
         return msgspec.json.decode((folder / RECORD).read_bytes(), type=Record)
-    except (FileNotFoundError, msgspec.DecodeError) as error:
+    except (FileNotFoundError, ValueError) as error:
         hint = "Run `octavo store verify`, then `octavo build`."
         raise BuildError("A result was damaged in the store.", where=f"{folder / RECORD}", hint=hint) from error
 

@@ -246,7 +246,7 @@ def recall(file: Path) -> Folders | None:
     """Return the folders that ``remember`` kept in ``file``, or None where there is none that can be read."""
     try:
         return msgspec.json.decode(file.read_bytes(), type=Folders)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, ValueError):  # not JSON, or not even text
         return None
 
 
