@@ -253,6 +253,7 @@ def test_no_code_of_a_user_runs_in_the_zygote(kernel: Callable[..., Kernel]) -> 
 
     kernel().manager.shutdown_kernel()
     zygotes = [pid for _, pid in waiting() if Path(f"/proc/{pid}/exe").samefile(sys.executable)]
+    time.sleep(0.5)  # the connections just made are closed by now
     before = {pid: state(pid) for pid in zygotes}
     one = kernel()
     assert (
