@@ -73,7 +73,6 @@ OVER = {
 }
 UNDER = {**dict.fromkeys("‾_―", "underline"), "⏟": "underbrace"}
 ARROWS = set("→←⟶⟵⇒⇐↔⇔")
-BRACKETS = set("()[]{}⟨⟩⌊⌋⌈⌉")
 BARS = {"|": "|", "∣": "|", "∥": "∥", "‖": "∥"}
 # KaTeX tells the kinds apart by their space; relations and operators like \mathop have none of their own.
 AROUND = {("0.22em", "0.22em"): "binary", ("0em", "0em"): "normal", ("0em", "0.17em"): "punctuation"}
