@@ -61,7 +61,7 @@ def load_ipython_extension(shell: Any) -> None:
     if not target:
         return
     seen = Seen(*os.environ.get(MARKS, "").split(os.pathsep))
-    sys.addaudithook(seen.hear)
+    sys.addaudithook(seen.hook())
     shell.events.register("post_run_cell", lambda _result: seen.write(Path(target)))
     atexit.register(lambda: seen.write(Path(target)))
 
@@ -92,10 +92,19 @@ class Seen:
             **dict.fromkeys(CHILDREN, self._child),
         }
 
-    def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Take an event of the interpreter in. There are tens of thousands: one look-up tells most of them apart."""
-        if take := self.takers.get(event):
-            take(event, arguments)
+    def hook(self) -> Callable[[str, tuple[Any, ...]], None]:
+        """Return what takes the events of the interpreter in. There are tens of thousands: one look-up tells most apart.
+
+        It is a plain function: the interpreter asks a hook for ``__cantrace__`` each time, and a method takes thrice as
+        long to say that it has none.
+        """
+        takers = self.takers
+
+        def hear(event: str, arguments: tuple[Any, ...]) -> None:
+            if event in takers:
+                takers[event](event, arguments)
+
+        return hear
 
     def _open(self, _: str, arguments: tuple[Any, ...]) -> None:
         self._opened(*arguments)
