@@ -137,11 +137,13 @@ class Doubts(Frozen, frozen=True):
 
     ``perhaps``: files that were opened while it ran, by it or by another; ``changed``: those that were read and then
     written to by whomever, so that what was read is not there any more; ``notes``: sentences for the user.
+    ``memory``: the bytes that the run took, where the worker does not see that by itself.
     """
 
     perhaps: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    memory: int = 0
 
 
 class BuildResults(Frozen, frozen=True):

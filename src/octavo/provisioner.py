@@ -123,7 +123,7 @@ def _fork(command: Sequence[str], options: Mapping[str, Any]) -> ForkedProcess:
         streams = [_stream(name, options.get(name), opened) for name in DEFAULTS]
         heard, told = os.pipe()
         opened += [heard, told]
-        connection = zygote(_modules(folder), {**FIXED, **environment}).connect()
+        connection = zygote("kernels", _modules(folder), {**FIXED, **environment}).connect()
         try:
             send(connection, Request(attend, (arguments,), environment, str(folder), umask()), [*streams, told])
             os.close(opened.pop())  # the other end alone holds it now: without an answer, reading ends

@@ -2,31 +2,51 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
+import re
+import socket
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from octavo.engine import key as keys
 from octavo.engine.cluster import DaskExecutor, Home, installed
 from octavo.engine.cluster_worker import Site
 from octavo.engine.events import Listener, Noted
-from octavo.engine.forked import ForkedExecutor, Zygote, forkable
+from octavo.engine.forked import ForkedExecutor, Zygote, forkable, umask
 from octavo.engine.runner import ExecutorMaker, processes
-from octavo.engine.zygote import SINGLE
+from octavo.engine.zygote import SINGLE, Request, send
 from octavo.errors import UsageError
+from octavo.notebooks import forking
 from octavo.notebooks.environment import environment
-from octavo.notebooks.modules import foreign_imports
+from octavo.notebooks.modules import foreign_imports, local_modules
 from octavo.notebooks.source import Notebook
 
-# What runs beside a notebook's own imports: the worker's papermill, the kernel, the recorder.
-PRELOADED = (
+# What a worker runs: papermill, and what makes documents.
+WORKERS = (
     "octavo.notebooks.deferred",
     "papermill",
+    "IPython",
+    "ipykernel.kernelspec",
+    "octavo.engine.runner",
+    "octavo.engine.zygote",
+    "octavo.notebooks.engine",
+    "octavo.notebooks.execute",
+    "octavo.outputs",
+    "octavo.workers",
+    "octavo.notebooks.warm_worker",
+)
+# What runs beside a notebook's own imports: the kernel, the recorder.
+KERNELS = (
     "IPython.core.completer",
     "IPython.core.completerlib",
     "IPython.core.debugger",
@@ -41,20 +61,17 @@ PRELOADED = (
     "ipykernel.kernelspec",
     "ipykernel.zmqshell",
     "matplotlib.backends.backend_agg",
-    "matplotlib.backends.backend_pdf",
-    "matplotlib.backends.backend_svg",
     "matplotlib.pyplot",
     "matplotlib_inline.config",
-    "octavo.engine.runner",
-    "octavo.figures.draw",
-    "octavo.notebooks.engine",
-    "octavo.notebooks.execute",
+    "octavo.engine.zygote",
     "octavo.notebooks.kernel",
-    "octavo.outputs",
+    "octavo.printing",
     "octavo.recorder",
     "pandas",
     "tornado.platform.asyncio",
 )
+# What octavo.figure draws with. To import it takes a sixth of a second.
+DRAWING = ("matplotlib.backends.backend_pdf", "matplotlib.backends.backend_svg", "octavo.figures.draw")
 WARM = "octavo.notebooks.warm"
 FIXED = {
     "PYTHONHASHSEED": "0",
@@ -116,7 +133,9 @@ def cluster(
                 token=token,
                 facts=facts,
                 expected=facts(),
-                modules=tuple(modules) or ("octavo.engine.runner",),
+                workers=WORKERS,
+                kernels=tuple(modules),
+                enter=enter,
                 identity=keys.of(environment(), keys.of_files(package.rglob("*.py"), package)),
                 fixed=FIXED,
                 variables={name: os.environ.get(name) for name in variables},
@@ -137,26 +156,70 @@ def facts() -> tuple[str, ...]:
     return (f"{sys.platform} {platform.machine()}", *environment(), *own)
 
 
+@dataclass(frozen=True)
+class KernelForks:
+    """What forks the kernels of a worker; see octavo.notebooks.forking.Forks."""
+
+    zygote: Zygote
+
+    def connect(self) -> socket.socket:
+        return self.zygote.connect()
+
+    def begin(
+        self, connection: socket.socket, call: Callable[..., object], arguments: Sequence[Any], files: Sequence[int]
+    ) -> None:
+        send(connection, Request(call, tuple(arguments), dict(os.environ), str(Path.cwd()), umask()), files)
+
+
+def enter(kernels: Zygote | None, call: Callable[..., Any], *arguments: Any) -> Any:
+    """In a worker: do a call, whose kernels are forked from ``kernels`` (None: they are started)."""
+    if kernels:
+        forking.use(KernelForks(kernels))
+    return call(*arguments)
+
+
 def _forked(modules: Sequence[str], scratch: str) -> Executor:
-    found = zygote(modules, {**os.environ, **FIXED})
-    found.start()
-    return ForkedExecutor(found, {**os.environ, "TMPDIR": scratch})
+    variables = {**os.environ, **FIXED}
+    kernels, own = zygote("kernels", modules, variables), zygote("workers", WORKERS, variables)
+    # They import side by side. A worker that needs a kernel waits for it; where there is none, it says so.
+    threading.Thread(target=_begun, args=(kernels,), daemon=True).start()
+    own.start()
+    return ForkedExecutor(own, {**os.environ, "TMPDIR": scratch}, partial(enter, kernels))
 
 
-def zygote(modules: Sequence[str], variables: Mapping[str, str]) -> Zygote:
-    """Return the process that imports ``modules`` in an environment of ``variables``. It may have to start."""
+def _begun(zygote: Zygote) -> None:
+    with contextlib.suppress(OSError):
+        zygote.start()
+
+
+def zygote(kind: str, modules: Sequence[str], variables: Mapping[str, str]) -> Zygote:
+    """Return the process that imports ``modules`` in an environment of ``variables``. It may have to start.
+
+    ``kind`` is "workers" or "kernels": what is forked from it.
+    """
     package = Path(__file__).parent
     identity = keys.of(environment(), keys.of_files(package.rglob("*.py"), package))
     # How many threads libraries take, it says itself, and each worker anew.
     others = {name: value for name, value in variables.items() if name not in SINGLE}
-    return Zygote(tuple(modules), identity, others)
+    return Zygote(kind, tuple(modules), identity, others)
 
 
 def imports(notebooks: Iterable[Notebook]) -> tuple[str, ...]:
-    """Return what kernels and workers import, for the process that they are forked from."""
+    """Return what kernels import, for the process that they are forked from."""
     found: set[str] = set()
+    drawing: tuple[str, ...] = ()
     for notebook in notebooks:
         found |= foreign_imports(notebook.imports, (notebook.path.parent,))
+        drawing = drawing or (DRAWING if _may_draw(notebook) else ())
     # Those that cost nothing, or are there anyway, would only make one process unfit for another project.
     costly = {name for name in found if name.split(".")[0] not in {*sys.stdlib_module_names, "octavo", "IPython"}}
-    return (*PRELOADED, *sorted(costly - set(PRELOADED)), WARM)
+    preloaded = (*KERNELS, *drawing)
+    return (*preloaded, *sorted(costly - set(preloaded)), WARM)
+
+
+def _may_draw(notebook: Notebook) -> bool:
+    """Whether a notebook may call ``octavo.figure``: its code names it, or a module of its project imports octavo."""
+    if any("figure" in re.findall(r"\w+", code) for code in notebook.code):
+        return True
+    modules = local_modules(notebook.imports, (notebook.path.parent,))
+    return any(b"octavo" in module.read_bytes() for module in modules)

@@ -53,9 +53,10 @@ class Site:
     """What workers must know of a build, told to each of them once.
 
     ``facts`` says, line by line, what of the environment must be ``expected`` on the worker. ``probe`` is a file that
-    holds ``token``: a worker that reads it there sees the project's files. ``modules``, ``identity`` and ``fixed`` are
-    of the zygote that tasks are forked from; ``variables`` are the environment variables that tasks depend on (None:
-    not set).
+    holds ``token``: a worker that reads it there sees the project's files. ``workers``, ``identity`` and ``fixed`` are
+    of the zygote that tasks are forked from; ``kernels`` is what that one imports which their kernels are forked from
+    (nothing: they are started); ``enter`` is called with that one, then with the call and its arguments; ``variables``
+    are the environment variables that tasks depend on (None: not set).
     """
 
     root: Path
@@ -63,7 +64,9 @@ class Site:
     token: str
     facts: Callable[[], tuple[str, ...]]
     expected: tuple[str, ...]
-    modules: tuple[str, ...]
+    workers: tuple[str, ...]
+    kernels: tuple[str, ...]
+    enter: Callable[..., Any]
     identity: str
     fixed: Mapping[str, str]
     variables: Mapping[str, str | None]
@@ -228,11 +231,13 @@ def _run(
     """Run an action in a process forked for it alone; end that process when nobody wants the result any more."""
     host = socket.gethostname()
     environment = _environment(site)
-    zygote = Zygote(site.modules, site.identity, {**environment, **site.fixed})
+    variables = {**environment, **site.fixed}
+    zygote = Zygote("workers", site.workers, site.identity, variables)
+    kernels = Zygote("kernels", site.kernels, site.identity, variables) if site.kernels else None
     try:
         with _scratch() as scratch, zygote.connect() as connection:
-            arguments = (job.name, action, folder, upstream)
-            send(connection, Request(job.call, arguments, {**environment, "TMPDIR": scratch}, scratch, 0o022))
+            arguments = (kernels, job.call, job.name, action, folder, upstream)
+            send(connection, Request(site.enter, arguments, {**environment, "TMPDIR": scratch}, scratch, 0o022))
             while not select.select([connection], [], [], POLL)[0]:
                 if not _wanted(worker):
                     return None

@@ -31,8 +31,12 @@ class Lost(Exception):
 
 @dataclass(frozen=True)
 class Zygote:
-    """The zygote of an environment: ``modules`` are what it imports, ``identity`` all else that makes it fit or not."""
+    """The zygote of an environment for one ``kind`` of processes.
 
+    ``modules`` are what it imports, ``identity`` all else that makes it fit or not.
+    """
+
+    kind: str
     modules: tuple[str, ...]
     identity: str
     environment: Mapping[str, str]
@@ -47,7 +51,7 @@ class Zygote:
     @property
     def environments(self) -> str:
         """What one that takes another's place has in common with it; two jobs of a batch system do not."""
-        return _digest((sys.prefix, _limits()))
+        return _digest((self.kind, sys.prefix, _limits()))
 
     def start(self) -> None:
         """Start the zygote, where there is none. Raises OSError when it does not start."""
@@ -98,11 +102,15 @@ class Zygote:
 
 
 class ForkedExecutor(Executor):
-    """Runs each call in a worker forked for it alone; a worker that is lost takes no other with it."""
+    """Runs each call in a worker forked for it alone; a worker that is lost takes no other with it.
 
-    def __init__(self, zygote: Zygote, environment: Mapping[str, str]) -> None:
+    What a worker does is ``enter(call, *arguments)``.
+    """
+
+    def __init__(self, zygote: Zygote, environment: Mapping[str, str], enter: Callable[..., Any]) -> None:
         self.zygote = zygote
         self.environment = environment
+        self.enter = enter
         self.connections: set[socket.socket] = set()
         self.stopped = False
 
@@ -124,7 +132,8 @@ class ForkedExecutor(Executor):
             with self.zygote.connect() as connection:
                 self.connections.add(connection)
                 try:
-                    send(connection, Request(call, arguments, self.environment, str(Path.cwd()), umask()))
+                    asked = (self.enter, (call, *arguments), self.environment, str(Path.cwd()), umask())
+                    send(connection, Request(*asked))
                     good, answer = receive(connection)
                 finally:
                     self.connections.discard(connection)

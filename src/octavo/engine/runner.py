@@ -239,15 +239,15 @@ class _Run:
         upstream = self.upstream(task)
         try:
             done = future.result()
-            anew = task.name in self.forced
+            anew, doubts = task.name in self.forced, self.doubts(task, flight.made)
             folder, entry = self.store.put(
                 decision.key,
                 flight.made,
                 done.reads,
                 done.seconds,
                 anew=anew,
-                memory=done.memory,
-                doubts=self.doubts(task, flight.made),
+                memory=max(done.memory, doubts.memory),
+                doubts=doubts,
             )
         except OctavoError as error:
             if isinstance(error, Unreachable):

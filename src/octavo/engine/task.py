@@ -70,12 +70,14 @@ class Doubts(msgspec.Struct, frozen=True):
     """What an action may leave in ``folder/doubts.json``: what is not certain of the files that it says it read.
 
     Names are as in ``Entry.reads``. ``perhaps``: another task that ran beside it may have read them; ``changed``: they
-    were written to after they had been read; ``notes``: sentences for the user.
+    were written to after they had been read; ``notes``: sentences for the user. ``memory``: bytes that processes took
+    which the worker's own did not begin.
     """
 
     perhaps: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    memory: int = 0
 
 
 class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,4 +1,4 @@
-"""A process that has imported what tasks need, and forks a pristine worker for each.
+"""A process that has imported what tasks, or what they run, need, and forks a pristine worker for each.
 
 It runs as ``python -m octavo.engine.zygote SOCKET``, with the names of the modules on its standard input. It imports
 and does nothing else: no thread, no event loop, nothing of a user's runs in it, so what it forks is as good as new

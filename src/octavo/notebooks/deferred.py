@@ -1,8 +1,7 @@
 """Imported first by the process that workers are forked from: puts off what takes a second and hardly anybody uses.
 
 jsonschema takes ``is_valid_syntax`` from rfc3987_syntax, which compiles a grammar when it is imported. Here it takes
-a function that does this when it is called. ``octavo.notebooks.warm`` ends it: a notebook that imports the package gets
-the package.
+a function that does this when it is called. ``octavo.notebooks.warm_worker`` ends it.
 """
 
 from __future__ import annotations

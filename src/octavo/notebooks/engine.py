@@ -1,4 +1,4 @@
-"""A papermill engine without sockets: the kernel is forked from this process, and its messages come through a pipe.
+"""A papermill engine without sockets: the kernel is forked (see forking.py), and its messages come through a pipe.
 
 What happens to the messages (outputs, errors, tags, timeouts, widgets) is papermill's and nbclient's own client's work;
 here is only what carries them.
@@ -8,29 +8,28 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import ctypes
 import json
 import os
 import select
 import signal
-import sys
-import threading
+import socket
 import time
-import traceback
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from queue import Empty
-from typing import Any, NoReturn
+from typing import Any
 
-from nbclient.exceptions import CellExecutionError, CellTimeoutError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
 from papermill.log import logger
 from papermill.utils import merge_kwargs, remove_args
 
 from octavo.notebooks.environment import this_python
+from octavo.notebooks.forking import Forks
+from octavo.notebooks.pristine import MEMORY, become_kernel
 
 FORKING, STARTING = "octavo-forking", "octavo-starting"
 CHUNK = 1 << 18
@@ -40,45 +39,61 @@ LEFT_OUT = f"\n[Octavo kept {PRINTED // 1_000_000} MB of what this cell printed.
 DYING = 5.0  # seconds that a kernel may take to end by itself
 INTERRUPTED = 1.0  # seconds that an interrupted cell may take to say where it was
 UNSAVED = 1.0  # seconds for which what ran is not written yet
-DEATH_OF_PARENT = 1  # PR_SET_PDEATHSIG
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """A forked kernel: its process, where its requests go, where its messages, its output and its errors come from."""
+    """A forked kernel: its process, where its requests go, where its messages, its output and its errors come from.
+
+    ``process`` is a descriptor of the process: its id may be another's once it has ended. As long as ``lifeline`` is
+    open, the kernel lives.
+    """
 
     pid: int
+    process: int
+    lifeline: socket.socket
     requests: int
     messages: int
     streams: Mapping[int, str]
 
     @classmethod
-    def fork(cls, arguments: Sequence[str]) -> Kernel:
-        """Fork a kernel from this process, which must have no thread and no event loop yet."""
+    def fork(cls, forks: Forks, connection: socket.socket, arguments: Sequence[str]) -> Kernel:
+        """Make a kernel of the process that waits at ``connection``. Raises DeadKernelError where that is gone."""
         requests, messages, output, errors = os.pipe(), os.pipe(), os.pipe(), os.pipe()
-        parent = os.getpid()
-        pid = os.fork()
-        if pid == 0:
-            be_kernel(parent, lambda: _run(requests[0], messages[1], output[1], errors[1], arguments))
-        for descriptor in (requests[0], messages[1], output[1], errors[1]):
-            os.close(descriptor)
-        return cls(pid, requests[1], messages[0], {output[0]: "stdout", errors[0]: "stderr"})
+        lifeline, others = socket.socketpair()
+        theirs = (requests[0], messages[1], output[1], errors[1])
+        try:
+            forks.begin(connection, become_kernel, (tuple(arguments),), (*theirs, others.fileno()))
+            others.close()
+            pid = int(lifeline.recv(32))  # said once it has taken over all that it was sent
+            process = os.pidfd_open(pid)
+        except (OSError, ValueError) as error:
+            raise DeadKernelError("It ended before it began.") from error
+        finally:
+            connection.close()
+            others.close()
+            for descriptor in theirs:
+                os.close(descriptor)
+        return cls(pid, process, lifeline, requests[1], messages[0], {output[0]: "stdout", errors[0]: "stderr"})
 
     def interrupt_kernel(self) -> None:
         """Interrupt the cell that runs; the name is what nbclient calls a manager's."""
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGINT)
+        self.send_signal(signal.SIGINT)
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal to the kernel, and to what it began in its own process group."""
+        if not select.select([self.process], [], [], 0)[0]:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, number)
 
     def end(self) -> None:
-        """Let the kernel end by itself, as long as it may take; then end it, and all processes that it began."""
+        """Let the kernel end by itself, as long as it may take, or end it. What it began ends with it."""
         os.close(self.requests)
-        process = os.pidfd_open(self.pid)
-        select.select([process], [], [], DYING)
-        os.close(process)
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
-        for descriptor in (self.messages, *self.streams):
+        if not select.select([self.process], [], [], DYING)[0]:
+            self.send_signal(signal.SIGKILL)
+            select.select([self.process], [], [])
+        self.lifeline.close()
+        for descriptor in (self.process, self.messages, *self.streams):
             os.close(descriptor)
 
 
@@ -116,8 +131,7 @@ class Client:
         loop = asyncio.get_running_loop()
         loop.add_reader(kernel.messages, self._read)
         # A process that the notebook forked may hold the pipe open: that it is closed tells nothing of the kernel.
-        self.process = os.pidfd_open(kernel.pid)
-        loop.add_reader(self.process, self._ended)
+        loop.add_reader(kernel.process, self._ended)
         for descriptor in (kernel.messages, *kernel.streams):
             os.set_blocking(descriptor, False)
         for descriptor in kernel.streams:
@@ -126,9 +140,8 @@ class Client:
     def close(self) -> None:
         """Read no more."""
         loop = asyncio.get_running_loop()
-        for descriptor in (self.process, self.kernel.messages, *self.kernel.streams):
+        for descriptor in (self.kernel.process, self.kernel.messages, *self.kernel.streams):
             loop.remove_reader(descriptor)
-        os.close(self.process)
 
     def execute(self, code: str, store_history: bool = True, stop_on_error: bool = True, **_: Any) -> str:
         """Ask for a cell's execution and return the request's id."""
@@ -197,7 +210,7 @@ class Client:
 
     def _ended(self) -> None:
         """After the kernel's process has ended: take what it still said, as much as a pipe may hold."""
-        asyncio.get_running_loop().remove_reader(self.process)
+        asyncio.get_running_loop().remove_reader(self.kernel.process)
         for _ in range(BUFFERED):
             self._read()
         self._died()
@@ -229,19 +242,31 @@ class BoundedClient(PapermillNotebookClient):  # type:ignore[misc]
 
 
 class NotebookClient(BoundedClient):
-    """Papermill's client, on a forked kernel. ``forked`` is called once this process may have threads."""
+    """Papermill's client, on a kernel that ``forks`` has made ready at ``connection``.
+
+    ``begun`` is called with the process of the kernel when that has begun, ``took`` with the bytes of memory that it
+    took at most, beyond what it was forked with, when its cells have run.
+    """
 
     km: Any
 
-    def __init__(self, *arguments: Any, forked: Callable[[], None], **traits: Any) -> None:
+    def __init__(
+        self,
+        *arguments: Any,
+        forks: Forks,
+        connection: socket.socket,
+        begun: Callable[[int], None],
+        took: Callable[[int], None],
+        **traits: Any,
+    ) -> None:
         super().__init__(*arguments, **traits)
-        self.forked = forked
+        self.forks, self.connection, self.begun, self.took = forks, connection, begun, took
 
     def execute(self, **_: Any) -> Any:
         """Execute the notebook's cells, as papermill does."""
         self.reset_execution_trackers()
-        kernel = Kernel.fork(self.extra_arguments)
-        self.forked()
+        kernel = Kernel.fork(self.forks, self.connection, self.extra_arguments)
+        self.begun(kernel.pid)
         save, self.nb_man.save = self.nb_man.save, _seldom(self.nb_man.save)
         try:
             with _stopped_at_once(kernel):
@@ -266,6 +291,7 @@ class NotebookClient(BoundedClient):
                 finally:
                     self.nb_man.cell_complete(self.nb.cells[index], cell_index=index)
             info = await self.async_wait_for_reply(self.kc.kernel_info())
+            self.took(info["content"][MEMORY])
             self.nb.metadata["language_info"] = info["content"]["language_info"]
             self.set_widgets_metadata()
         except CellTimeoutError:
@@ -282,7 +308,7 @@ class ForkingEngine(Engine):  # type:ignore[misc]
 
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> None:
-        """Execute a notebook; options are those of papermill's own engine, and ``forked``."""
+        """Execute a notebook; options are those of papermill's own engine, and those of NotebookClient."""
         given = remove_args(["input_path", "start_timeout", "execution_timeout"], **options)
         timeout = options.get("execution_timeout") or options.get("timeout")
         NotebookClient(nb_man, **merge_kwargs(given, timeout=timeout, kernel_name=kernel_name, log=logger)).execute()
@@ -293,8 +319,8 @@ class StartingEngine(Engine):  # type:ignore[misc]
 
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> None:
-        """Execute a notebook; options are those of papermill's own engine, and ``forked``, as above."""
-        options["forked"]()
+        """Execute a notebook; options are those of papermill's own engine, and ``begun``, as above."""
+        options["begun"](os.getpid())
         BoundedClient(
             nb_man,
             kernel_name=kernel_name,
@@ -314,8 +340,7 @@ def _stopped_at_once(kernel: Kernel) -> Iterator[None]:
     """
 
     def stop(*_: object) -> None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(kernel.pid, signal.SIGKILL)
+        kernel.send_signal(signal.SIGKILL)
         os._exit(1)
 
     before = signal.signal(signal.SIGINT, stop)
@@ -342,96 +367,6 @@ def register() -> None:
     """Make the engines known to papermill, in this process."""
     papermill_engines.register(FORKING, ForkingEngine)
     papermill_engines.register(STARTING, StartingEngine)
-
-
-def be_kernel(parent: int, run: Callable[[], None]) -> NoReturn:
-    """In a process just forked from ``parent``: put it right, ``run`` the kernel, end as an interpreter does.
-
-    When ``parent`` dies, the kernel does.
-    """
-    code = 1
-    try:
-        os.setsid()
-        ctypes.CDLL(None).prctl(DEATH_OF_PARENT, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)  # it died before it could be noticed
-        run()
-        code = 0
-    except SystemExit as error:
-        code = error.code if isinstance(error.code, int) else int(error.code is not None)
-    except Exception:
-        traceback.print_exc(file=sys.__stderr__)
-    finally:
-        _finish(code)
-
-
-def _run(requests: int, messages: int, output: int, errors: int, arguments: Sequence[str]) -> None:
-    _take_descriptors(requests, messages, output, errors)
-    as_new()
-    from octavo.notebooks.kernel import run
-
-    run(3, 4, arguments)
-
-
-def _finish(code: int) -> NoReturn:
-    """End as an interpreter does: threads that must be waited for, what was registered for the end, then nothing."""
-    import atexit
-
-    with suppress(BaseException):
-        threading._shutdown()  # type:ignore[attr-defined]
-        atexit._run_exitfuncs()
-        sys.stdout.flush()
-        sys.stderr.flush()
-    os._exit(code)
-
-
-def _take_descriptors(requests: int, messages: int, output: int, errors: int) -> None:
-    """Put requests at 3 and messages at 4, output and errors at their places; close everything else."""
-    high = [os.dup(d) for d in (output, errors, requests, messages)]
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    moved = [os.dup2(h, 100 + i) for i, h in enumerate((nothing, *high))]
-    for place, descriptor in enumerate(moved):
-        os.dup2(descriptor, place, inheritable=place < 3)
-    os.closerange(5, 65536)
-
-
-def as_new(arguments: Sequence[str] = ()) -> None:
-    """Undo what having been imported long ago makes different from a kernel just started with ``arguments``."""
-    import builtins
-    import importlib.util
-
-    import __main__
-
-    launcher = importlib.util.find_spec("ipykernel_launcher")
-    sys.argv[:] = [launcher.origin if launcher and launcher.origin else "ipykernel_launcher", *arguments]
-    extra = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p]
-    sys.path[:] = [*extra, *(p for p in sys.path if p not in extra)]
-    __main__.__dict__.clear()
-    __main__.__dict__.update(__name__="__main__", __builtins__=builtins)
-    sys.modules.pop("matplotlib_inline.backend_inline", None)  # hooks itself into the shell when it is imported
-    _thread_numbers()
-    if matplotlib := sys.modules.get("matplotlib"):
-        backend = os.environ.get("MPLBACKEND") or "module://matplotlib_inline.backend_inline"
-        matplotlib.rcParams["backend"] = backend
-    if random := sys.modules.get("numpy.random"):
-        random.seed()
-    if torch := sys.modules.get("torch"):
-        torch.seed()
-
-
-def _thread_numbers() -> None:
-    """Give numerical libraries, which were loaded with one thread each, what the environment says."""
-    if not (warm := sys.modules.get("octavo.notebooks.warm")):
-        return
-    cores = len(os.sched_getaffinity(0))
-    openmp = _number("OMP_NUM_THREADS") or cores
-    blas = _number("OPENBLAS_NUM_THREADS") or _number("MKL_NUM_THREADS") or openmp
-    warm.THREADS.limit(limits={"blas": blas, "openmp": openmp})
-
-
-def _number(variable: str) -> int | None:
-    text = os.environ.get(variable, "").split(",")[0]
-    return int(text) if text.isdigit() else None
 
 
 def executable_kernel(name: str) -> bool:

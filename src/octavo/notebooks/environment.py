@@ -29,6 +29,7 @@ def recorder_files() -> tuple[Path, ...]:
         "printing.py",
         "figures/draw.py",
         "notebooks/kernel.py",
+        "notebooks/pristine.py",
         "notebooks/trace.py",
     )
     return tuple(package / name for name in inside)

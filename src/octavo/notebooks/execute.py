@@ -10,7 +10,6 @@ import math
 import os
 import re
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ import msgspec
 
 from octavo.errors import BuildError, KernelError, NotebookError
 from octavo.model import RUN, Doubts, Medium, Point, Record, RunInputs, Scalar
+from octavo.notebooks import forking
 from octavo.notebooks.modules import foreign_imports
 from octavo.notebooks.neutral import neutralise
 from octavo.notebooks.source import load
@@ -75,7 +75,7 @@ class RunPoint:
             with environment(
                 {**self.environment(), RUN: str(out), TRACE: str(trace), MARKS: f"{self.root}{os.pathsep}{self.marks}"}
             ):
-                self._execute(source, log / EXECUTED, watch)
+                memory, notes = self._execute(source, log / EXECUTED, watch)
         finally:
             opened = watch.end()
         uses = self._imports_of(source)
@@ -91,8 +91,9 @@ class RunPoint:
         opened = opened.without(self.opened_by_octavo)
         found = traced(trace, self.root, ignored, self.name, opened, beside=not uses & BESIDE)
         trace.unlink(missing_ok=True)
-        if found.doubts != Doubts():
-            (folder / DOUBTS).write_bytes(msgspec.json.encode(found.doubts))
+        doubts = msgspec.structs.replace(found.doubts, notes=(*notes, *found.doubts.notes), memory=memory)
+        if doubts != Doubts():
+            (folder / DOUBTS).write_bytes(msgspec.json.encode(doubts))
         return tuple(path for path in found.reads if not path.is_relative_to(folder))
 
     def _imports_of(self, source: Path) -> set[str]:
@@ -144,14 +145,15 @@ class RunPoint:
         fixed = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "SOURCE_DATE_EPOCH": "0"}
         return {**dict.fromkeys(capped, threads), **fixed}
 
-    def _execute(self, source: Path, executed: Path, watch: Watch) -> None:
+    def _execute(self, source: Path, executed: Path, watch: Watch) -> tuple[int, tuple[str, ...]]:
+        """Execute into ``executed``; return the bytes of memory that it took, if known, and sentences for the user."""
         from jupyter_client.kernelspec import NoSuchKernel
         from nbclient.exceptions import CellTimeoutError, DeadKernelError
         from papermill.exceptions import PapermillException, PapermillExecutionError
 
         try:
             with tempfile.TemporaryDirectory(prefix="octavo-") as sockets, _muted():
-                self._papermill(source, executed, sockets, watch)
+                return self._papermill(source, executed, sockets, watch)
         except PapermillExecutionError as error:
             raise self._raised(error, executed) from None
         except DeadKernelError as error:
@@ -169,18 +171,20 @@ class RunPoint:
             what = f"its kernel did not start ({error})"
             raise self._stopped(what, executed, "Run the same command again.", KernelError) from error
 
-    def _papermill(self, source: Path, executed: Path, sockets: str, watch: Watch) -> None:
-        """Execute into ``executed``. Kernels that start at once in one folder would take each other's sockets."""
+    def _papermill(self, source: Path, executed: Path, sockets: str, watch: Watch) -> tuple[int, tuple[str, ...]]:
+        """As ``_execute``. Kernels that start at once in one folder would take each other's sockets."""
         import papermill
         from traitlets.config import Config
 
+        engine_name, options, notes = self._engine()
+        memory = [0]
         papermill.execute_notebook(
             _literal(source),
             _literal(executed),
             parameters=dict(self.parameters),
             cwd=str(self.notebook.parent),
             progress_bar=False,
-            engine_name=self._engine(),
+            engine_name=engine_name,
             kernel_name=self.kernel,
             language="python",
             execution_timeout=math.ceil(self.timeout),
@@ -190,16 +194,25 @@ class RunPoint:
             ],
             # No open port, and no warning about one.
             config=Config(KernelManager={"transport": "ipc", "ip": f"{sockets}/kernel"}),
-            forked=watch.begin,
+            begun=watch.begin,
+            took=memory.append,
+            **options,
         )
+        return max(memory), notes
 
-    def _engine(self) -> str:
-        """Return the name of the engine that forks kernels, where it can be used, or of the one that starts them."""
+    def _engine(self) -> tuple[str, dict[str, object], tuple[str, ...]]:
+        """Return the engine that forks kernels, with its options, where it can be used, or the one that starts them."""
         from octavo.notebooks import engine
 
         engine.register()
-        warm = "octavo.notebooks.warm" in sys.modules
-        return engine.FORKING if warm and engine.executable_kernel(self.kernel) else engine.STARTING
+        forks = forking.told()
+        notes: tuple[str, ...] = ()
+        if forks and engine.executable_kernel(self.kernel):
+            try:
+                return engine.FORKING, {"forks": forks, "connection": forks.connect()}, ()
+            except OSError as error:
+                notes = (f"its kernel was started anew, which takes longer: {error}",)
+        return engine.STARTING, {}, notes
 
     def _ran_to_its_end(self, executed: Path) -> None:
         """Raise NotebookError where cells did not run: papermill takes `sys.exit()` for success."""

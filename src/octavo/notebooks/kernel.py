@@ -19,16 +19,20 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import SimpleNamespace
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from ipykernel import ipkernel
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
+from IPython.core import shellapp
 from jupyter_client.session import Session
 from traitlets import Any as AnyTrait
 from traitlets import Unicode
 from traitlets.config.loader import Config, DeferredConfigString
+
+from octavo.notebooks.pristine import MEMORY
 
 SHELL, IOPUB = "shell", "iopub"
 WAIT = 0.2  # seconds until what was printed is sent
@@ -174,17 +178,17 @@ class NoDebugger:
 
 
 @contextmanager
-def _no_modules() -> Iterator[None]:
-    """Let ipykernel see no loaded modules while it makes its kernel.
+def _no_modules(module: ModuleType) -> Iterator[None]:
+    """Let a module of Jupyter's see no loaded modules.
 
-    It would ask each of thousands for its file, for the debugger that is not here. Whoever is asked is counted as used
-    once more, so 19 MB that all kernels share would become each one's own.
+    What is looked at is counted as used once more, so pages that all kernels share would become each one's own: 19 MB,
+    where ipykernel asks thousands of modules for their files, for the debugger that is not here.
     """
-    vars(ipkernel)["sys"] = SimpleNamespace(**{**vars(sys), "modules": {}})
+    vars(module)["sys"] = SimpleNamespace(**{**vars(sys), "modules": {}})
     try:
         yield
     finally:
-        vars(ipkernel)["sys"] = sys
+        vars(module)["sys"] = sys
 
 
 class PipeKernel(IPythonKernel):
@@ -194,8 +198,9 @@ class PipeKernel(IPythonKernel):
     _supports_kernel_subshells = False
 
     def __init__(self, **traits: Any) -> None:
-        with _no_modules():
+        with _no_modules(ipkernel):
             super().__init__(**traits)
+        self.forked_with = getrusage(RUSAGE_SELF).ru_maxrss  # KiB
         # Asked for the thread that awaits cells, so that an interrupt reaches them.
         self.shell_channel_thread = SimpleNamespace(parent_thread=threading.main_thread())
 
@@ -210,6 +215,12 @@ class PipeKernel(IPythonKernel):
 
     def _abort_queues(self, subshell_id: str | None = None) -> None:
         """Nothing is queued: the other end waits for each reply."""
+
+    @property
+    def kernel_info(self) -> dict[str, Any]:
+        """What this is, and the bytes of memory that it and its children took beyond those that it was forked with."""
+        own, others = (getrusage(who).ru_maxrss for who in (RUSAGE_SELF, RUSAGE_CHILDREN))
+        return {**super().kernel_info, MEMORY: max(0, max(own, others) - self.forked_with) * 1024}
 
     async def handle(self, message: dict[str, Any]) -> None:
         """Answer one request, as ``dispatch_shell`` does for what comes from a socket."""
@@ -266,6 +277,13 @@ class PipeKernelApp(IPKernelApp):
         self.displayhook = ZMQDisplayHook(self.session, IOPUB)
         sys.displayhook = self.displayhook
         self.patch_io()
+
+    def init_code(self) -> None:
+        """Run nothing, as there is nothing; what ``%reset`` spares is what was loaded before the notebook began."""
+        with _no_modules(shellapp):
+            super().init_code()
+        if self.shell and (warm := sys.modules.get("octavo.notebooks.warm")):
+            self.shell._sys_modules_keys = warm.MODULES
 
     def init_kernel(self) -> None:
         self.kernel = PipeKernel.instance(

@@ -5,10 +5,13 @@ For whoever talks to kernels through jupyter_client: nbclient, papermill, Jupyte
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
+
+DEATH_OF_PARENT = 1  # PR_SET_PDEATHSIG
 
 
 def attend(arguments: Sequence[str], stdin: int, stdout: int, stderr: int, told: int) -> int:
@@ -16,12 +19,16 @@ def attend(arguments: Sequence[str], stdin: int, stdout: int, stderr: int, told:
 
     When the manager of the kernel is gone, this process is interrupted; it ends the kernel and all that it began.
     """
-    from octavo.notebooks.engine import be_kernel  # not above: a manager that names this function does without
+    from octavo.notebooks.pristine import to_its_end  # not above: a manager that names this function does without
 
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
-        be_kernel(parent, lambda: _run(arguments, (stdin, stdout, stderr)))
+        os.setsid()
+        ctypes.CDLL(None).prctl(DEATH_OF_PARENT, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)  # it died before it could be noticed
+        to_its_end(lambda: _run(arguments, (stdin, stdout, stderr)))
     try:
         os.write(told, b"%d\n" % pid)
         for descriptor in (stdin, stdout, stderr, told):
@@ -36,7 +43,7 @@ def attend(arguments: Sequence[str], stdin: int, stdout: int, stderr: int, told:
 
 
 def _run(arguments: Sequence[str], streams: Sequence[int]) -> None:
-    from octavo.notebooks.engine import as_new
+    from octavo.notebooks.pristine import as_new
 
     _take_streams(streams)
     as_new(arguments)

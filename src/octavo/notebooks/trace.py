@@ -49,6 +49,14 @@ CHILDREN = (
     "subprocess.Popen",
 )
 COMPILED = (".so", ".pyd")
+# Where libraries keep the process that looks after what their child processes share. These names alone are asked for:
+# who goes through all modules makes pages his own that all kernels share.
+TRACKERS = (
+    "joblib.externals.loky.backend.resource_tracker",
+    "loky.backend.resource_tracker",
+    "multiprocess.resource_tracker",
+    "multiprocessing.resource_tracker",
+)
 WARM = "octavo.notebooks.warm"  # the last module that the process is given which kernels are forked from
 GAP = "the trace is not complete:"  # begins the note that says why
 OPENERS = ("open", "open64", "openat", "openat64", "fopen", "fopen64", "freopen", "mmap", "system", "popen", "fork")
@@ -93,7 +101,7 @@ class Seen:
         }
 
     def hook(self) -> Callable[[str, tuple[Any, ...]], None]:
-        """Return what takes the events of the interpreter in. There are tens of thousands: one look-up tells most apart.
+        """Return what takes the events of the interpreter in. There are tens of thousands: one look-up tells most.
 
         It is a plain function: the interpreter asks a hook for ``__cantrace__`` each time, and a method takes thrice as
         long to say that it has none.
@@ -179,7 +187,8 @@ class Seen:
                 self.opaque[library] = None
         found = {"read": self.read, "written": self.written, "listed": self.listed, "modules": self.modules}
         # Where an import looked: that it lists a folder is no reading of the folder.
-        searched = [os.path.abspath(entry) for entry in sys.path_importer_cache]  # noqa: PTH100
+        entries = [entry for entry in sys.path_importer_cache if not entry.startswith(INSTALLED)]
+        searched = [os.path.abspath(entry) for entry in entries]  # noqa: PTH100
         others = {"searched": searched, "network": self.network, "opaque": self.opaque}
         target.write_text(json.dumps({**found, **others}, default=sorted), encoding="utf-8")
 
@@ -249,8 +258,8 @@ def _had_children() -> bool:
         if resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt:
             return True
     # Those that multiprocessing and joblib start raise no event, and are not counted while they live.
-    trackers = [module for name, module in list(sys.modules.items()) if name.endswith(".resource_tracker")]
-    return any(getattr(getattr(t, "_resource_tracker", None), "_fd", None) is not None for t in trackers)
+    trackers = [getattr(sys.modules.get(name), "_resource_tracker", None) for name in TRACKERS]
+    return any(getattr(tracker, "_fd", None) is not None for tracker in trackers)
 
 
 NONE = Doubts()

@@ -1,12 +1,11 @@
-"""Imported by the process that workers are forked from: what papermill and ipykernel make on first use, made once."""
+"""Imported last by the process that kernels are forked from: what libraries make on first use, made once."""
 
 from __future__ import annotations
 
-import nbformat
-import threadpoolctl
-from jupyter_client.provisioning.factory import KernelProvisionerFactory
+import sys
 
-from octavo.notebooks import deferred
+import threadpoolctl
+
 from octavo.notebooks.trace import opaque_libraries
 
 
@@ -20,10 +19,8 @@ def _prepare_mathtext() -> None:
     font_manager._get_font.cache_clear()  # type:ignore[attr-defined]  # fonts hold open files, which a kernel closes
 
 
-deferred.end()
 _prepare_mathtext()
-nbformat.validate(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")]))  # compiles the schema
-KernelProvisionerFactory.instance()  # reads the entry points of all packages
 
 THREADS = threadpoolctl.ThreadpoolController()  # finds the numerical libraries, which are loaded by now
 OPAQUE = opaque_libraries()
+MODULES = set(sys.modules)

@@ -103,6 +103,7 @@ class Watch:
         self.files: dict[str, _File] = {}
         self.by: dict[str, set[int]] = {}
         self.mine: dict[int, bool] = {os.getpid(): False}  # what this process opens is not the notebook's
+        self.ancestor = os.getpid()  # of the notebook's processes
         self.names: dict[int, str] = {}
         self.gap = (
             "" if sys.platform == "linux" else "what compiled libraries and child processes open is seen on Linux"
@@ -129,8 +130,12 @@ class Watch:
             if not self._add(path):
                 break
 
-    def begin(self) -> None:
-        """Take events in as they come: the queues of the system are short. Starts a thread."""
+    def begin(self, ancestor: int) -> None:
+        """Take events in as they come: the queues of the system are short. Starts a thread.
+
+        The notebook's processes are those that descend from ``ancestor``.
+        """
+        self.ancestor = ancestor
         if self.inotify >= 0:
             self.thread = threading.Thread(target=self._listen, daemon=True)
             self.thread.start()
@@ -185,7 +190,7 @@ class Watch:
                 if mask & OVERFLOW:
                     self.gap = "more files were opened at once than the system remembers"
                     continue
-                if pid not in self.mine and (known := _descends(pid, os.getpid())) is not None:
+                if pid not in self.mine and (known := _descends(pid, self.ancestor)) is not None:
                     self.mine[pid] = known
                 with suppress(OSError):
                     self.by.setdefault(os.readlink(f"/proc/self/fd/{descriptor}"), set()).add(pid)  # noqa: PTH115
