@@ -37,7 +37,7 @@ def root(tmp_path: Path) -> Iterator[Path]:
 
 def opened(root: Path, command: str, *, by_process: bool = False, marks: Path | None = None) -> Opened:
     seen = Watch(find(root, (root / "build",)), marks, by_process=by_process)
-    seen.begin()
+    seen.begin(os.getpid())
     subprocess.run(["sh", "-c", command], cwd=root, check=True, stdout=subprocess.DEVNULL)
     return seen.end()
 
@@ -86,7 +86,7 @@ def test_processes_of_others_are_told_apart_where_that_is_allowed(root: Path) ->
     if seen.fanotify < 0:
         seen.end()
         pytest.skip("no privilege")
-    seen.begin()
+    seen.begin(os.getpid())
     subprocess.run([sys.executable, "-I", "-c", f"{ONE_PROCESS}; import time; time.sleep(0.5)"], cwd=root, check=True)
     found = seen.end()
     assert (names(root, found.own), names(root, found.perhaps)) == (["a.txt"], [])

@@ -164,15 +164,13 @@ NOTEBOOKS: dict[str, tuple[list[Cell], Mapping[str, Any]]] = {
 RUNNER = """
 import io, json, logging, os, sys, traceback
 from pathlib import Path
-import papermill, tqdm
-tqdm.tqdm.monitor_interval = 0  # no thread before a fork
+import papermill
 way, folder, options = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
 if way == "engine":
-    import octavo.notebooks.warm
+    from octavo import workers
     from octavo.notebooks import engine
     engine.register()
-    import gc
-    gc.collect()  # as the process does that kernels are forked from: files that are still open are none of theirs
+    forks = workers.KernelForks(workers.zygote("kernels", workers.imports(()), {**os.environ, **workers.FIXED}))
 for name, given in options.items():
     said, files = io.StringIO(), {k: io.StringIO() for k in ("stdout_file", "stderr_file") if given.get(k)}
     handler = logging.StreamHandler(said)
@@ -180,7 +178,8 @@ for name, given in options.items():
     logging.getLogger("papermill").setLevel(logging.INFO)
     progress, sys.stderr = sys.stderr, io.StringIO()
     if way == "engine":
-        given |= {"engine_name": engine.FORKING, "forked": lambda: None}
+        given |= {"engine_name": engine.FORKING, "forks": forks, "connection": forks.connect()}
+        given |= {"begun": lambda pid: None, "took": lambda memory: None}
     error = None
     try:
         asked = {"progress_bar": False, **given, **files}
