@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="nee
 SEED = 20261125
 KILLS = 200  # in make proofs, over all victims
 SOME_KILLS = 6  # in make test
-VICTIMS = ("octavo", "zygote", "kernel")
+VICTIMS = ("octavo", "zygote", "worker", "kernel")
 PATIENCE = 60  # seconds that a build may take here
 
 SWEEP = """[tool.octavo]
@@ -78,11 +78,10 @@ def zygotes(folder: str) -> list[int]:
     return [pid for pid in every if _parent(pid) not in every]
 
 
-def kernels(folder: str) -> list[int]:
-    """Return the kernels at work: forked from workers, which are forked from the zygote."""
-    every = [p for p in _processes() if ZYGOTE in (line := _command(p)) and folder in line]
-    workers = [pid for pid in every if _parent(pid) in zygotes(folder)]
-    return [pid for pid in every if _parent(pid) in workers]
+def forked(folder: str, kind: str) -> list[int]:
+    """Return the workers or the kernels at work: what their zygote has forked."""
+    every = [p for p in _processes() if ZYGOTE in (line := _command(p)) and folder in line and f"/{kind}-" in line]
+    return [pid for pid in every if _parent(pid) in every]
 
 
 def _processes() -> list[int]:
@@ -166,7 +165,12 @@ def undisturbed(project: Tiny) -> Undisturbed:
 def kill(victim: str, build: subprocess.Popen[str], folder: str, dice: random.Random) -> bool:
     """Kill a part of a build once there is one; False where the build ended before."""
     while build.poll() is None:
-        pids = {"octavo": lambda: [build.pid], "zygote": lambda: zygotes(folder), "kernel": lambda: kernels(folder)}
+        pids = {
+            "octavo": lambda: [build.pid],
+            "zygote": lambda: zygotes(folder),
+            "worker": lambda: forked(folder, "workers"),
+            "kernel": lambda: forked(folder, "kernels"),
+        }
         if found := pids[victim]():
             os.kill(dice.choice(sorted(found)), signal.SIGKILL)
             return True
@@ -177,7 +181,7 @@ def kill(victim: str, build: subprocess.Popen[str], folder: str, dice: random.Ra
 def killed_and_built(project: Tiny, good: Undisturbed, victim: str, folder: str, dice: random.Random) -> bool:
     """Kill one build and hold the next to what must be; False where nothing was killed."""
     anew(project)
-    if victim != "kernel" and dice.random() < 0.3:
+    if victim in ("octavo", "zygote") and dice.random() < 0.3:
         for pid in zygotes(folder):
             os.kill(pid, signal.SIGTERM)
     build = project.begin("build", "--json")
@@ -212,7 +216,7 @@ def kill_many(project: Tiny, folder: str, number: int) -> Counter[str]:
 
 
 def test_some_builds_that_are_killed(tiny: Callable[..., Tiny], own_zygote: Path) -> None:
-    """Octavo, the zygote and a kernel are killed in turn: the next build runs no finished point again; same bytes."""
+    """Octavo, a zygote, a worker and a kernel are killed in turn: the next build runs no finished point; same bytes."""
     assert kill_many(tiny(FILES), str(own_zygote), SOME_KILLS).keys() == set(VICTIMS)
 
 
@@ -402,7 +406,7 @@ def ended(pids: Iterable[int], seconds: float = 5) -> bool:
 @pytest.mark.parametrize("kernels_are", ["forked", pytest.param("ordinary", marks=pytest.mark.proof)])
 def test_kernels_that_do_what_they_should_not(tiny: Callable[..., Tiny], own_zygote: Path, kernels_are: str) -> None:
     """A kernel that dies, exits, hangs, ignores SIGINT, forks daemons, prints for ever: a clear result each; all else
-    is made, and no process stays behind but the one that kernels are forked from."""
+    is made, and no process stays behind but those that workers and kernels are forked from."""
     project = bad_project(tiny, kernels_are)
     said = project.octavo("build", timeout=300)
     assert said.code == 3
@@ -419,7 +423,7 @@ def test_kernels_that_do_what_they_should_not(tiny: Callable[..., Tiny], own_zyg
     assert len(pids) == 6 and ended(pids), [(pid, _command(pid)) for pid in pids if alive(pid)]
     assert project.still_working(5) == []
     left = [p for p in _processes() if str(own_zygote) in _command(p) and alive(p)]
-    assert left == zygotes(str(own_zygote)) and len(left) == (kernels_are == "forked")
+    assert left == zygotes(str(own_zygote)) and len(left) == 2 * (kernels_are == "forked")
 
 
 @pytest.mark.proof

@@ -43,7 +43,7 @@ class Zygote:
 
     @property
     def address(self) -> Path:
-        """The path of its socket: named for the environment, then for all that must be the same to be of use."""
+        """The path of its socket: named for kind and environment, then for all that must be the same to be of use."""
         read = sorted((k, v) for k, v in self.environment.items() if k.startswith(READ_AT_IMPORT))
         same = (sys.executable, self.modules, self.identity, read)
         return folder() / f"{self.environments}-{_digest(same)}"
@@ -51,7 +51,7 @@ class Zygote:
     @property
     def environments(self) -> str:
         """What one that takes another's place has in common with it; two jobs of a batch system do not."""
-        return _digest((self.kind, sys.prefix, _limits()))
+        return f"{self.kind}-{_digest((sys.prefix, _limits()))}"
 
     def start(self) -> None:
         """Start the zygote, where there is none. Raises OSError when it does not start."""
