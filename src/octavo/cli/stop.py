@@ -12,9 +12,9 @@ from octavo.engine import forked
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print how many were ended as JSON.")
 def stop(as_json: bool) -> None:
-    """End the processes that kernels and workers are forked from. They wait for the next build, and end after ten idle minutes.
+    """End the processes that kernels and workers are forked from.
 
-    A build that is at work goes on; the next one starts such a process anew.
+    They wait for the next build, and end after ten idle minutes. A build that is at work goes on; the next one starts such a process anew.
 
     \b
     octavo stop                before a long pause, to have the memory back

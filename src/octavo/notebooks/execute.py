@@ -24,7 +24,7 @@ from octavo.model import RUN, Doubts, Medium, Point, Record, RunInputs, Scalar
 from octavo.notebooks import forking
 from octavo.notebooks.modules import foreign_imports
 from octavo.notebooks.neutral import neutralise
-from octavo.notebooks.source import load
+from octavo.notebooks.source import Notebook, load
 from octavo.notebooks.trace import BESIDE, MARKS, TRACE, traced
 from octavo.notebooks.watch import Watch, find, recall
 
@@ -69,7 +69,7 @@ class RunPoint:
         (out / "run.json").write_bytes(msgspec.json.encode(inputs, enc_hook=str))
         trace = folder / "trace.json"
         source = folder / "source.ipynb"
-        self._take(source)
+        taken = self._take(source)
         watch = Watch(find(self.root, self.ignored, recall(self.folders)), self.marks)
         try:
             with environment(
@@ -78,7 +78,6 @@ class RunPoint:
                 memory, notes = self._execute(source, log / EXECUTED, watch)
         finally:
             opened = watch.end()
-        uses = self._imports_of(source)
         source.unlink()
         self._ran_to_its_end(log / EXECUTED)
         neutralise(log / EXECUTED, self.root)
@@ -89,15 +88,15 @@ class RunPoint:
             self.failed.unlink()
         ignored = (self.notebook, *self.ignored)
         opened = opened.without(self.opened_by_octavo)
-        found = traced(trace, self.root, ignored, self.name, opened, beside=not uses & BESIDE)
+        found = traced(trace, self.root, ignored, self.name, opened, beside=not self._imports_of(taken) & BESIDE)
         trace.unlink(missing_ok=True)
         doubts = msgspec.structs.replace(found.doubts, notes=(*notes, *found.doubts.notes), memory=memory)
         if doubts != Doubts():
             (folder / DOUBTS).write_bytes(msgspec.json.encode(doubts))
         return tuple(path for path in found.reads if not path.is_relative_to(folder))
 
-    def _imports_of(self, source: Path) -> set[str]:
-        names = foreign_imports(load(source, self.name).imports, (self.notebook.parent,))
+    def _imports_of(self, taken: Notebook) -> set[str]:
+        names = foreign_imports(taken.imports, (self.notebook.parent,))
         return {name.partition(".")[0] for name in names}
 
     def moved(self, root: Path) -> RunPoint:
@@ -121,15 +120,17 @@ class RunPoint:
         """Return what it leaves beside its result."""
         return (self.failed,)
 
-    def _take(self, source: Path) -> None:
+    def _take(self, source: Path) -> Notebook:
         """Copy the notebook, which may be edited while it runs, and hold it to be the one that the key was made of."""
         shutil.copyfile(self.notebook, source)
-        if load(source, self.name).code != self.code:
+        taken = load(source, self.name)
+        if taken.code != self.code:
             raise NotebookError(
                 "Its code was changed while the build was at work.",
                 where=self.name,
                 hint="Run the same command again.",
             )
+        return taken
 
     def _points(self, upstream: Mapping[str, Path]) -> dict[str, tuple[Point, ...]]:
         return {
