@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import re
 import socket
 import sys
@@ -153,7 +152,7 @@ def facts() -> tuple[str, ...]:
     package = Path(__file__).parent
     files = sorted(p for p in package.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
     own = (f"octavo/{p.relative_to(package).as_posix()} {keys.of_file(p)[:12]}" for p in files)
-    return (f"{sys.platform} {platform.machine()}", *environment(), *own)
+    return (*environment(), *own)
 
 
 @dataclass(frozen=True)

@@ -325,6 +325,12 @@ TABLE = (
         (*FIT, "all", "paper.content", *OUT),
     ),
     Row(
+        "the kind of machine",
+        lambda p: machine(p),
+        dict.fromkeys((*FIT, "paper.content"), "environment changed"),
+        (*FIT, "all", "paper.content", *OUT),
+    ),
+    Row(
         "a medium",
         edit("pyproject.toml", "width = 3.35", "width = 3.5"),
         every_fit("tool changed"),
@@ -392,6 +398,12 @@ def version(project: Tiny, number: str) -> None:
     folder = project.root.parent / "site-packages"
     shutil.rmtree(folder, ignore_errors=True)
     (folder / f"fake-{number}.dist-info").mkdir(parents=True)
+
+
+def machine(project: Tiny) -> None:
+    """Have Python say that it is on another kind of machine."""
+    told = "import platform\nplatform.machine = lambda: 'another'\n"
+    (project.root.parent / "site-packages" / "sitecustomize.py").write_text(told)
 
 
 def sources(root: Path) -> Iterator[Path]:

@@ -14,7 +14,8 @@ from octavo.engine import forked
 def stop(as_json: bool) -> None:
     """End the processes that kernels and workers are forked from.
 
-    They wait for the next build, and end after ten idle minutes. A build that is at work goes on; the next one starts such a process anew.
+    They wait for the next build, and end after ten idle minutes. A build that is at work goes on; the next one starts
+    them anew.
 
     \b
     octavo stop                before a long pause, to have the memory back

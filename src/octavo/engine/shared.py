@@ -423,7 +423,7 @@ def _object_name(digest: str) -> str:
 
 
 def _platform() -> str:
-    """Return what a result depends on beside its key: compiled code may round otherwise on another machine."""
+    """Return the kind of machine, under which entries lie: a key holds it too, but cannot be read."""
     return f"{sys.platform}-{platform.machine()}"
 
 

@@ -1,4 +1,4 @@
-"""What of the environment a result depends on: the interpreter and every installed distribution."""
+"""What of the environment a result depends on: the kind of machine, the interpreter, every installed distribution."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def environment() -> tuple[str, ...]:
-    """Return the interpreter's version and the names and versions of what is installed, sorted.
+    """Return the kind of machine, the interpreter's version, and the names and versions of what is installed, sorted.
 
     Read from the names of the ``.dist-info`` folders, a hundred times quicker than from their metadata. Octavo itself
     is left out: what of it can change a result is in the key as its recorder.
@@ -16,7 +16,7 @@ def environment() -> tuple[str, ...]:
     python = f"{platform.python_implementation()} {platform.python_version()}"
     folders = {Path(entry) for entry in sys.path if entry.endswith("site-packages")}
     names = {p.stem for folder in folders if folder.is_dir() for p in folder.glob("*.dist-info")}
-    return (python, *sorted(n for n in names if not n.startswith("octavo-")))
+    return (f"{sys.platform} {platform.machine()}", python, *sorted(n for n in names if not n.startswith("octavo-")))
 
 
 def recorder_files() -> tuple[Path, ...]:
