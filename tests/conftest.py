@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
+
+from octavo.engine import forked
 
 COMMAND = [sys.executable, "-c", "from octavo.cli import main; main()"]
 CONFIG = "[tool.octavo]\n"
@@ -121,6 +124,16 @@ def notebook(cells: list[str]) -> str:
         made.append(cell)
     kernel = {"name": "python3", "language": "python", "display_name": "Python 3"}
     return nbformat.writes(nbformat.v4.new_notebook(cells=made, metadata={"kernelspec": kernel})) + "\n"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_sockets() -> Iterator[None]:
+    """A place for sockets of these tests' own: they meet no process of another run's, and leave none behind."""
+    with tempfile.TemporaryDirectory(prefix="o") as folder, pytest.MonkeyPatch.context() as patch:  # a short path
+        patch.setenv("XDG_RUNTIME_DIR", folder)
+        yield
+        if forked.forkable():
+            forked.stop()
 
 
 @pytest.fixture
