@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from octavo.engine.zygote import SINGLE, Request, send
 from octavo.errors import UsageError
 from octavo.notebooks import forking
 from octavo.notebooks.environment import environment
+from octavo.notebooks.execute import RunPoint
 from octavo.notebooks.modules import foreign_imports, local_modules
 from octavo.notebooks.source import Notebook
 
@@ -94,7 +94,7 @@ def workers(modules: Callable[[], Sequence[str]], kernels: str, jobs: int, liste
                 listen(Noted("Each kernel is started anew: forking them is safe on Linux alone."))
                 return start()
             try:
-                return _forked(modules(), scratch)
+                return _forked(modules(), scratch, listen)
             except OSError as error:
                 listen(Noted(f"Each kernel is started anew, which takes longer: {error}"))
                 return start()
@@ -156,34 +156,44 @@ def facts() -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class KernelForks:
-    """What forks the kernels of a worker; see octavo.notebooks.forking.Forks."""
+class ForkedProcess:
+    """A process that waits at ``connection`` to become a kernel; see octavo.notebooks.forking.Forked."""
 
-    zygote: Zygote
+    connection: socket.socket
 
-    def connect(self) -> socket.socket:
-        return self.zygote.connect()
+    def begin(self, call: Callable[..., object], arguments: Sequence[Any], files: Sequence[int]) -> None:
+        send(self.connection, Request(call, tuple(arguments), dict(os.environ), str(Path.cwd()), umask()), files)
 
-    def begin(
-        self, connection: socket.socket, call: Callable[..., object], arguments: Sequence[Any], files: Sequence[int]
-    ) -> None:
-        send(connection, Request(call, tuple(arguments), dict(os.environ), str(Path.cwd()), umask()), files)
+    def close(self) -> None:
+        self.connection.close()
 
 
-def enter(kernels: Zygote | None, call: Callable[..., Any], *arguments: Any) -> Any:
-    """In a worker: do a call, whose kernels are forked from ``kernels`` (None: they are started)."""
-    if kernels:
-        forking.use(KernelForks(kernels))
+def enter(call: Callable[..., Any], arguments: Sequence[Any], descriptor: int = -1) -> Any:
+    """In a worker: do a call. Its kernel is made of the process at ``descriptor`` (-1: it is started)."""
+    if descriptor >= 0:
+        forking.use(ForkedProcess(socket.socket(fileno=descriptor)))
     return call(*arguments)
 
 
-def _forked(modules: Sequence[str], scratch: str) -> Executor:
+def runs_a_notebook(arguments: Sequence[Any]) -> bool:
+    """Whether a call of the runner's needs a kernel."""
+    return any(isinstance(argument, RunPoint) for argument in arguments)
+
+
+def _forked(modules: Sequence[str], scratch: str, listen: Listener) -> Executor:
     variables = {**os.environ, **FIXED}
     kernels, own = zygote("kernels", modules, variables), zygote("workers", WORKERS, variables)
-    # They import side by side. A worker that needs a kernel waits for it; where there is none, it says so.
+    # They import side by side. What needs a kernel waits for it.
     threading.Thread(target=_begun, args=(kernels,), daemon=True).start()
     own.start()
-    return ForkedExecutor(own, {**os.environ, "TMPDIR": scratch}, partial(enter, kernels))
+    return ForkedExecutor(
+        own,
+        {**os.environ, "TMPDIR": scratch},
+        enter,
+        kernels,
+        runs_a_notebook,
+        lambda error: listen(Noted(f"A kernel is started anew, which takes longer: {error}")),
+    )
 
 
 def _begun(zygote: Zygote) -> None:

@@ -170,7 +170,7 @@ if way == "engine":
     from octavo import workers
     from octavo.notebooks import engine
     engine.register()
-    forks = workers.KernelForks(workers.zygote("kernels", workers.imports(()), {**os.environ, **workers.FIXED}))
+    kernels = workers.zygote("kernels", workers.imports(()), {**os.environ, **workers.FIXED})
 for name, given in options.items():
     said, files = io.StringIO(), {k: io.StringIO() for k in ("stdout_file", "stderr_file") if given.get(k)}
     handler = logging.StreamHandler(said)
@@ -178,7 +178,7 @@ for name, given in options.items():
     logging.getLogger("papermill").setLevel(logging.INFO)
     progress, sys.stderr = sys.stderr, io.StringIO()
     if way == "engine":
-        given |= {"engine_name": engine.FORKING, "forks": forks, "connection": forks.connect()}
+        given |= {"engine_name": engine.FORKING, "forked": workers.ForkedProcess(kernels.connect())}
         given |= {"begun": lambda pid: None, "took": lambda memory: None}
     error = None
     try:

@@ -14,7 +14,7 @@ import socket
 import tempfile
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -55,8 +55,8 @@ class Site:
     ``facts`` says, line by line, what of the environment must be ``expected`` on the worker. ``probe`` is a file that
     holds ``token``: a worker that reads it there sees the project's files. ``workers``, ``identity`` and ``fixed`` are
     of the zygote that tasks are forked from; ``kernels`` is what that one imports which their kernels are forked from
-    (nothing: they are started); ``enter`` is called with that one, then with the call and its arguments; ``variables``
-    are the environment variables that tasks depend on (None: not set).
+    (nothing: they are started); ``enter`` is called with the call, its arguments, and a connection to a process forked
+    from that one; ``variables`` are the environment variables that tasks depend on (None: not set).
     """
 
     root: Path
@@ -233,11 +233,14 @@ def _run(
     environment = _environment(site)
     variables = {**environment, **site.fixed}
     zygote = Zygote("workers", site.workers, site.identity, variables)
-    kernels = Zygote("kernels", site.kernels, site.identity, variables) if site.kernels else None
+    kernels = Zygote("kernels", site.kernels, site.identity, variables)
     try:
-        with _scratch() as scratch, zygote.connect() as connection:
-            arguments = (kernels, job.call, job.name, action, folder, upstream)
-            send(connection, Request(site.enter, arguments, {**environment, "TMPDIR": scratch}, scratch, 0o022))
+        with ExitStack() as stack:
+            scratch = stack.enter_context(_scratch())
+            files = [stack.enter_context(kernels.connect()).fileno()] if site.kernels else []
+            connection = stack.enter_context(zygote.connect())
+            arguments = (job.call, (job.name, action, folder, upstream))
+            send(connection, Request(site.enter, arguments, {**environment, "TMPDIR": scratch}, scratch, 0o022), files)
             while not select.select([connection], [], [], POLL)[0]:
                 if not _wanted(worker):
                     return None

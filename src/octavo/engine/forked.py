@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,13 +104,23 @@ class Zygote:
 class ForkedExecutor(Executor):
     """Runs each call in a worker forked for it alone; a worker that is lost takes no other with it.
 
-    What a worker does is ``enter(call, *arguments)``.
+    A worker does ``enter(call, arguments)``. Where ``wants(arguments)`` holds, a third argument is a connection to a
+    process forked from ``beside``, which waits for a ``Request``; if there is none, ``tell`` is told why. Zygotes are
+    started here: what a worker starts ends with it.
     """
 
-    def __init__(self, zygote: Zygote, environment: Mapping[str, str], enter: Callable[..., Any]) -> None:
-        self.zygote = zygote
+    def __init__(
+        self,
+        zygote: Zygote,
+        environment: Mapping[str, str],
+        enter: Callable[..., Any],
+        beside: Zygote,
+        wants: Callable[[tuple[Any, ...]], bool],
+        tell: Callable[[OSError], None],
+    ) -> None:
+        self.zygote, self.beside = zygote, beside
         self.environment = environment
-        self.enter = enter
+        self.enter, self.wants, self.tell = enter, wants, tell
         self.connections: set[socket.socket] = set()
         self.stopped = False
 
@@ -129,11 +139,11 @@ class ForkedExecutor(Executor):
 
     def _run(self, future: Future[Any], call: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
         try:
-            with self.zygote.connect() as connection:
+            with self._second(arguments) as files, self.zygote.connect() as connection:
                 self.connections.add(connection)
                 try:
-                    asked = (self.enter, (call, *arguments), self.environment, str(Path.cwd()), umask())
-                    send(connection, Request(*asked))
+                    asked = (self.enter, (call, arguments), self.environment, str(Path.cwd()), umask())
+                    send(connection, Request(*asked), files)
                     good, answer = receive(connection)
                 finally:
                     self.connections.discard(connection)
@@ -141,6 +151,18 @@ class ForkedExecutor(Executor):
             future.set_exception(Lost(str(error)))
         else:
             future.set_result(answer) if good else future.set_exception(answer)
+
+    @contextlib.contextmanager
+    def _second(self, arguments: tuple[Any, ...]) -> Iterator[list[int]]:
+        """Yield what a worker is sent of the second zygote: the descriptor of a connection, or nothing."""
+        with contextlib.ExitStack() as stack:
+            files = []
+            if self.wants(arguments):
+                try:
+                    files.append(stack.enter_context(self.beside.connect()).fileno())
+                except OSError as error:
+                    self.tell(error)
+            yield files
 
 
 def umask() -> int:

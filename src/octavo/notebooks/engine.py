@@ -28,7 +28,7 @@ from papermill.log import logger
 from papermill.utils import merge_kwargs, remove_args
 
 from octavo.notebooks.environment import this_python
-from octavo.notebooks.forking import Forks
+from octavo.notebooks.forking import Forked
 from octavo.notebooks.pristine import MEMORY, become_kernel
 
 FORKING, STARTING = "octavo-forking", "octavo-starting"
@@ -57,20 +57,20 @@ class Kernel:
     streams: Mapping[int, str]
 
     @classmethod
-    def fork(cls, forks: Forks, connection: socket.socket, arguments: Sequence[str]) -> Kernel:
-        """Make a kernel of the process that waits at ``connection``. Raises DeadKernelError where that is gone."""
+    def of(cls, forked: Forked, arguments: Sequence[str]) -> Kernel:
+        """Make a kernel of a forked process. Raises DeadKernelError where that is gone."""
         requests, messages, output, errors = os.pipe(), os.pipe(), os.pipe(), os.pipe()
         lifeline, others = socket.socketpair()
         theirs = (requests[0], messages[1], output[1], errors[1])
         try:
-            forks.begin(connection, become_kernel, (tuple(arguments),), (*theirs, others.fileno()))
+            forked.begin(become_kernel, (tuple(arguments),), (*theirs, others.fileno()))
             others.close()
             pid = int(lifeline.recv(32))  # said once it has taken over all that it was sent
             process = os.pidfd_open(pid)
         except (OSError, ValueError) as error:
             raise DeadKernelError("It ended before it began.") from error
         finally:
-            connection.close()
+            forked.close()
             others.close()
             for descriptor in theirs:
                 os.close(descriptor)
@@ -242,7 +242,7 @@ class BoundedClient(PapermillNotebookClient):  # type:ignore[misc]
 
 
 class NotebookClient(BoundedClient):
-    """Papermill's client, on a kernel that ``forks`` has made ready at ``connection``.
+    """Papermill's client, on a kernel that is made of ``forked``.
 
     ``begun`` is called with the process of the kernel when that has begun, ``took`` with the bytes of memory that it
     took at most, beyond what it was forked with, when its cells have run.
@@ -253,19 +253,18 @@ class NotebookClient(BoundedClient):
     def __init__(
         self,
         *arguments: Any,
-        forks: Forks,
-        connection: socket.socket,
+        forked: Forked,
         begun: Callable[[int], None],
         took: Callable[[int], None],
         **traits: Any,
     ) -> None:
         super().__init__(*arguments, **traits)
-        self.forks, self.connection, self.begun, self.took = forks, connection, begun, took
+        self.forked, self.begun, self.took = forked, begun, took
 
     def execute(self, **_: Any) -> Any:
         """Execute the notebook's cells, as papermill does."""
         self.reset_execution_trackers()
-        kernel = Kernel.fork(self.forks, self.connection, self.extra_arguments)
+        kernel = Kernel.of(self.forked, self.extra_arguments)
         self.begun(kernel.pid)
         save, self.nb_man.save = self.nb_man.save, _seldom(self.nb_man.save)
         try:

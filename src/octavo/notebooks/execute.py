@@ -75,7 +75,7 @@ class RunPoint:
             with environment(
                 {**self.environment(), RUN: str(out), TRACE: str(trace), MARKS: f"{self.root}{os.pathsep}{self.marks}"}
             ):
-                memory, notes = self._execute(source, log / EXECUTED, watch)
+                memory = self._execute(source, log / EXECUTED, watch)
         finally:
             opened = watch.end()
         source.unlink()
@@ -90,7 +90,7 @@ class RunPoint:
         opened = opened.without(self.opened_by_octavo)
         found = traced(trace, self.root, ignored, self.name, opened, beside=not self._imports_of(taken) & BESIDE)
         trace.unlink(missing_ok=True)
-        doubts = msgspec.structs.replace(found.doubts, notes=(*notes, *found.doubts.notes), memory=memory)
+        doubts = msgspec.structs.replace(found.doubts, memory=memory)
         if doubts != Doubts():
             (folder / DOUBTS).write_bytes(msgspec.json.encode(doubts))
         return tuple(path for path in found.reads if not path.is_relative_to(folder))
@@ -146,8 +146,8 @@ class RunPoint:
         fixed = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "SOURCE_DATE_EPOCH": "0"}
         return {**dict.fromkeys(capped, threads), **fixed}
 
-    def _execute(self, source: Path, executed: Path, watch: Watch) -> tuple[int, tuple[str, ...]]:
-        """Execute into ``executed``; return the bytes of memory that it took, if known, and sentences for the user."""
+    def _execute(self, source: Path, executed: Path, watch: Watch) -> int:
+        """Execute into ``executed``; return the bytes of memory that it took, 0 where that is not known."""
         from jupyter_client.kernelspec import NoSuchKernel
         from nbclient.exceptions import CellTimeoutError, DeadKernelError
         from papermill.exceptions import PapermillException, PapermillExecutionError
@@ -172,12 +172,12 @@ class RunPoint:
             what = f"its kernel did not start ({error})"
             raise self._stopped(what, executed, "Run the same command again.", KernelError) from error
 
-    def _papermill(self, source: Path, executed: Path, sockets: str, watch: Watch) -> tuple[int, tuple[str, ...]]:
+    def _papermill(self, source: Path, executed: Path, sockets: str, watch: Watch) -> int:
         """As ``_execute``. Kernels that start at once in one folder would take each other's sockets."""
         import papermill
         from traitlets.config import Config
 
-        engine_name, options, notes = self._engine()
+        engine_name, options = self._engine()
         memory = [0]
         papermill.execute_notebook(
             _literal(source),
@@ -199,21 +199,17 @@ class RunPoint:
             took=memory.append,
             **options,
         )
-        return max(memory), notes
+        return max(memory)
 
-    def _engine(self) -> tuple[str, dict[str, object], tuple[str, ...]]:
-        """Return the engine that forks kernels, with its options, where it can be used, or the one that starts them."""
+    def _engine(self) -> tuple[str, dict[str, object]]:
+        """Return the engine whose kernel is forked, with its options, if it can be used, or the one that starts it."""
         from octavo.notebooks import engine
 
         engine.register()
-        forks = forking.told()
-        notes: tuple[str, ...] = ()
-        if forks and engine.executable_kernel(self.kernel):
-            try:
-                return engine.FORKING, {"forks": forks, "connection": forks.connect()}, ()
-            except OSError as error:
-                notes = (f"its kernel was started anew, which takes longer: {error}",)
-        return engine.STARTING, {}, notes
+        forked = forking.told()
+        if forked and engine.executable_kernel(self.kernel):
+            return engine.FORKING, {"forked": forked}
+        return engine.STARTING, {}
 
     def _ran_to_its_end(self, executed: Path) -> None:
         """Raise NotebookError where cells did not run: papermill takes `sys.exit()` for success."""

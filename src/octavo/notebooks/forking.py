@@ -1,38 +1,35 @@
-"""Where the workers of a build get their kernels from: a process with the notebooks' imports loaded, which forks them.
+"""Where a worker gets its kernel from: a process forked with the notebooks' imports loaded, which waits for a call.
 
-Who forks is not known here: whoever begins the worker says it (``use``). In a worker that was told nothing, kernels are
-started.
+Who forks is not known here: whoever begins the worker says it (``use``). In a worker that was told nothing, the kernel
+is started.
 """
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 
-class Forks(Protocol):
-    """Forks processes with the imports loaded."""
+class Forked(Protocol):
+    """A process with the imports loaded, for one kernel."""
 
-    def connect(self) -> socket.socket:
-        """Return a connection to a process just forked, which waits for a call. Raises OSError."""
+    def begin(self, call: Callable[..., object], arguments: Sequence[Any], files: Sequence[int]) -> None:
+        """Have it do a call, with this process's environment, folder and these open files. Raises OSError."""
         ...
 
-    def begin(
-        self, connection: socket.socket, call: Callable[..., object], arguments: Sequence[Any], files: Sequence[int]
-    ) -> None:
-        """Have the process do a call, with this process's environment, folder and these open files. Raises OSError."""
+    def close(self) -> None:
+        """Need it no more. One that was given no call ends."""
         ...
 
 
-_told: list[Forks] = []
+_told: list[Forked] = []
 
 
-def use(forks: Forks) -> None:
-    """Fork the kernels of this process with ``forks`` from now on."""
-    _told[:] = [forks]
+def use(forked: Forked) -> None:
+    """Make the kernel of this process of ``forked``."""
+    _told[:] = [forked]
 
 
-def told() -> Forks | None:
-    """Return what forks the kernels of this process; None where they are started."""
+def told() -> Forked | None:
+    """Return what the kernel of this process is made of; None where it is started."""
     return _told[0] if _told else None
