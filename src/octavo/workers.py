@@ -139,7 +139,7 @@ def cluster(
                 fixed=FIXED,
                 variables={name: os.environ.get(name) for name in variables},
             )
-            executor = DaskExecutor(site, home, address, limit, jobs, scratch)
+            executor = DaskExecutor(site, home, address, limit, jobs, scratch, lambda text: listen(Noted(text)))
             if not executor.workers():
                 listen(Noted(f"The scheduler at {address} has no workers yet. The build waits for them."))
             return executor

@@ -185,6 +185,21 @@ def test_another_environment_is_refused_in_words(study: Tiny, tmp_path: Path) ->
     assert "has another environment. Here: nothing else. There: strange-1.0." in said.err
 
 
+def test_a_worker_that_does_not_fit_is_left_out(study: Tiny, tmp_path: Path) -> None:
+    """Beside one that fits, it is named once, with what differs; everything runs on the other."""
+    anew(study)
+    packages = tmp_path / "site-packages"
+    (packages / "strange-1.0.dist-info").mkdir(parents=True)
+    with cluster(tmp_path / "mixed") as mixed:
+        mixed.scheduler()
+        mixed.worker("odd", PYTHONPATH=str(packages), threads=4)
+        mixed.worker("even")
+        said = study.octavo("build", "--on", mixed.address)
+    assert said.code == 0 and "4 ran" in said.out, said.err
+    assert said.err.count("is left out. The worker on ") == 1
+    assert "Here: nothing else. There: strange-1.0." in said.err
+
+
 def test_a_lost_worker_costs_its_running_points_alone(waiting: Tiny, tmp_path: Path) -> None:
     """A worker is killed: its kernels end, its points run elsewhere, what was finished is not run again."""
     with cluster(tmp_path / "dask") as two:

@@ -38,6 +38,7 @@ FRESH = 1.0  # seconds for which the number of the cluster's threads is believed
 LEAST = 8  # tasks that are given to a cluster at once even if it has few workers, or none yet
 SHOWN = 3  # differences of two environments that are told
 LOST = 2  # a task whose process vanished so many times is given up
+AGAIN = 0.5  # seconds until a task is given to the cluster again that went to a worker known not to fit
 ASKED = 6  # a worker that asks for so many times in turn does not keep what it is sent
 
 
@@ -68,11 +69,23 @@ class Home:
 class DaskExecutor(Executor):
     """Runs the runner's tasks on a Dask cluster: that of the scheduler at ``address``, or one within this process.
 
+    Workers that do not fit are left out, and ``tell`` is told of each.
+
     Raises Unreachable where the scheduler does not answer.
     """
 
-    def __init__(self, site: Site, home: Home, address: str, limit: int | None, jobs: int, scratch: str) -> None:
+    def __init__(
+        self,
+        site: Site,
+        home: Home,
+        address: str,
+        limit: int | None,
+        jobs: int,
+        scratch: str,
+        tell: Callable[[str], None],
+    ) -> None:
         self.home = home
+        self.tell = tell
         self.limit = limit
         self.site = pickle.dumps(site)
         self.probe = site.probe
@@ -87,6 +100,7 @@ class DaskExecutor(Executor):
         self.sent: dict[str, set[str]] = {}
         self.lock = threading.Lock()
         self.sending: dict[str, threading.Lock] = {}
+        self.unfit: set[str] = set()  # addresses of workers with another environment
         self.remotes: set[Remote] = set()
         self.stopped = False
         self.lost: Unreachable | None = None
@@ -119,7 +133,7 @@ class DaskExecutor(Executor):
     def workers(self) -> int:
         """Return the number of the cluster's threads; as last known, where it does not answer."""
         try:
-            return sum(self.client.nthreads().values())
+            return sum(threads for address, threads in self.client.nthreads().items() if address not in self.unfit)
         except Exception:  # whatever Dask raises: that it is out of reach shows elsewhere, with words
             return self.threads[1]
 
@@ -151,6 +165,8 @@ class DaskExecutor(Executor):
         # What a worker asked something for goes there again, before what was submitted meanwhile.
         wish = {"workers": [flight.address], "allow_other_workers": True, "priority": 1} if flight.address else {}
         try:
+            if not wish and self.unfit:  # a wish, not a condition: all the others may be lost meanwhile
+                wish = {"workers": self._fit(), "allow_other_workers": True}
             remote = self.client.submit(work, job, key=f"octavo-{uuid.uuid4().hex}", pure=False, **wish)
         except Exception as error:  # Dask's client has no one kind of error for a scheduler that is gone
             self._give_up(flight, _unreachable(self.address, str(error)))
@@ -182,13 +198,31 @@ class DaskExecutor(Executor):
                 else:
                     flight.future.set_exception(_vanished(flight.job.name, answer.host))
             case Refused():
-                self._give_up(flight, _refused(answer))
+                self._leave_out(flight, answer)
             case Made():
                 _settle(flight.future, lambda: self._take(flight.job, answer))
             case OctavoError():
                 flight.future.set_exception(answer)
             case _:
                 self._give_up(flight, _unreachable(self.address, "It took the task back."))
+
+    def _leave_out(self, flight: Flight, answer: Refused) -> None:
+        """Have a task run on another worker than one with another environment; give up where there is none."""
+        known = answer.address in self.unfit
+        self.unfit.add(answer.address)
+        refused = _refused(answer)
+        if not self._fit():
+            self._give_up(flight, refused)
+            return
+        if not known:
+            self.tell(f"The worker at {answer.address} is left out. {refused.what} {refused.hint}")
+        flight.address = ""
+        again = threading.Timer(AGAIN if known else 0, self._begin, [flight])
+        again.daemon = True
+        again.start()
+
+    def _fit(self) -> list[str]:
+        return sorted(self.client.nthreads().keys() - self.unfit)
 
     def _give_up(self, flight: Flight, error: Unreachable) -> None:
         """End the build with an error: nothing more can run."""

@@ -96,8 +96,9 @@ class Lacks:
 
 @dataclass(frozen=True)
 class Refused:
-    """The environment on ``host`` is another; ``here`` and ``there`` are the lines that one of the two lacks."""
+    """The environment of the worker is another; ``here`` and ``there`` are the lines that one of the two lacks."""
 
+    address: str
     host: str
     here: tuple[str, ...]
     there: tuple[str, ...]
@@ -143,7 +144,7 @@ def work(job: Job) -> Answer | None:
     found = site.facts()
     if found != site.expected:
         here, there = set(site.expected), set(found)
-        return Refused(socket.gethostname(), tuple(sorted(here - there)), tuple(sorted(there - here)))
+        return Refused(worker.address, socket.gethostname(), tuple(sorted(here - there)), tuple(sorted(there - here)))
     if _sees(site):
         return _work_here(job, site, worker)
     if not job.tree or job.further is None:
