@@ -91,7 +91,7 @@ def warm(bench: Bench, tool: Tool, project: Path) -> None:
 
 def end_zygote(bench: Bench, tool: Tool) -> None:
     """End the process that Octavo's kernels are forked from."""
-    if tool.folder == "octavo":
+    if tool.own:
         measure.run(["octavo", "stop"], bench.scratch, bench.environment(tool), log_of(bench, tool))
 
 

@@ -13,7 +13,7 @@ from benchmarks.sweep.tools import ALL, ROWS
 
 OURS = "octavo"
 NAMES = tuple(tool.name for tool in ALL)
-PEERS = tuple(tool.name for tool in ALL if tool.folder != OURS and tool.rows == ROWS)
+PEERS = tuple(tool.name for tool in ALL if not tool.own and tool.rows == ROWS)
 WORDS = {
     "clean": "clean",
     "nothing": "nothing changed",
@@ -23,7 +23,7 @@ WORDS = {
     "added": "one point added",
     "changed cold": "one point changed, zygote stopped first",
 }
-BETTER, BOUND = 6.0, 1.6  # times the best peer, times the bound
+BETTER, BOUND, DASK = 6.0, 1.6, 1.1  # times the best peer, the bound, the same without Dask
 IDLE, EDITED, ALIVE, STOPPED, MANY = 0.25, 0.5, 2.0, 3.5, 2.0  # seconds
 MANY_MEMORY, SHARE = 400.0, 1.2  # MB; times the zygote alone
 
@@ -98,6 +98,8 @@ def targets(rows: Sequence[Row]) -> Iterator[Target]:
         yield _target(what, median(found) if found else None, BETTER, "at least {:g}", least=True)
     over = bounds(rows)
     yield _target("clean: times the bound", median(over) if over else None, BOUND, "at most {:g}")
+    dask = pairs(rows, "octavo, Dask", "clean")
+    yield _target("clean, on Dask: times the local pool", median(dask) if dask else None, DASK, "at most {:g}")
     limits = {"nothing": (IDLE, 0, 0), "markdown": (EDITED, 0, 0), "comment": (EDITED, 0, 0)}
     limits |= {"changed": (ALIVE, 1, 1), "added": (ALIVE, 1, 1), "changed cold": (STOPPED, 1, 1)}
     for row, (limit, executed, summaries) in limits.items():

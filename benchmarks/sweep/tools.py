@@ -45,6 +45,11 @@ class Tool:
         """The folder of its configuration and of its environment."""
         return self.configuration or self.name
 
+    @property
+    def own(self) -> bool:
+        """Whether it is Octavo itself."""
+        return self.folder.partition("-")[0] == "octavo"
+
     def listed(self, points: Sequence[work.Point]) -> str:
         """Return the points as its configuration words them."""
         if self.listing:
@@ -62,17 +67,17 @@ def grid(points: Sequence[work.Point]) -> str:
     return f"{exclude}grid = {{ seed = {seeds}, trim = {trims} }}\n"
 
 
-def octavo(name: str, flavour: str, rows: tuple[str, ...]) -> Tool:
-    """Return Octavo itself, with one flavour of the cells."""
+def octavo(name: str, flavour: str, rows: tuple[str, ...], configuration: str = "octavo") -> Tool:
+    """Return Octavo itself, with one flavour of the cells and one configuration."""
     return Tool(
         name,
         ("octavo", "build", "--quiet"),
         listing=grid,
         flavour=flavour,
         notebooks="notebooks",
-        configuration="octavo",
+        configuration=configuration,
         rows=rows,
-        often=name == "octavo",
+        often=flavour == "octavo",
     )
 
 
@@ -82,6 +87,7 @@ ALL = (
     Tool("make", ("make", "-s", "-j@JOBS@"), point="{name}", between=" ", often=True),
     Tool("snakemake", ("snakemake", "-c@JOBS@", "-q", "all"), point='"{name}"', often=True),
     Tool("nbmake", SCRIPT, often=True),
+    octavo("octavo, Dask", "octavo", ("clean",), "octavo-dask"),
     octavo("octavo, octavo.figure", "octavo-figures", ("clean",)),
     Tool(
         "make, one thread",
@@ -134,7 +140,7 @@ def create(tool: Tool, project: Path, points: Sequence[work.Point], jobs: int) -
 
 def environment(tool: Tool, peers: Path, home: Path, count: Path) -> dict[str, str]:
     """Return the environment of a tool's command: its programs first, a home of its own, nothing sent anywhere."""
-    programs = Path(sys.executable).parent if tool.folder == "octavo" else peers / tool.folder / "bin"
+    programs = Path(sys.executable).parent if tool.own else peers / tool.folder / "bin"
     kept = {name: value for name, value in os.environ.items() if name in ("LANG", "LC_ALL", "TMPDIR", "USER")}
     silent = {"DVC_NO_ANALYTICS": "1", "DVC_SITE_CACHE_DIR": f"{home}/dvc", "PLOOMBER_STATS_ENABLED": "false"}
     return {
