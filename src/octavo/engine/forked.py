@@ -174,8 +174,11 @@ def umask() -> int:
 
 
 def _limits() -> tuple[object, ...]:
-    """Return what a process inherits and cannot be given later: limits, cores, priority, control
-    group, privileges."""
+    """Return what a process inherits and cannot be given later.
+
+    Limits, cores, priority, control group, privileges, namespaces: one that was started before a folder was mounted for
+    this process alone would write elsewhere; one with a network would reach what this process cannot.
+    """
     import resource
 
     kinds = sorted(name for name in dir(resource) if name.startswith("RLIMIT_"))
@@ -183,7 +186,8 @@ def _limits() -> tuple[object, ...]:
     group = Path("/proc/self/cgroup")
     privileges = [n for n in Path("/proc/self/status").read_text().splitlines() if n.startswith(("CapEff", "CapBnd"))]
     there = group.read_text() if group.exists() else ""
-    return limits, sorted(os.sched_getaffinity(0)), os.nice(0), there, privileges
+    spaces = sorted(str(link.readlink()) for link in Path("/proc/self/ns").iterdir())
+    return limits, sorted(os.sched_getaffinity(0)), os.nice(0), there, privileges, spaces
 
 
 def folder() -> Path:
