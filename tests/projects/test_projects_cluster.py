@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -68,6 +69,31 @@ def waiting(tiny: Callable[..., Tiny], tmp_path: Path, monkeypatch: pytest.Monke
     """A project whose points wait to be let go, but for the first."""
     monkeypatch.setenv("TEST_FOLDER", str(tmp_path))
     return tiny({"pyproject.toml": CONFIG, "notebooks/wait.ipynb": ["[parameters] a = 0", WAITS]})
+
+
+HERE, THERE = "10.213.77.1", "10.213.77.2"
+QUICK = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "12s"}  # until a silent worker is given up; Dask takes no less
+
+
+@pytest.fixture
+def network() -> Iterator[str]:
+    """The name of a network of its own, with the address THERE, joined to this one, at HERE, by a cable."""
+    name = f"octavo{os.getpid()}"
+    if not shutil.which("ip") or subprocess.run(["ip", "netns", "add", name], capture_output=True).returncode:
+        pytest.skip("nobody may make a network here (ip netns add)")
+    try:
+        for words in (
+            f"link add octavo0 type veth peer name octavo1 netns {name}",
+            f"addr add {HERE}/30 dev octavo0",
+            "link set octavo0 up",
+            f"-n {name} addr add {THERE}/30 dev octavo1",
+            f"-n {name} link set octavo1 up",
+            f"-n {name} link set lo up",
+        ):
+            subprocess.run(["ip", *words.split()], check=True)
+        yield name
+    finally:
+        subprocess.run(["ip", "netns", "del", name], check=True)
 
 
 @pytest.fixture
@@ -212,6 +238,26 @@ def test_a_lost_worker_costs_its_running_points_alone(waiting: Tiny, tmp_path: P
         assert gone(kernels.values())
         (tmp_path / "go").write_text("")
         out, err = build.communicate(timeout=60)
+        assert (build.returncode, "4 ran" in out) == (0, True), err
+    points = [line.split()[0] for line in (tmp_path / "began").read_text().splitlines()]
+    assert points.count("0") == 1 and {*points} == {"0", "1", "2", "3"}
+
+
+@pytest.mark.proof
+@needs_root
+def test_a_worker_that_is_cut_off_costs_its_running_points_alone(waiting: Tiny, tmp_path: Path, network: str) -> None:
+    """Its cable is pulled: its points run elsewhere though they go on there, what was finished is not run again."""
+    with cluster(tmp_path / "dask") as two:
+        two.scheduler(HERE, **QUICK)
+        two.worker("far", threads=2, host=THERE, under=("ip", "netns", "exec", network), **QUICK)
+        build = waiting.begin("build", "--on", two.address)
+        first = began(tmp_path, 3, build)  # the first has ended, two wait
+        two.worker("near", threads=2, host=HERE, **QUICK)
+        subprocess.run(["ip", "-n", network, "link", "set", "octavo1", "down"], check=True)
+        began(tmp_path, 5, build)
+        assert not gone(first.values(), 0)
+        (tmp_path / "go").write_text("")
+        out, err = build.communicate(timeout=120)
         assert (build.returncode, "4 ran" in out) == (0, True), err
     points = [line.split()[0] for line in (tmp_path / "began").read_text().splitlines()]
     assert points.count("0") == 1 and {*points} == {"0", "1", "2", "3"}
