@@ -165,10 +165,12 @@ def test_a_cluster_out_of_reach_ends_the_build_and_what_was_finished_is_kept(tmp
 def test_a_task_costs_the_runner_little_however_many_there_are(tmp_path: Path) -> None:
     """Twice as many tasks cost at most thrice the processor time: nothing in the runner is quadratic."""
 
-    def cost(number: int) -> float:
-        store, far = Store(tmp_path / str(number), tmp_path), Faraway(places=50)
+    def cost(number: int, again: int) -> float:
+        store, far = Store(tmp_path / f"{number}-{again}", tmp_path), Faraway(places=50)
         begun = time.process_time()
         runner.build(many(number), store, make_executor=lambda: far, jobs=1, listen=lambda event: None)
         return time.process_time() - begun
 
-    assert cost(800) < 3 * max(cost(400), 0.05)
+    # The least of three: what other programs do at the same time only adds to it.
+    few, many_more = (min(cost(number, again) for again in range(3)) for number in (400, 800))
+    assert many_more < 3 * max(few, 0.05)
