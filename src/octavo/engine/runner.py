@@ -16,10 +16,11 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
 import msgspec
@@ -368,6 +369,7 @@ class _Loop:
         self.elsewhere: list[Task] = []  # another build is at work on them
         self.parked: list[Task] = []  # they wait for a device
         self.asking: dict[Future[None], list[Task]] = {}  # the shared store is asked for their results
+        self.done: SimpleQueue[Future[Any]] = SimpleQueue()  # of what flies and is asked, what has come to its end
         self.begun = 0
         self.told: set[str] = set()
 
@@ -425,6 +427,8 @@ class _Loop:
         elif run.stopped():
             self.end(Outcome(task, Status.HELD, reason="not begun after a failure"))
         elif question := self.question(task, decision):
+            if question not in self.asking:
+                question.add_done_callback(self.done.put)
             self.asking.setdefault(question, []).append(task)
         else:
             return decision
@@ -478,17 +482,19 @@ class _Loop:
         )
         self.begun += 1
         run.listen(Started(task.name, decision.reason))
-        self.flying[_submit(self.executor, flight, run)] = flight
+        future = _submit(self.executor, flight, run)
+        self.flying[future] = flight
+        future.add_done_callback(self.done.put)
         if len(self.flying) > 1:
             run.beside |= {other.task.name for other in self.flying.values()}
         return True
 
     def wait(self) -> None:
         """Wait until something ends; what a lost worker had is begun again."""
-        awaited: list[Future[Any]] = [*self.flying, *self.asking]
+        awaited = bool(self.flying or self.asking)
         if not awaited and self.elsewhere:
             time.sleep(POLL)
-        done = wait(awaited, POLL if self.elsewhere else None, FIRST_COMPLETED).done if awaited else set()
+        done = self.come_to_its_end(POLL if self.elsewhere else None) if awaited else set()
         for question in done & self.asking.keys():
             for task in self.asking.pop(question):
                 self.schedule.put_back(task)
@@ -500,6 +506,18 @@ class _Loop:
             self.replace_executor()
             return
         self.ended = [(future, self.flying.pop(future)) for future in done]
+
+    def come_to_its_end(self, seconds: float | None) -> set[Future[Any]]:
+        """Wait for whatever ends, at most for some seconds; return all that has ended.
+
+        Not concurrent.futures.wait: it goes through everything each time, and on a cluster thousands are at work.
+        """
+        done: set[Future[Any]] = set()
+        with suppress(Empty):
+            done.add(self.done.get(timeout=seconds))
+            while True:
+                done.add(self.done.get_nowait())
+        return done
 
     def keep(self, future: Future[Performed], flight: Flight) -> None:
         """Store what a worker made, and let others begin that waited for it."""
