@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -80,14 +81,17 @@ def main() -> None:
     """Run the command; the entry point of the ``octavo`` script."""
     try:
         code = octavo.main(prog_name="octavo", standalone_mode=False)  # of click's Exit, which it does not raise here
+        _last_words()
         sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
+        _last_words()
         print("\nStopped. What was finished is kept; run the same command to go on.", file=sys.stderr)
         sys.exit(INTERRUPTED)
     except OctavoError as error:
+        _last_words()
         if "--json" in sys.argv:
             print(json.dumps({"errors": errors_json(error)}, indent=1, ensure_ascii=False))
         print(words(error), file=sys.stderr)
@@ -100,6 +104,11 @@ def main() -> None:
             print(json.dumps({"errors": errors_json(fault)}, indent=1, ensure_ascii=False))
         print(words(fault), file=sys.stderr)
         sys.exit(fault.exit_code)
+
+
+def _last_words() -> None:
+    """Hear no Ctrl-C any more: what is left is to say how it ended, and Python's own end, which it would cut."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def words(error: OctavoError) -> str:
