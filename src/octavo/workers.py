@@ -192,7 +192,7 @@ def _forked(modules: Sequence[str], scratch: str, listen: Listener) -> Executor:
         enter,
         kernels,
         runs_a_notebook,
-        lambda error: listen(Noted(f"A kernel is started anew, which takes longer: {error}")),
+        lambda error: listen(Noted(f"Each kernel is started anew, which takes longer: {error}")),
     )
 
 

@@ -109,6 +109,16 @@ def gone(file: Path) -> None:
         time.sleep(0.1)
 
 
+def ended() -> bool:
+    """Whether all jobs come to their end: one that is told to end is still there, completing, for half a minute."""
+    end = time.monotonic() + 60
+    while subprocess.run(["squeue", "--noheader"], capture_output=True, text=True, check=True).stdout:
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.2)
+    return True
+
+
 def test_points_run_as_jobs_of_slurm(study: Tiny, slurm: Path) -> None:
     """A SLURMCluster of dask-jobqueue's, started as the manual says: its jobs run the points, with the same bytes."""
     before = dict(contents(study.root))
@@ -135,4 +145,6 @@ def test_points_run_as_jobs_of_slurm(study: Tiny, slurm: Path) -> None:
     finally:
         cluster.kill()
         cluster.wait()
+        subprocess.run(["scancel", "--full", "--signal=KILL", "--user=root"], check=False)
         subprocess.run(["scancel", "--user=root"], check=False)
+        assert ended(), "no job stays behind when SLURM itself is ended"

@@ -105,8 +105,8 @@ class ForkedExecutor(Executor):
     """Runs each call in a worker forked for it alone; a worker that is lost takes no other with it.
 
     A worker does ``enter(call, arguments)``. Where ``wants(arguments)`` holds, a third argument is a connection to a
-    process forked from ``beside``, which waits for a ``Request``; if there is none, ``tell`` is told why. Zygotes are
-    started here: what a worker starts ends with it.
+    process forked from ``beside``, which waits for a ``Request``. If there is none, ``tell`` is told why, once, and
+    nobody asks for it again. Zygotes are started here: what a worker starts ends with it.
     """
 
     def __init__(
@@ -121,6 +121,8 @@ class ForkedExecutor(Executor):
         self.zygote, self.beside = zygote, beside
         self.environment = environment
         self.enter, self.wants, self.tell = enter, wants, tell
+        self.missing = False  # ``beside`` does not start
+        self.asking = threading.Lock()  # so that of those who wait for its start one alone hears that there is none
         self.connections: set[socket.socket] = set()
         self.stopped = False
 
@@ -142,8 +144,8 @@ class ForkedExecutor(Executor):
             with self._second(arguments) as files, self.zygote.connect() as connection:
                 self.connections.add(connection)
                 try:
-                    asked = (self.enter, (call, arguments), self.environment, str(Path.cwd()), umask())
-                    send(connection, Request(*asked), files)
+                    request = Request(self.enter, (call, arguments), self.environment, str(Path.cwd()), umask())
+                    send(connection, request, files)
                     good, answer = receive(connection)
                 finally:
                     self.connections.discard(connection)
@@ -158,11 +160,18 @@ class ForkedExecutor(Executor):
         with contextlib.ExitStack() as stack:
             files = []
             if self.wants(arguments):
-                try:
-                    files.append(stack.enter_context(self.beside.connect()).fileno())
-                except OSError as error:
-                    self.tell(error)
+                with self.asking:
+                    if not self.missing and (connection := self._beside()):
+                        files.append(stack.enter_context(connection).fileno())
             yield files
+
+    def _beside(self) -> socket.socket | None:
+        try:
+            return self.beside.connect()
+        except OSError as error:
+            self.missing = True
+            self.tell(error)
+            return None
 
 
 def umask() -> int:

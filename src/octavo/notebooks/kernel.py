@@ -279,7 +279,7 @@ class PipeKernelApp(IPKernelApp):
         self.patch_io()
 
     def init_code(self) -> None:
-        """Run nothing, as there is nothing; what ``%reset`` spares is what was loaded before the notebook began."""
+        """Run the startup files of the user's profile; ``%reset`` spares what was loaded before the notebook began."""
         with _no_modules(shellapp):
             super().init_code()
         if self.shell and (warm := sys.modules.get("octavo.notebooks.warm")):
