@@ -52,7 +52,9 @@ class Cluster:
         self.address = json.loads(file.read_text())["address"]
         return self
 
-    def worker(self, name: str, threads: int = 1, host: str = "127.0.0.1", **options: object) -> None:
+    def worker(
+        self, name: str, threads: int = 1, host: str = "127.0.0.1", options: Sequence[str] = (), **environment: object
+    ) -> None:
         """Start a worker, without a nanny that would start it again, and wait until it is known."""
         self.start(
             name,
@@ -60,7 +62,8 @@ class Cluster:
             self.address,
             *("--name", name, "--nthreads", str(threads), "--host", host, "--no-nanny", "--no-dashboard"),
             *("--dashboard-address", f"{host}:0", "--local-directory", str(self.folder / name)),
-            **options,  # type: ignore[arg-type]
+            *options,
+            **environment,  # type: ignore[arg-type]
         )
         self.until(lambda: "Registered to" in self.log(name), f"the worker {name}")
 

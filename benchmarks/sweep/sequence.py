@@ -74,6 +74,10 @@ def build(bench: Bench, tool: Tool, project: Path, row: str) -> measure.Taken:
         work.edit(project / tool.notebooks / "experiment.ipynb", row)
     elif row in ("changed", "added", "changed cold"):
         tools.write(tool, project, points, bench.jobs)
+    elif row == "clean alive":
+        tools.write(tool, project, points, bench.jobs)
+        for made in (".octavo", "build"):
+            shutil.rmtree(project / made)
     if row in tools.COLD:
         end_zygote(bench, tool)
     bench.count.write_text("")

@@ -83,7 +83,7 @@ def octavo(name: str, flavour: str, rows: tuple[str, ...], configuration: str = 
 
 SCRIPT = ("sh", "build.sh")
 ALL = (
-    octavo("octavo", "octavo", (*ROWS, "changed cold")),
+    octavo("octavo", "octavo", (*ROWS, "changed cold", "clean alive")),
     Tool("make", ("make", "-s", "-j@JOBS@"), point="{name}", between=" ", often=True),
     Tool("snakemake", ("snakemake", "-c@JOBS@", "-q", "all"), point='"{name}"', often=True),
     Tool("nbmake", SCRIPT, often=True),

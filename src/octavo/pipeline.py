@@ -24,7 +24,7 @@ from octavo.engine.cluster import Home
 from octavo.engine.events import Listener, Noted
 from octavo.engine.graph import needed
 from octavo.engine.locks import held
-from octavo.engine.room import measure
+from octavo.engine.room import ELSEWHERE, measure
 from octavo.engine.runner import ExecutorMaker, Forecast, forecast, plan
 from octavo.engine.runner import build as run_tasks
 from octavo.engine.shared import Place, Shared, sharing
@@ -200,7 +200,7 @@ def build(
             listen=listen,
             forced=named(whole, forced),
             fail_fast=fail_fast,
-            room=measure(whole.project.gpus),
+            room=ELSEWHERE if whole.project.on else measure(whole.project.gpus),
             shared=shared,
         )
         for note in notes(outcomes):

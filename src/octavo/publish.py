@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from octavo.engine.locks import READ_ONLY
 from octavo.engine.store import sealed, unsealed, write_atomically
 from octavo.errors import BuildError
 
@@ -71,7 +72,11 @@ class Publication:
         """Keep the list of what is published, if it changed."""
         known = self.now if self.whole else {**self.before, **self.now}
         if known != self.before:
-            write_atomically(self.ledger, sealed(known))
+            try:
+                write_atomically(self.ledger, sealed(known))
+            except OSError as error:
+                if error.errno not in READ_ONLY:  # there, what is published is read next time
+                    raise
 
 
 def replace_files(folder: Path, before: Iterable[str], after: Mapping[str, bytes], *, last: str) -> None:

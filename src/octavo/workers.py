@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import socket
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -18,9 +16,9 @@ from typing import Any
 
 from octavo.engine import key as keys
 from octavo.engine.cluster import DaskExecutor, Home, installed
-from octavo.engine.cluster_worker import Site
+from octavo.engine.cluster_worker import Site, zygotes
 from octavo.engine.events import Listener, Noted
-from octavo.engine.forked import ForkedExecutor, Zygote, forkable, umask
+from octavo.engine.forked import ForkedExecutor, Zygote, begin_beside, forkable, umask
 from octavo.engine.runner import ExecutorMaker, processes
 from octavo.engine.zygote import SINGLE, Request, send
 from octavo.errors import UsageError
@@ -139,6 +137,8 @@ def cluster(
                 fixed=FIXED,
                 variables={name: os.environ.get(name) for name in variables},
             )
+            if not address:  # the cluster is this process: they import while it begins
+                begin_beside(zygotes(site))
             executor = DaskExecutor(site, home, address, limit, jobs, scratch, lambda text: listen(Noted(text)))
             if not executor.workers():
                 listen(Noted(f"The scheduler at {address} has no workers yet. The build waits for them."))
@@ -183,8 +183,7 @@ def runs_a_notebook(arguments: Sequence[Any]) -> bool:
 def _forked(modules: Sequence[str], scratch: str, listen: Listener) -> Executor:
     variables = {**os.environ, **FIXED}
     kernels, own = zygote("kernels", modules, variables), zygote("workers", WORKERS, variables)
-    # They import side by side. What needs a kernel waits for it.
-    threading.Thread(target=_begun, args=(kernels,), daemon=True).start()
+    begin_beside([kernels])  # what needs a kernel waits for it
     own.start()
     return ForkedExecutor(
         own,
@@ -194,11 +193,6 @@ def _forked(modules: Sequence[str], scratch: str, listen: Listener) -> Executor:
         runs_a_notebook,
         lambda error: listen(Noted(f"Each kernel is started anew, which takes longer: {error}")),
     )
-
-
-def _begun(zygote: Zygote) -> None:
-    with contextlib.suppress(OSError):
-        zygote.start()
 
 
 def zygote(kind: str, modules: Sequence[str], variables: Mapping[str, str]) -> Zygote:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -224,6 +225,53 @@ def test_a_worker_that_does_not_fit_is_left_out(study: Tiny, tmp_path: Path) -> 
     assert said.code == 0 and "4 ran" in said.out, said.err
     assert said.err.count("is left out. The worker on ") == 1
     assert "Here: nothing else. There: strange-1.0." in said.err
+
+
+DEVICES = {
+    "pyproject.toml": """\
+[tool.octavo]
+gpus = 2
+[tool.octavo.sweeps.drawn]
+notebook = "notebooks/drawn.ipynb"
+grid = { a = { count = 4 } }
+gpu = true
+""",
+    "notebooks/drawn.ipynb": [
+        "[parameters] a = 0",
+        "import os, time, octavo\ntime.sleep(0.5)\noctavo.value('device', int(os.environ['CUDA_VISIBLE_DEVICES']))",
+    ],
+    "notebooks/plain.ipynb": ["import os, octavo\noctavo.value('n', len(os.environ.get('CUDA_VISIBLE_DEVICES', '')))"],
+}
+
+
+def used(project: Tiny) -> list[int]:
+    """Return the devices that the points of DEVICES had."""
+    points = json.loads(project.read("build/results.json"))["notebooks"]["drawn"]
+    return [int(point["record"]["values"]["device"]["number"]) for point in points]
+
+
+def test_points_that_need_a_device_run_where_one_is(tiny: Callable[..., Tiny], tmp_path: Path) -> None:
+    """On a cluster they wait, as is said once, for a worker that has one; what needs none does not wait."""
+    project = tiny(DEVICES)
+    with cluster(tmp_path / "dask") as two:
+        two.scheduler()
+        two.worker("plain", threads=2)
+        build = project.begin("build", "--on", two.address)
+        two.until(lambda: (project.root / ".octavo" / "store").is_dir(), "the point that needs none")
+        two.worker("drawing", CUDA_VISIBLE_DEVICES="7", options=("--resources", "GPU=1"))
+        _, err = build.communicate(timeout=120)
+    assert build.returncode == 0 and err.count("No worker has a graphics device") == 1, err
+    assert used(project) == [7, 7, 7, 7]
+
+
+def test_a_cluster_within_the_build_has_its_devices(tiny: Callable[..., Tiny], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each point has one of the two for itself."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    project = tiny(DEVICES)
+    project.replace("pyproject.toml", "gpus = 2", 'gpus = 2\njobs = 3\nexecutor = "dask"')
+    said = project.octavo("build")
+    assert said.code == 0, said.err
+    assert set(used(project)) == {0, 1}
 
 
 def test_a_lost_worker_costs_its_running_points_alone(waiting: Tiny, tmp_path: Path) -> None:

@@ -69,14 +69,34 @@ def test_a_disk_that_is_full(tiny: Callable[..., Tiny], small: str) -> None:
 
 
 def test_a_store_that_is_read_only(study: Tiny) -> None:
-    """A build says so, once, and leaves the last good outputs; what only looks goes on; later nothing is missing."""
+    """It matters where something is to be made: a build says so, once, and leaves the last good outputs.
+
+    What only looks goes on; later nothing is missing.
+    """
     before = built(study)
+    idle = study.octavo("build", under=(*ALONE, READ_ONLY, "sh"))
+    assert (idle.code, idle.err) == (0, "") and idle.out.startswith("Nothing to do: "), idle
     study.replace("notebooks/helper.py", "2 * x", "3 * x")
     said = study.octavo("build", under=(*ALONE, READ_ONLY, "sh"))
     assert (said.code, said.out) == (3, "") and said.err.count("error: ") == 1
-    assert said.err.endswith("/.octavo/lock: This cannot be written to.\n  Make the folder writable and run again.\n")
+    assert "/.octavo/" in said.err
+    assert said.err.endswith(": This cannot be written to.\n  Make the folder writable and run again.\n")
     assert built(study) == before
     for words in (("status",), ("why", "all"), ("store", "verify"), ("store", "du")):
         looked = study.octavo(*words, under=(*ALONE, READ_ONLY, "sh"))
         assert (looked.code, looked.err) == (0, ""), words
     assert study.octavo("build").code == 0 and built(study) != before
+
+
+@pytest.mark.proof
+def test_outputs_on_a_disk_that_is_full(tiny: Callable[..., Tiny]) -> None:
+    """What was computed is kept in the store, the outputs that stood there stay; with more room nothing runs again."""
+    good, project = tiny(FILES, "good"), tiny(FILES)
+    assert good.octavo("build").code == 0
+    (project.root / "build").mkdir()
+    said = project.octavo("build", under=(*ALONE, FULL.replace(".octavo", "build").format(small="size=64k"), "sh"))
+    first, _, rest = said.out.partition("first: 3\n")
+    assert rest and "Built" not in first, said
+    assert "The disk takes no more: No space left on device.\n  Free some space and run" in said.err
+    assert rest.startswith("Nothing to do: all 7 results are up to date."), said
+    assert rest.count("Nothing to do") == 2 and rest.endswith("third: 0\n")

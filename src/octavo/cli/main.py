@@ -78,7 +78,8 @@ def octavo(ctx: click.Context, folder: Path) -> None:
 
 
 def main() -> None:
-    """Run the command; the entry point of the ``octavo`` script."""
+    """Run the command."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         code = octavo.main(prog_name="octavo", standalone_mode=False)  # of click's Exit, which it does not raise here
         _last_words()

@@ -12,7 +12,7 @@ import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,8 @@ LEAST = 8  # tasks that are given to a cluster at once even if it has few worker
 SHOWN = 3  # differences of two environments that are told
 LOST = 2  # a task whose process vanished so many times is given up
 AGAIN = 0.5  # seconds until a task is given to the cluster again that went to a worker known not to fit
+DEVICE = "GPU"  # what Dask's users call a graphics device among a worker's resources
+NO_DEVICE = "Points that need one wait for a worker that is started with `--resources GPU=1`."
 ASKED = 6  # a worker that asks for so many times in turn does not keep what it is sent
 
 
@@ -104,7 +106,9 @@ class DaskExecutor(Executor):
         self.remotes: set[Remote] = set()
         self.stopped = False
         self.lost: Unreachable | None = None
-        self.threads = (0.0, 0)
+        self.asked = -FRESH  # when the scheduler last told what is ``known``: the threads of each worker
+        self.known: Mapping[str, int] = {}
+        self.looked = False
         self._greet()
 
     def _greet(self) -> None:
@@ -124,18 +128,17 @@ class DaskExecutor(Executor):
         """How many tasks to give to the cluster at once: enough for all its threads to have the next one at hand."""
         if self.limit:
             return self.limit
-        asked, threads = self.threads
-        if time.monotonic() - asked > FRESH:
-            threads = self.workers()
-            self.threads = (time.monotonic(), threads)
+        threads = self.workers()
         return max(LEAST, 2 * threads) if self.address else threads
 
     def workers(self) -> int:
         """Return the number of the cluster's threads; as last known, where it does not answer."""
-        try:
-            return sum(threads for address, threads in self.client.nthreads().items() if address not in self.unfit)
-        except Exception:  # whatever Dask raises: that it is out of reach shows elsewhere, with words
-            return self.threads[1]
+        if time.monotonic() - self.asked > FRESH:
+            with suppress(Exception):  # whatever Dask raises: that it is out of reach shows elsewhere, with words
+                self.known = self.client.nthreads()
+            self.asked = time.monotonic()
+            self.unfit &= self.known.keys()  # one that comes back there may be another
+        return sum(threads for address, threads in self.known.items() if address not in self.unfit)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Send a call of the runner's: the task's name, its action, the folder to fill, the folders to read."""
@@ -143,8 +146,10 @@ class DaskExecutor(Executor):
             raise self.lost
         future: Future[Any] = Future()
         future.set_running_or_notify_cancel()
-        name, action, folder, upstream, *_ = args
-        self._begin(Flight(future, Job(_digest(self.site), fn, name, action, folder, upstream)))
+        name, action, folder, upstream, device = args
+        if self.address and device is not None:
+            self._look_for_devices()
+        self._begin(Flight(future, Job(_digest(self.site), fn, name, action, folder, upstream, device)))
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -163,10 +168,14 @@ class DaskExecutor(Executor):
         if self.tree and job.further is None:
             job = flight.job = replace(job, tree=self.tree, further=self._further(job.upstream))
         # What a worker asked something for goes there again, before what was submitted meanwhile.
-        wish = {"workers": [flight.address], "allow_other_workers": True, "priority": 1} if flight.address else {}
+        wish: dict[str, Any] = {}
+        if self.address and job.device is not None:  # alone: where wishes cannot be met, Dask drops this one as well
+            wish = {"resources": {DEVICE: 1}}
+        elif flight.address:
+            wish = {"workers": [flight.address], "allow_other_workers": True, "priority": 1}
+        elif self.unfit:  # a wish, not a condition: all the others may be lost meanwhile
+            wish = {"workers": self._fit(), "allow_other_workers": True}
         try:
-            if not wish and self.unfit:  # a wish, not a condition: all the others may be lost meanwhile
-                wish = {"workers": self._fit(), "allow_other_workers": True}
             remote = self.client.submit(work, job, key=f"octavo-{uuid.uuid4().hex}", pure=False, **wish)
         except Exception as error:  # Dask's client has no one kind of error for a scheduler that is gone
             self._give_up(flight, _unreachable(self.address, str(error)))
@@ -211,6 +220,7 @@ class DaskExecutor(Executor):
         known = answer.address in self.unfit
         self.unfit.add(answer.address)
         refused = _refused(answer)
+        self.asked = -FRESH  # one that fits may just have come
         if not self._fit():
             self._give_up(flight, refused)
             return
@@ -222,7 +232,18 @@ class DaskExecutor(Executor):
         again.start()
 
     def _fit(self) -> list[str]:
-        return sorted(self.client.nthreads().keys() - self.unfit)
+        """Return the addresses of the workers that are not known to be unfit, as they were a moment ago."""
+        self.workers()
+        return sorted(self.known.keys() - self.unfit)
+
+    def _look_for_devices(self) -> None:
+        """Say once where no worker has a graphics device: Dask waits for one, without a word."""
+        if self.looked:
+            return
+        self.looked = True
+        workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
+        if not any(worker["resources"].get(DEVICE) for worker in workers):
+            self.tell(f"No worker has a graphics device. {NO_DEVICE}")
 
     def _give_up(self, flight: Flight, error: Unreachable) -> None:
         """End the build with an error: nothing more can run."""
@@ -255,7 +276,7 @@ class DaskExecutor(Executor):
     def _supply(self, flight: Flight, lacks: Lacks) -> None:
         """Send a worker what it lacks, then the task again."""
         try:
-            flight.asked += 1
+            flight.asked = flight.asked + 1 if flight.address in ("", lacks.address) else 1
             if flight.asked > ASKED:
                 raise BuildError(f"The worker at {lacks.address} does not keep what it is sent.", where=flight.job.name)
             flight.address = lacks.address

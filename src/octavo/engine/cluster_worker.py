@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from octavo.engine import key as keys
-from octavo.engine.forked import Zygote
+from octavo.engine.forked import Zygote, begin_beside
 from octavo.engine.runner import Performed, disk_error
 from octavo.engine.task import Action
 from octavo.engine.travel import Held, Mirror, Piece
@@ -74,7 +74,10 @@ class Site:
 
 @dataclass(frozen=True)
 class Job:
-    """A task on its way: what the runner calls, and digests of what it needs where files do not reach."""
+    """A task on its way: what the runner calls, and digests of what it needs where files do not reach.
+
+    It needs a graphics device where ``device`` is not None; empty means that of the worker.
+    """
 
     site: str
     call: Callable[..., Any]
@@ -82,6 +85,7 @@ class Job:
     action: Movable
     folder: Path
     upstream: Mapping[str, Path]
+    device: str | None = None
     tree: str = ""
     further: Mapping[str, Held] | None = None
 
@@ -232,15 +236,14 @@ def _run(
     """Run an action in a process forked for it alone; end that process when nobody wants the result any more."""
     host = socket.gethostname()
     environment = _environment(site)
-    variables = {**environment, **site.fixed}
-    zygote = Zygote("workers", site.workers, site.identity, variables)
-    kernels = Zygote("kernels", site.kernels, site.identity, variables)
+    zygote, *kernels = zygotes(site)
     try:
         with ExitStack() as stack:
             scratch = stack.enter_context(_scratch())
-            files = [stack.enter_context(kernels.connect()).fileno()] if site.kernels else []
+            begin_beside(kernels)
             connection = stack.enter_context(zygote.connect())
-            arguments = (job.call, (job.name, action, folder, upstream))
+            files = [stack.enter_context(kernel.connect()).fileno() for kernel in kernels]
+            arguments = (job.call, (job.name, action, folder, upstream, job.device))
             send(connection, Request(site.enter, arguments, {**environment, "TMPDIR": scratch}, scratch, 0o022), files)
             while not select.select([connection], [], [], POLL)[0]:
                 if not _wanted(worker):
@@ -254,6 +257,13 @@ def _run(
         fault = disk_error(answer)
         answer = BuildError(f"On {host}: {fault.what}", where=fault.where, hint=fault.hint)
     return Made(host, None, cast(OctavoError, answer))
+
+
+def zygotes(site: Site) -> list[Zygote]:
+    """Return what tasks are forked from here, and what their kernels are forked from, unless these are started."""
+    variables = {**_environment(site), **site.fixed}
+    workers = Zygote("workers", site.workers, site.identity, variables)
+    return [workers, *([Zygote("kernels", site.kernels, site.identity, variables)] if site.kernels else [])]
 
 
 def _wanted(worker: Worker) -> bool:

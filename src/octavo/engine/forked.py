@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,6 +99,17 @@ class Zygote:
             if process.poll() is not None or time.monotonic() > end:
                 raise OSError("The process that they are forked from did not start.")
             time.sleep(0.01)
+
+
+def begin_beside(zygotes: Iterable[Zygote]) -> None:
+    """Begin to start zygotes, each beside the others; who needs one waits for it, and hears where it does not start."""
+    for zygote in zygotes:
+        threading.Thread(target=_begun, args=(zygote,), daemon=True).start()
+
+
+def _begun(zygote: Zygote) -> None:
+    with contextlib.suppress(OSError):
+        zygote.start()
 
 
 class ForkedExecutor(Executor):

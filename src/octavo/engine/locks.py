@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
+
+
+READ_ONLY = (errno.EROFS, errno.EACCES)  # what a place says that takes no writes
 
 
 class Lock:
@@ -30,17 +34,21 @@ def take(path: Path, *, shared: bool = False, wait: bool = False, create: bool =
     """Return the lock of a file or a folder, or None where another has it; ``wait`` waits for that one.
 
     Any number can hold it ``shared`` at once. A file is made where there is none, unless not to be ``create``d: then
-    None is returned. Raises OSError where the file cannot be made.
+    None is returned. Raises OSError where the file cannot be made, or its disk has no locks.
     """
     while True:
-        folder, new = path.is_dir(), os.O_CREAT if create else 0
         try:
-            descriptor = os.open(path, os.O_RDONLY if folder else os.O_RDWR | new, 0o666)
+            descriptor = _open(path, create)
         except FileNotFoundError:
             if create:
                 raise
             return None
-        if not _lock(descriptor, shared, wait):
+        try:
+            got = _lock(descriptor, shared, wait)
+        except OSError as error:
+            os.close(descriptor)
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        if not got:
             os.close(descriptor)
             return None
         if _is(path, descriptor):
@@ -58,6 +66,18 @@ def held(path: Path) -> Iterator[None]:
     finally:
         if lock:
             lock.release()
+
+
+def _open(path: Path, create: bool) -> int:
+    """Open a file or a folder to be locked; for that it need not be writable, if it is there."""
+    if path.is_dir():
+        return os.open(path, os.O_RDONLY)
+    try:
+        return os.open(path, os.O_RDWR | (os.O_CREAT if create else 0), 0o666)
+    except OSError as error:
+        if error.errno not in READ_ONLY or not path.is_file():
+            raise
+        return os.open(path, os.O_RDONLY)
 
 
 def _is(path: Path, descriptor: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,15 +18,19 @@ class Room:
     memory: int | None
     devices: tuple[str, ...] = ()
 
-    def has_memory(self, need: int, others: Sequence[int]) -> bool:
-        """Whether ``need`` bytes fit beside what ``others``, which are at work, will need. The first always fits."""
-        if self.memory is None or not others:
+    def has_memory(self, need: int, others: int | None) -> bool:
+        """Whether ``need`` bytes fit beside what ``others`` need; with nothing at work (None) they always do."""
+        if self.memory is None or others is None:
             return True
-        return need + sum(others) <= self.memory * (1 - KEPT_FREE)
+        return need + others <= self.memory * (1 - KEPT_FREE)
 
     def device(self, taken: Collection[str]) -> str | None:
         """Return a device that nobody uses, or None."""
         return next((device for device in self.devices if device not in taken), None)
+
+
+# Tasks run on other machines, where a cluster's scheduler knows of memory and devices: nothing is held back here.
+ELSEWHERE = Room(None)
 
 
 def measure(devices: int | None = None, files: Path = Path("/dev")) -> Room:

@@ -42,6 +42,7 @@ from octavo.errors import BuildError, KernelError, OctavoError, Unreachable
 ExecutorMaker = Callable[[], Executor]
 FORCED = "forced"
 ASKED = 64  # questions to the shared store that are under way at once
+SOME = ""  # a graphics device: which one, whoever runs the task says
 POLL = 0.1  # seconds between looks at what another build is at work on
 DEATH_OF_PARENT = 1  # PR_SET_PDEATHSIG
 SCRATCH = "octavo-run-"  # in the temporary folder; sockets have no room for the longer names of a project
@@ -306,9 +307,13 @@ class _Run:
             self.shared.offer(outcome.task.name, outcome.folder, outcome.entry, made=outcome.status is Status.RAN)
         self.listen(Ended(outcome))
 
+    def ran(self) -> bool:
+        """Whether any task ran."""
+        return any(outcome.status is Status.RAN for outcome in self.outcomes.values())
+
     def remember(self) -> None:
         """Keep the memory, if it changed: a build with nothing to do writes nothing."""
-        settled = time.time_ns() + keys.TICK
+        settled = time.monotonic_ns() + keys.TICK
         changed = {}
         for name, outcome in self.outcomes.items():
             if not (outcome.entry and outcome.folder):
@@ -318,9 +323,14 @@ class _Run:
             if memory != self.memory.get(name):
                 changed[name] = memory
         if changed:
-            self.store.remember(changed)
+            try:
+                self.store.remember(changed)
+            except OSError as error:  # a copy that takes no writes: it is read whole again next time
+                if error.errno in locks.READ_ONLY and not self.ran():
+                    return
+                raise
             # A file that is changed within one tick of the clock looks unchanged: none is, after this.
-            time.sleep(max(0, settled - time.time_ns()) / 1e9)
+            time.sleep(max(0, settled - time.monotonic_ns()) / 1e9)
 
 
 class Performed(NamedTuple):
@@ -363,6 +373,7 @@ class _Loop:
         self.room = room
         self.executor: Executor | None = None
         self.flying: dict[Future[Performed], Flight] = {}
+        self.needed = 0  # bytes of memory, of what flies
         self.ended: list[tuple[Future[Performed], Flight]] = []  # and not stored yet
         self.tries: dict[str, int] = {}  # of tasks that did not come to an end at once
         self.suspected: set[str] = set()  # they lost a worker or a kernel
@@ -451,7 +462,7 @@ class _Loop:
         if alone and (self.flying or self.ended):  # to store what has ended opens files too
             self.schedule.put_back(task)  # once nothing else runs
             return False
-        if not self.room.has_memory(run.need(task), [run.need(flight.task) for flight in self.flying.values()]):
+        if not self.room.has_memory(run.need(task), self.needed if self.flying else None):
             self.tell("Memory is short: fewer points run side by side than could.")
             self.schedule.put_back(task)
             return False
@@ -477,16 +488,18 @@ class _Loop:
             decision,
             self.folder / str(self.begun),
             claim,
-            self.free_device() if task.device else None,
+            (self.free_device() or SOME) if task.device else None,
             alone,
         )
         self.begun += 1
         run.listen(Started(task.name, decision.reason))
         future = _submit(self.executor, flight, run)
         self.flying[future] = flight
+        self.needed += run.need(task)
         future.add_done_callback(self.done.put)
         if len(self.flying) > 1:
-            run.beside |= {other.task.name for other in self.flying.values()}
+            # Of more than two, all but the last were noted before.
+            run.beside |= {task.name} if len(self.flying) > 2 else {f.task.name for f in self.flying.values()}
         return True
 
     def wait(self) -> None:
@@ -506,6 +519,7 @@ class _Loop:
             self.replace_executor()
             return
         self.ended = [(future, self.flying.pop(future)) for future in done]
+        self.needed -= sum(self.run.need(flight.task) for _, flight in self.ended)
 
     def come_to_its_end(self, seconds: float | None) -> set[Future[Any]]:
         """Wait for whatever ends, at most for some seconds; return all that has ended.
@@ -543,7 +557,7 @@ class _Loop:
             else:  # beside others, another may have been at fault
                 self.try_again(flight, _killed(flight), forgiven=len(self.flying) > 1)
         _stop(self.executor)
-        self.executor, self.flying = None, {}
+        self.executor, self.flying, self.needed = None, {}, 0
 
     def try_again(self, flight: Flight, error: OctavoError, *, forgiven: bool = False) -> None:
         """Have a task run again that came to no good end, or give it up when that happened too often.
@@ -565,7 +579,7 @@ class _Loop:
 
     def is_alone(self) -> bool:
         """Whether nothing is to be begun beside what is at work."""
-        return any(flight.alone for flight in self.flying.values())
+        return len(self.flying) == 1 and next(iter(self.flying.values())).alone
 
     def places(self) -> int:
         """Return how many tasks to give to the workers at once; those of a cluster come and go."""
@@ -653,6 +667,9 @@ def disk_error(error: OSError) -> BuildError:
         return BuildError(f"The disk takes no more: {error.strerror}.", where=where, hint=hint)
     if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
         return BuildError("This cannot be written to.", where=where, hint="Make the folder writable and run again.")
+    if error.errno in (errno.ENOLCK, errno.EOPNOTSUPP):
+        hint = "Its file system has no locks. Put the project, or .octavo alone by a link, on a disk of this machine."
+        return BuildError(f"This cannot be locked: {error.strerror}.", where=where, hint=hint)
     if error.errno in (errno.EEXIST, errno.ENOTDIR):
         return BuildError("A file stands where a folder must be.", where=where, hint="Move it away and run again.")
     return BuildError(f"{error.strerror or error}.", where=where)

@@ -9,6 +9,7 @@ loss leaves either all of it or nothing. Two results may share a key and differ 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -136,10 +137,13 @@ class Store:
     def adopt(self, made: Path, entry: Entry, *, anew: bool = False) -> tuple[Path, Entry]:
         """Take over the folder ``made``, which holds what ``entry`` tells of, as ``put`` does. Raises OSError."""
         (made / ENTRY).write_bytes(sealed(entry))
-        for path in [*(made / name for name in entry.outputs), made / ENTRY, made]:
+        folders = {folder for name in entry.outputs for folder in (made / name).parents if folder.is_relative_to(made)}
+        for path in [*(made / name for name in entry.outputs), made / ENTRY, *sorted(folders, reverse=True)]:
             _flush(path)
         place = self.folder_of(entry)
-        place.parent.mkdir(parents=True, exist_ok=True)
+        if not place.parent.is_dir():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            _flush(place.parent.parent)
         there = load(place)
         if there and _whole(place, there) and there.shared == entry.shared and not anew:
             shutil.rmtree(made)
@@ -154,6 +158,9 @@ class Store:
     def temporary(self) -> Iterator[Path]:
         """Yield a folder for unfinished results, on the same disk; what dead builds left in the store is removed."""
         folder = self.state / "tmp" / str(os.getpid())
+        if self.state.is_dir() and not os.access(self.state, os.W_OK):  # a build that needs nothing made goes on
+            yield folder
+            return
         with locks.held(self.state / "tmp.lock"):
             for other in self.state.glob("tmp/*"):
                 if lock := locks.take(other):  # its build is dead
@@ -206,11 +213,18 @@ class Store:
             lock.release()
 
     def memory(self) -> dict[str, Memory]:
-        """Return what is remembered of each task's last result; a damaged file counts as none."""
+        """Return what is remembered of each task's last result; a damaged file counts as none.
+
+        Raises OSError where it cannot be read: what it holds is not to be written over.
+        """
         try:
             return unsealed((self.state / "last.json").read_bytes(), dict[str, Memory])
-        except (OSError, ValueError):  # not JSON, or not even text
+        except (FileNotFoundError, ValueError):  # not JSON, or not even text
             return {}
+        except OSError as error:
+            if error.errno == errno.EIO:  # the disk has lost it
+                return {}
+            raise
 
     def remember(self, changed: Mapping[str, Memory]) -> None:
         """Keep what is remembered of some tasks, for the next build; of others, what is there stays."""
@@ -242,6 +256,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         unfinished.write_bytes(content)
         _flush(unfinished)
         unfinished.replace(path)
+        _flush(path.parent)
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise

@@ -7,6 +7,7 @@ is started.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any, Protocol
 
 
@@ -22,14 +23,14 @@ class Forked(Protocol):
         ...
 
 
-_told: list[Forked] = []
+TOLD: ContextVar[Forked | None] = ContextVar("TOLD", default=None)  # papermill, which is between, has no place for it
 
 
 def use(forked: Forked) -> None:
     """Make the kernel of this process of ``forked``."""
-    _told[:] = [forked]
+    TOLD.set(forked)
 
 
 def told() -> Forked | None:
     """Return what the kernel of this process is made of; None where it is started."""
-    return _told[0] if _told else None
+    return TOLD.get()
