@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-
 READ_ONLY = (errno.EROFS, errno.EACCES)  # what a place says that takes no writes
 
 
