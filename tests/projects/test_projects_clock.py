@@ -1,4 +1,4 @@
-"""Clocks that are set back or forward, and a disk that takes its time: both are injected, nothing else is slow or late."""
+"""Clocks that are set back or forward, and a disk that takes its time: both are injected, the machine's own are not."""
 
 from __future__ import annotations
 
