@@ -41,6 +41,7 @@ ABOVE = (
     "landing",
     "pipeline",
     "story",
+    "pytest_plugin",
     "cli",
 )  # these wire the rooms to the engine
 STUDY = ("lalonde", "dehejia", "cps", "nsw", "estimate/", "placebo", "psid", "causaldata", "earnings")

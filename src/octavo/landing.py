@@ -17,7 +17,7 @@ from octavo.project import Project
 from octavo.publish import replace_files
 from octavo.review.landing import Swept
 
-ACCEPTED = ("accepted.json", "values.json", "tables/*.json", "*.svg")
+ACCEPTED = ("accepted.json", "values.json", "tables/*.json", "*.record.json", "*.svg")
 CODE = (
     "landing.py",
     "printing.py",
@@ -25,6 +25,8 @@ CODE = (
     "svg.py",
     "figures/accepted.py",
     "figures/compare.py",
+    "figures/difference.py",
+    "figures/record.py",
     "figures/svg.py",
     "review/*",
 )
@@ -66,7 +68,7 @@ def compare(built: Built) -> tuple[Verdict, ...] | None:
     held = accepted.read(built.project.accepted)
     if held is None:
         return None if now.values or now.tables or now.figures or built.absent else ()
-    return compare.without(compare.compare(now, held), built.absent)
+    return compare.without(compare.compare(now, held, built.project.tolerances), built.absent)
 
 
 def accept(built: Built, names: Sequence[str], because: str) -> tuple[Verdict, ...]:
@@ -78,7 +80,8 @@ def accept(built: Built, names: Sequence[str], because: str) -> tuple[Verdict, .
 
     folder = built.project.accepted
     now, held = accepted.snapshot(built.results()), accepted.read(folder)
-    verdicts = compare.without(compare.compare(now, held or accepted.Accepted()), built.absent)
+    compared = compare.compare(now, held or accepted.Accepted(), built.project.tolerances)
+    verdicts = compare.without(compared, built.absent)
     taken = _chosen(verdicts, names, built)
     if taken:
         after = accepted.take(held, now, [verdict.name for verdict in taken], because)
@@ -117,6 +120,7 @@ def key(built: Built, outputs: Sequence[str]) -> str:
     held = [path for glob in ACCEPTED for path in project.accepted.glob(glob)]
     return keys.of(
         project.title,
+        dict(project.tolerances),
         dict(built.keys),
         dict(built.absent),
         [(sweep.name, sweep.notebook, sweep.points) for sweep in built.sweeps],

@@ -90,10 +90,14 @@ class Drawing(Frozen, frozen=True):
 
 
 class Figure(Frozen, frozen=True):
-    """A figure that a run recorded, drawn once for each medium and format."""
+    """A figure that a run recorded, drawn once for each medium and format.
+
+    ``data`` is the file of what it shows (see octavo.figures.record), relative to the folder of the run.
+    """
 
     alt: str
     drawings: tuple[Drawing, ...]
+    data: str = ""
 
 
 class Record(Frozen, frozen=True):
@@ -178,14 +182,15 @@ class Results(Frozen, frozen=True):
     sweeps: tuple[str, ...] = ()
 
 
-State = Literal["same", "changed", "new", "missing", "not compared"]
+State = Literal["same", "drift", "changed", "new", "missing", "not compared"]
 
 
 class Verdict(Frozen, frozen=True):
     """What a comparison with the accepted results says of one result.
 
     ``name`` is its full name (``compare.att``). ``missing`` was accepted and is not made any more; ``new`` was never
-    accepted. ``differences`` are sentences, empty where nothing changed.
+    accepted; ``drift`` is beyond the tolerance, and not to be seen in print. ``differences`` are sentences. Where the
+    result is the ``same`` they tell what else a reader may want to know: how its drawing differs.
     """
 
     name: str

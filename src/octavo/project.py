@@ -81,6 +81,11 @@ class DeckSection(DocumentSection, frozen=True, forbid_unknown_fields=True):
     template: str = ""
 
 
+# How far numbers move from one processor to the next when nothing is wrong, by how they are computed.
+COMPUTED = {"closed form": 1e-9, "iterative": 1e-6, "float32": 1e-3, "monte carlo": 1e-2}
+Tolerance = Annotated[float, Meta(gt=0, lt=1)] | Literal["closed form", "iterative", "float32", "monte carlo"]
+
+
 class MediumSection(Section, frozen=True):
     """``[tool.octavo.media.NAME]``: a place where figures are shown; sizes in inches."""
 
@@ -109,7 +114,9 @@ class OctavoSection(Section, frozen=True):
     ``kernels`` are forked from a process with their imports loaded, where that can be, or each is started anew.
     ``store`` is an address, or a section that says more of it.
     ``executor`` says where points run: in processes of this machine, or on Dask; ``on`` is the address of a scheduler
-    of Dask's, and means ``dask``.
+    of Dask's, and means ``dask``. ``tolerances`` say how far a number may move and still be the same: for ``default``,
+    a result (``compare.att``) or one series of a figure (``compare.overlap:AIPW``), as a part of the number or by how
+    it is computed.
     """
 
     title: str = ""
@@ -123,6 +130,7 @@ class OctavoSection(Section, frozen=True):
     slides: DeckSection | None = None
     media: dict[Name, MediumSection] = {}
     sweeps: dict[Name, SweepSection] = {}
+    tolerances: dict[str, Tolerance] = {}
 
 
 class Sweep(msgspec.Struct, frozen=True):
@@ -176,6 +184,7 @@ class Project(msgspec.Struct, frozen=True):
     media: tuple[Medium, ...]
     sweeps: tuple[Sweep, ...]
     store: SharedStore | None = None
+    tolerances: dict[str, float] = {}
 
     @property
     def build(self) -> Path:
@@ -241,6 +250,7 @@ def read(root: Path) -> Project:
         media=tuple(_media(section, root, text, problems)),
         sweeps=sweeps,
         store=_store(section.store, root, text, problems),
+        tolerances={n: COMPUTED[t] if isinstance(t, str) else float(t) for n, t in section.tolerances.items()},
     )
     raise_all(problems)
     return project

@@ -68,7 +68,12 @@ KERNELS = (
     "tornado.platform.asyncio",
 )
 # What octavo.figure draws with. To import it takes a sixth of a second.
-DRAWING = ("matplotlib.backends.backend_pdf", "matplotlib.backends.backend_svg", "octavo.figures.draw")
+DRAWING = (
+    "matplotlib.backends.backend_pdf",
+    "matplotlib.backends.backend_svg",
+    "octavo.figures.draw",
+    "octavo.figures.extract",
+)
 WARM = "octavo.notebooks.warm"
 FIXED = {
     "PYTHONHASHSEED": "0",

@@ -189,7 +189,8 @@ def test_the_schema_is_made_of_the_same_records() -> None:
     schema = project.json_schema()
     section = schema["$defs"]["OctavoSection"]
     assert set(section["properties"]) == {
-        *("title", "jobs", "gpus", "kernels", "store", "executor", "on", "paper", "slides", "media", "sweeps")
+        *("title", "jobs", "gpus", "kernels", "store", "executor", "on", "paper", "slides", "media", "sweeps"),
+        "tolerances",
     }
     assert section["additionalProperties"] is False
     assert schema["$defs"]["SweepSection"]["required"] == ["notebook"]

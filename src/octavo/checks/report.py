@@ -17,7 +17,7 @@ NOTHING_ACCEPTED = (
     'Look at build/index.html, then: octavo accept --all --because "…".'
 )
 NO_BIBLIOGRAPHY = "No bibliography was checked: neither the paper nor the deck names one in pyproject.toml."
-STATES = ("changed", "new", "missing", "not compared")
+STATES = ("changed", "new", "missing", "not compared", "drift")
 KINDS = ("value", "table", "figure")
 
 
@@ -125,8 +125,10 @@ def summary(verdicts: Sequence[Verdict]) -> str:
     """Return what a comparison came to in one line."""
     if not verdicts:
         return "Nothing to compare: no notebook recorded a value, a table or a figure, and none was accepted."
-    if all(v.state == "same" for v in verdicts):
-        return f"Nothing changed: {counted(verdicts)} {'is' if len(verdicts) == 1 else 'are'} as accepted."
+    drifted = [v for v in verdicts if v.state == "drift"]
+    if all(v.state in ("same", "drift") for v in verdicts):
+        aside = f" ({counted(drifted)} by less than can be seen in print otherwise)" if drifted else ""
+        return f"Nothing changed: {counted(verdicts)} {'is' if len(verdicts) == 1 else 'are'} as accepted{aside}."
     parts = [f"{counted(found)} {state}" for state in STATES if (found := [v for v in verdicts if v.state == state])]
     same = sum(v.state == "same" for v in verdicts)
     rest = f"{same} of {_number(len(verdicts), 'result is', 'results are')} as accepted."
@@ -146,7 +148,7 @@ def _bib_verdict(report: Report) -> str:
 
 def _differences(verdicts: Iterable[Verdict]) -> Iterable[str]:
     for verdict in verdicts:
-        if verdict.state != "same":
+        if verdict.state != "same" or verdict.differences:
             yield f"{verdict.state}: {verdict.kind} {verdict.name}"
             yield from (f"  {sentence}" for sentence in verdict.differences)
 

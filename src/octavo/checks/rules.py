@@ -48,7 +48,7 @@ def findings(verdicts: Iterable[Verdict]) -> tuple[Finding, ...]:
     return tuple(
         Finding(f"{v.kind}-as-accepted", "error", f"{v.name}: {' '.join(v.differences)}", hint=_hint(v))
         for v in verdicts
-        if v.state != "same"
+        if v.state not in ("same", "drift")
     )
 
 

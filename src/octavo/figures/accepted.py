@@ -3,7 +3,8 @@
     accepted.json                  for every name: its kind, the reason given, and the digest of what was accepted
     values.json                    the values, a line each: as printed, and as recorded
     tables/NOTEBOOK.NAME.json      a table as printed, a line for each column and row
-    NOTEBOOK.NAME.MEDIUM.svg       a figure's drawing for a medium
+    NOTEBOOK.NAME.record.json      what a figure shows, as data
+    NOTEBOOK.NAME.MEDIUM.svg       its drawing for a medium
 
 Nothing in them tells who accepted, when or where, so the same results give the same bytes everywhere.
 """
@@ -19,6 +20,8 @@ import msgspec
 
 from octavo import printing
 from octavo.errors import CheckError
+from octavo.figures import record as records
+from octavo.figures.record import FigureRecord
 from octavo.model import Align, Figure, Frozen, Results, Table, Value
 
 LEDGER = "accepted.json"
@@ -54,10 +57,14 @@ class PrintedTable(Frozen, frozen=True):
 
 
 class Drawn(Frozen, frozen=True):
-    """A figure as it can be compared: its alternative text, and its SVG for each medium that has one."""
+    """A figure as it can be compared: its alternative text, its SVG for each medium that has one, what it shows.
+
+    ``record`` is None where the file of what it shows is missing.
+    """
 
     alt: str
     drawings: dict[str, str]
+    record: FigureRecord | None = None
 
 
 Shown = PrintedValue | PrintedTable | Drawn
@@ -140,7 +147,9 @@ def read(folder: Path) -> Accepted | None:
         elif acceptance.kind == "figure":
             files = {medium: folder / _drawing_file(name, medium) for medium in acceptance.media}
             found = {medium: _text(file) for medium, file in files.items() if file.is_file()}
-            figures[name] = Drawn(acceptance.alt, found)
+            shows = folder / _record_file(name)
+            record = records.read(shows.read_bytes(), f"{folder.name}/{shows.name}") if shows.is_file() else None
+            figures[name] = Drawn(acceptance.alt, found, record)
     held = Snapshot(values, tables, figures)
     return Accepted(held, acceptances, _edited(held, acceptances))
 
@@ -174,13 +183,17 @@ def files(accepted: Accepted) -> dict[str, bytes]:
     for name, table in held.tables.items():
         written[_table_file(name)] = _table_lines(table)
     for name, drawn in held.figures.items():
+        if drawn.record:
+            written[_record_file(name)] = records.write(drawn.record)
         for medium, svg in drawn.drawings.items():
             written[_drawing_file(name, medium)] = svg.encode()
     return written
 
 
 def _drawn(figure: Figure, folder: Path) -> Drawn:
-    return Drawn(figure.alt, {d.medium: _text(folder / d.file) for d in figure.drawings if d.format == "svg"})
+    drawings = {d.medium: _text(folder / d.file) for d in figure.drawings if d.format == "svg"}
+    record = records.read((folder / figure.data).read_bytes(), figure.data) if figure.data else None
+    return Drawn(figure.alt, drawings, record)
 
 
 def _text(file: Path) -> str:
@@ -196,6 +209,10 @@ def _table_file(name: str) -> str:
 
 def _drawing_file(name: str, medium: str) -> str:
     return f"{name}.{medium}.svg"
+
+
+def _record_file(name: str) -> str:
+    return f"{name}.record.json"
 
 
 def _acceptance(kind: Kind, shown: Shown, because: str) -> Acceptance:
@@ -216,8 +233,7 @@ def _edited(held: Snapshot, acceptances: Mapping[str, Acceptance]) -> dict[str, 
     for name, acceptance in acceptances.items():
         shown = held.of(acceptance.kind).get(name)
         if shown is None or digest(shown) != acceptance.digest:
-            media = acceptance.media or ("",)
-            files = {"value": VALUES, "table": _table_file(name), "figure": _drawing_file(name, media[0])}
+            files = {"value": VALUES, "table": _table_file(name), "figure": _record_file(name)}
             edited[name] = files[acceptance.kind]
     return edited
 

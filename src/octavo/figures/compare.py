@@ -1,16 +1,22 @@
-"""Compare results with the accepted ones: values and tables to the printed digit, figures by their drawings."""
+"""Compare results with the accepted ones: values and tables to the printed digit, figures by what they show.
+
+What is recorded may differ more than is tolerated and yet be printed, or drawn, the same for any reader: that is drift.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
+from functools import partial
 from itertools import zip_longest
 from typing import TypeVar
 
+from octavo.errors import CheckError, nearest
 from octavo.figures.accepted import LEDGER, Accepted, Drawn, Header, Kind, PrintedTable, PrintedValue, Snapshot
+from octavo.figures.difference import differences, not_compared
 from octavo.figures.svg import UnreadableDrawing
 from octavo.figures.svg import differences as svg_differences
-from octavo.model import Verdict
+from octavo.model import State, Value, Verdict
 
 FIELDS = {
     "value": "It",
@@ -19,22 +25,39 @@ FIELDS = {
     "high": "The upper end of its interval",
 }
 SHOWN = 12  # differences of one table that are told one by one
-NO_SVG = 'It has no SVG to compare by; add "svg" to the formats of a medium.'
+DEFAULT = "default"
+ITERATIVE = 1e-6  # what is tolerated where nothing is said: optimisers on another processor differ so much
+TOLERANCES = "pyproject.toml, [tool.octavo.tolerances]"
+NO_RECORD = "There is no record of what it shows: accept it again, or get the file back from version control."
 
 Shown = TypeVar("Shown")
+Judged = tuple[State, tuple[str, ...]]
 
 
 class NotCompared(Exception):
     """Two results could not be compared; the text says why."""
 
 
-def compare(now: Snapshot, accepted: Accepted) -> tuple[Verdict, ...]:
-    """Return what became of every result that is made or was accepted, in the order of their names."""
-    then = accepted.snapshot
+def compare(now: Snapshot, accepted: Accepted, tolerances: Mapping[str, float] | None = None) -> tuple[Verdict, ...]:
+    """Return what became of every result that is made or was accepted, in the order of their names.
+
+    ``tolerances`` are relative: that of ``default``, of a result (``compare.att``), of one of its series
+    (``compare.overlap:AIPW``). Raises CheckError for one that belongs to no result.
+    """
+    then, relative = accepted.snapshot, tolerances or {}
+    known = {*then.values, *now.values, *then.figures, *now.figures}
+    for name in relative:
+        if name != DEFAULT and name.partition(":")[0] not in known:
+            hint = nearest(name.partition(":")[0], sorted(known)) or "Values and figures have tolerances."
+            raise CheckError(f"There is no value or figure '{name}'.", where=TOLERANCES, hint=hint)
+
+    def tolerated(name: str, series: str = "") -> float:
+        return relative.get(f"{name}:{series}", relative.get(name, relative.get(DEFAULT, ITERATIVE)))
+
     found = {
-        **_verdicts("value", then.values, now.values, _value),
-        **_verdicts("table", then.tables, now.tables, _table),
-        **_verdicts("figure", then.figures, now.figures, _figure),
+        **_verdicts("value", then.values, now.values, lambda name, a, b: _value(a, b, tolerated(name))),
+        **_verdicts("table", then.tables, now.tables, lambda name, a, b: _judged(_table(a, b))),
+        **_verdicts("figure", then.figures, now.figures, lambda name, a, b: _figure(a, b, partial(tolerated, name))),
     }
     found.update({mark: _distrusted(mark, file) for mark, file in _edited(accepted)})
     return tuple(found[mark] for mark in sorted(found))
@@ -65,7 +88,7 @@ def _verdicts(
     kind: Kind,
     then: Mapping[str, Shown],
     now: Mapping[str, Shown],
-    differ: Callable[[Shown, Shown], Iterable[str]],
+    differ: Callable[[str, Shown, Shown], Judged],
 ) -> dict[tuple[str, Kind], Verdict]:
     found: dict[tuple[str, Kind], Verdict] = {}
     for name in {**then, **now}:
@@ -87,15 +110,38 @@ def _was(shown: object) -> str:
     return f"; it was {shown.printed['value']}" if isinstance(shown, PrintedValue) else ""
 
 
-def _met(name: str, kind: Kind, then: Shown, now: Shown, differ: Callable[[Shown, Shown], Iterable[str]]) -> Verdict:
+def _met(name: str, kind: Kind, then: Shown, now: Shown, differ: Callable[[str, Shown, Shown], Judged]) -> Verdict:
     try:
-        differences = tuple(differ(then, now))
+        state, differences = differ(name, then, now)
     except NotCompared as reason:
         return Verdict(name, kind, "not compared", (str(reason),))
-    return Verdict(name, kind, "changed" if differences else "same", differences)
+    return Verdict(name, kind, state, differences)
 
 
-def _value(then: PrintedValue, now: PrintedValue) -> Iterator[str]:
+def _judged(differences: Iterable[str]) -> Judged:
+    told = tuple(differences)
+    return "changed" if told else "same", told
+
+
+def _value(then: PrintedValue, now: PrintedValue, relative: float) -> Judged:
+    if told := tuple(_printed(then, now)):
+        return "changed", told
+    drifted = tuple(_drifted(then.recorded, now.recorded, relative))
+    return "drift" if drifted else "same", drifted
+
+
+def _drifted(then: Value, now: Value, relative: float) -> Iterator[str]:
+    """Tell what differs beyond the tolerance in numbers that are printed the same."""
+    fields = {"value": "number", "se": "se", "low": "low", "high": "high"}
+    for field, subject in FIELDS.items():
+        was, becomes = getattr(then, fields[field]), getattr(now, fields[field])
+        if isinstance(was, int | float) and isinstance(becomes, int | float):
+            a, b = float(was), float(becomes)
+            if abs(b - a) > relative * max(abs(a), abs(b)):
+                yield f"{subject} was {a:.9g} and is now {b:.9g}; in print it is the same."
+
+
+def _printed(then: PrintedValue, now: PrintedValue) -> Iterator[str]:
     for field, subject in FIELDS.items():
         was, becomes = then.printed.get(field), now.printed.get(field)
         if was == becomes:
@@ -168,22 +214,45 @@ def _cells(then: PrintedTable, now: PrintedTable, i: int, j: int) -> Iterator[st
             yield f"{place}: {was or 'nothing'} became {becomes or 'nothing'}."
 
 
-def _figure(then: Drawn, now: Drawn) -> Iterator[str]:
-    if then.alt != now.alt:
-        yield f"Its alternative text was '{then.alt}' and is now '{now.alt}'."
+def _figure(then: Drawn, now: Drawn, tolerated: Callable[[str], float]) -> Judged:
+    """Judge by what is shown; how it is drawn is told, and decides only where something of it is not known as data."""
+    told = _media(then, now)
+    if then.record is None or now.record is None:
+        raise NotCompared(NO_RECORD)
+    found = differences(then.record, now.record, tolerated)
+    told += [difference.text for difference in found]
+    if told and (len(told) > len(found) or any(difference.degree == "changed" for difference in found)):
+        return "changed", tuple(told)
+    drawn, unknown = _drawings(then, now), not_compared(now.record)
+    if unknown and (drawn or then.drawings.keys() != now.drawings.keys() or not now.drawings):
+        raise NotCompared(" ".join((*unknown, *drawn)))
+    aside = [f"Drawn otherwise: {drawn[0][0].lower()}{drawn[0][1:]}", *drawn[1:]] if drawn else []
+    return "drift" if found else "same", (*told, *aside)
+
+
+def _media(then: Drawn, now: Drawn) -> list[str]:
+    """Tell what differs in its alternative text and the media that it is drawn for."""
+    alt = [f"Its alternative text was '{then.alt}' and is now '{now.alt}'."] if then.alt != now.alt else []
+    gone, new = (sorted(a.drawings.keys() - b.drawings.keys()) for a, b in ((then, now), (now, then)))
+    return [
+        *alt,
+        *(f"It is not drawn for the medium '{medium}' any more." for medium in gone),
+        *(f"It is drawn for the medium '{medium}' as well now." for medium in new),
+    ]
+
+
+def _drawings(then: Drawn, now: Drawn) -> tuple[str, ...]:
+    """Tell how its drawings differ, of those media that both have."""
     shared = sorted(then.drawings.keys() & now.drawings.keys())
-    if not shared:
-        raise NotCompared(NO_SVG)
-    yield from (f"It is not drawn for the medium '{m}' any more." for m in sorted(then.drawings.keys() - now.drawings))
-    yield from (f"It is drawn for the medium '{m}' as well now." for m in sorted(now.drawings.keys() - then.drawings))
     found = {medium: _drawing(then.drawings[medium], now.drawings[medium]) for medium in shared}
     differing = [medium for medium in shared if found[medium]]
-    if differing:
-        *sentences, last = found[differing[0]]
-        yield from sentences
-        # The sizes of the shifts are those of the first drawing; the others are of another size.
-        also = f", {', '.join(differing[1:])} as well" if differing[1:] else ""
-        yield f"{last} (In the drawing for {differing[0]}{also}.)" if len(shared) > 1 else last
+    if not differing:
+        return ()
+    *sentences, last = found[differing[0]]
+    # The sizes of the shifts are those of the first drawing; the others are of another size.
+    also = f", {', '.join(differing[1:])} as well" if differing[1:] else ""
+    where = f" (In the drawing for {differing[0]}{also}.)" if len(shared) > 1 else ""
+    return (*sentences, f"{last}{where}")
 
 
 def _drawing(then: str, now: str) -> tuple[str, ...]:

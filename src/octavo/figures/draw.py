@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octavo.errors import BuildError, NotebookError, UsageError
+from octavo.figures.record import FigureRecord, write
 from octavo.model import Drawing, Figure, Medium
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ METADATA: dict[str, dict[str, str | None]] = {
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     "png": {"Software": None},
 }
+DATA = ".record.json"  # what the name of a figure's record ends with
 GENERIC = {"serif", "sans-serif", "monospace", "cursive", "fantasy"}
 
 
@@ -41,28 +43,35 @@ def draw_figure(
     """
     folder.mkdir(parents=True, exist_ok=True)
     drawings: list[Drawing] = []
+    shown = folder / f"{name}{DATA}"
     for medium in media:
-        for kind, data in _formats(name, draw, medium, aspect, root).items():
+        files, record = _formats(name, draw, medium, aspect, root)
+        if medium is media[0]:
+            shown.write_bytes(write(record))
+        for kind, data in files.items():
             file = folder / f"{name}.{medium.name}.{kind}"
             file.write_bytes(data)
             width, height = _size(medium, aspect)
             digest = hashlib.sha256(data).hexdigest()
             drawings.append(Drawing(medium.name, kind, f"figures/{file.name}", width, height, digest))  # type: ignore[arg-type]
-    return Figure(alt, tuple(drawings))
+    return Figure(alt, tuple(drawings), f"figures/{shown.name}" if media else "")
 
 
 def preview(draw: Draw, medium: Medium, root: Path, *, aspect: float) -> bytes:
     """Return the figure as the bytes of a PNG, for a notebook that is run by hand."""
     shown = Medium(medium.name, medium.width, medium.style, ("png",), medium.height)
-    return _formats("preview", draw, shown, aspect, root)["png"]
+    return _formats("preview", draw, shown, aspect, root)[0]["png"]
 
 
 def _size(medium: Medium, aspect: float) -> tuple[float, float]:
     return medium.width, medium.height if medium.height is not None else round(medium.width * aspect, 4)
 
 
-def _formats(name: str, draw: Draw, medium: Medium, aspect: float, root: Path) -> dict[str, bytes]:
+def _formats(name: str, draw: Draw, medium: Medium, aspect: float, root: Path) -> tuple[dict[str, bytes], FigureRecord]:
+    """Return the files of a figure for one medium, and its record: that of the last one drawn."""
     from matplotlib.figure import Figure as MatplotlibFigure
+
+    from octavo.figures.extract import record
 
     written: dict[str, bytes] = {}
     with _style(name, medium, root), _same_random_numbers(), _glyphs_are_errors(name), _quiet_font_logs():
@@ -77,7 +86,7 @@ def _formats(name: str, draw: Draw, medium: Medium, aspect: float, root: Path) -
             buffer = io.BytesIO()
             figure.savefig(buffer, format=kind, metadata=METADATA[kind])
             written[kind] = buffer.getvalue()
-    return written
+        return written, record(figure)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ FORMATS = {
     ".zip": "archive",
 }
 FIRST = ("column", "wide", "slide")  # the medium that is shown, where there are several
-STATES = ("changed", "new", "missing", "not compared")
+STATES = ("changed", "new", "missing", "not compared", "drift")
 
 States = dict[tuple[str, str], str]  # of a kind and a full name
 
@@ -183,8 +183,10 @@ def _verdict(verdicts: Sequence[Verdict] | None, problem: str) -> str:
     if verdicts is None:
         return problem or "Nothing has been accepted yet."
     counts = {state: sum(v.state == state for v in verdicts) for state in STATES}
+    drifted = counts.pop("drift")
     if not any(counts.values()):
-        return "Nothing differs from the accepted results."
+        aside = f" {drifted} differ by less than can be seen in print." if drifted else ""
+        return f"Nothing differs from the accepted results.{aside}"
     parts = [f"{count} {state}" for state, count in counts.items() if count]
     return f"Not as accepted: {', '.join(parts)}; {len(verdicts) - sum(counts.values())} as accepted."
 
@@ -193,12 +195,14 @@ def _differences(
     verdicts: Sequence[Verdict], figures: Sequence[FigureView], accepted: Accepted
 ) -> Iterator[Difference]:
     drawings = {figure.name: figure.drawing for figure in figures}
-    for verdict in sorted(verdicts, key=lambda v: (STATES.index(v.state) if v.state in STATES else -1, v.name)):
-        if verdict.state == "same":
+    for verdict in sorted(
+        verdicts, key=lambda v: (STATES.index(v.state) if v.state in STATES else len(STATES), v.name)
+    ):
+        if verdict.state == "same" and not verdict.differences:
             continue
-        here = verdict.state in ("changed", "new")
+        here = verdict.state in ("changed", "new", "drift", "same")
         then = now = ""
-        if verdict.kind == "figure" and verdict.state in ("changed", "missing"):
+        if verdict.kind == "figure" and verdict.state in ("changed", "missing", "drift", "same"):
             drawn = accepted.drawings.get(verdict.name, "")
             then = _inlined(drawn, f"then-{verdict.name}", f"{verdict.name} as accepted")
             now = _inlined(drawings.get(verdict.name, ""), f"now-{verdict.name}", f"{verdict.name} now")

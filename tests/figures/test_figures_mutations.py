@@ -1,0 +1,144 @@
+"""Plant one change at a time in figures of all kinds: each is caught and named, and redrawing changes nothing."""
+
+from __future__ import annotations
+
+import copy
+import io
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from tests.figures.figure_kinds import KINDS, Data
+
+from octavo.figures import record as records
+from octavo.figures.difference import Difference, differences, not_compared
+from octavo.figures.extract import record
+from octavo.figures.record import FigureRecord
+
+Change = Callable[[Data], Data]
+FORMS = {"closed form": 1e-9, "iterative": 1e-6, "float32": 1e-3}
+
+
+def drawn(kind: str, data: Data | None = None, dpi: float = 100) -> FigureRecord:
+    """Return the record of a figure of a kind, drawn with these data."""
+    figure = KINDS[kind].figure(data, dpi)
+    FigureCanvasAgg(figure)
+    figure.savefig(io.BytesIO(), format="png", dpi=dpi)
+    return record(figure)
+
+
+def differing(then: FigureRecord, now: FigureRecord, relative: float = 1e-6) -> list[Difference]:
+    return differences(then, now, lambda series: relative)
+
+
+def values(data: Data) -> np.ndarray[Any, Any]:
+    """Return the numbers of which one is moved."""
+    if "series" in data:
+        return next(iter(data["series"].values()))  # type: ignore[no-any-return]
+    return data["z"] if "z" in data else data["x"]  # type: ignore[no-any-return]
+
+
+def moved(factor: float) -> Change:
+    def change(data: Data) -> Data:
+        numbers = values(data)
+        place = np.unravel_index(np.nanargmax(np.abs(numbers)), numbers.shape)
+        numbers[place] *= factor
+        return data
+
+    return change
+
+
+def dropped(data: Data) -> Data:
+    if "z" in data:
+        return {**data, "z": data["z"][:-1]}
+    cut = {name: data[name][:-1] for name in ("x", "half", "categories") if name in data and len(data[name]) == 6}
+    return {**data, **cut, "series": {name: y[:-1] for name, y in data["series"].items()}}
+
+
+def swapped(data: Data) -> Data:
+    first, second = data["series"].values()
+    return {**data, "series": dict(zip(data["series"], (second, first), strict=True))}
+
+
+def renamed(data: Data) -> Data:
+    return {**data, "categories": [*data["categories"][:2], "2SLS", *data["categories"][3:]]}
+
+
+def widened(data: Data) -> Data:
+    half = data["half"].copy()
+    half[2] *= 1.5
+    return {**data, "half": half}
+
+
+CHANGES: dict[str, tuple[str, Change]] = {
+    "3 %": ("", moved(1.03)),
+    "a point dropped": ("series", dropped),
+    "series swapped": ("two", swapped),
+    "a category renamed": ("categories", renamed),
+    "a scale": ("scale", lambda data: {**data, "scale": "log"}),
+    "a label": ("label", lambda data: {**data, "label": "length (km)"}),
+    "an interval": ("half", widened),
+    "a colour map": ("range", lambda data: {**data, "range": (data["range"][0], 1.5 * data["range"][1])}),
+}
+SAID = {
+    "a category renamed": "2SLS",
+    "a scale": "is now log",
+    "a label": "length (km)",
+    "a colour map": "colours to",
+    "3 %": "",
+    "a point dropped": "",
+    "series swapped": "",
+    "an interval": "",
+}
+
+
+def has(kind: str, what: str) -> bool:
+    data = KINDS[kind].data
+    if what == "two":
+        return len(data.get("series", ())) == 2
+    if what == "series":
+        return "z" in data or ("series" in data and len(values(dict(data))) == 6)
+    return not what or what in data
+
+
+def planted() -> Iterator[tuple[str, str]]:
+    for kind in KINDS:
+        for change, (what, _) in CHANGES.items():
+            if has(kind, what):
+                yield kind, change
+
+
+@pytest.mark.parametrize(("kind", "change"), [*planted()])
+def test_a_change_is_caught_and_named(kind: str, change: str) -> None:
+    """What a reader would see differently is `changed`, and told in words that name it."""
+    then = drawn(kind)
+    now = drawn(kind, CHANGES[change][1](copy.deepcopy(dict(KINDS[kind].data))))
+    told = differing(then, now)
+    assert told and told[0].degree == "changed", told
+    assert any(SAID[change] in difference.text for difference in told), told
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_tenth_of_a_percent_is_drift(kind: str) -> None:
+    """Nobody sees it in print: drift beyond the tolerance of what is computed, the same within it."""
+    then, now = drawn(kind), drawn(kind, moved(1.001)(copy.deepcopy(dict(KINDS[kind].data))))
+    told = differing(then, now)
+    assert {difference.degree for difference in told} <= {"drift"}, told
+    assert not differing(then, now, 2e-3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_drawn_again_it_is_the_same(kind: str) -> None:
+    """Again, at another resolution, in another font: nothing differs, nothing is left out, the bytes are the same."""
+    import matplotlib as mpl
+
+    then = drawn(kind)
+    assert then.panels and any(panel.series for panel in then.panels)
+    assert not_compared(then) == []
+    text = records.write(then)
+    assert records.read(text, "record.json") == then
+    assert all(records.write(drawn(kind)) == text for _ in range(2))
+    with mpl.rc_context({"font.family": "DejaVu Serif", "font.size": 8}):
+        assert differing(then, drawn(kind, dpi=55)) == []
