@@ -27,6 +27,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "tools": ("errors",),
     "printing": ("model",),
     "project": ("errors", "model"),
+    "saved": (*SHARED, "recorder", "figures.draw", "figures.extract", "figures.record"),
     "recorder": ("errors", "model", "printing", "project", "figures.draw"),
     "__init__": ("recorder",),
 }
@@ -41,6 +42,7 @@ ABOVE = (
     "landing",
     "pipeline",
     "story",
+    "repeat",
     "pytest_plugin",
     "cli",
 )  # these wire the rooms to the engine

@@ -217,6 +217,17 @@ def _check_name(name: str, kind: str, record: Record) -> None:
             )
 
 
+def recorded(run: Path) -> dict[str, str]:
+    """Return the names that a run has recorded so far, with their kinds."""
+    record = _read_record(run)
+    return {name: kind for kind in ("values", "tables", "figures") for name in getattr(record, kind)}
+
+
+def keep_figure(name: str, drawn: Figure) -> None:
+    """Record a figure that the notebook saved or showed by itself; see octavo.saved."""
+    _record(name, "figures", drawn)
+
+
 def _record(name: str, kind: str, recorded: Value | Table | Figure) -> None:
     _check_types(name, recorded)
     run = _run()

@@ -33,6 +33,7 @@ class Report(Frozen, frozen=True):
     unlooked: tuple[str, ...] = ()
     entries: int = 0
     cited: int = 0
+    repeated: str = ""  # what was executed again; then the comparison is with the store
 
     @property
     def exit_code(self) -> int:
@@ -78,10 +79,19 @@ def with_bibliographies(report: Report, checked: Sequence[Bibliography], *, aske
     )
 
 
+def with_repeated(points: Sequence[str], total: int, verdicts: tuple[Verdict, ...]) -> Report:
+    """Return the report of ``points``, of ``total``, that were executed again and compared with the store."""
+    which = "all" if len(points) == total else f"{len(points)} of {total}"
+    named = "" if len(points) == total else f": {_listed(points)}"
+    return Report(verdicts=verdicts, repeated=f"Executed again, in ordinary kernels: {which} points{named}.")
+
+
 def text(report: Report) -> str:
     """Return a report as lines of text; the verdict stands last."""
     lines = [*_differences(report.verdicts or ()), *(_finding(f) for f in report.findings or ())]
-    if report.verdicts and any(v.state in ("changed", "new", "missing") for v in report.verdicts):
+    if report.repeated:
+        lines.append(report.repeated)
+    elif report.verdicts and any(v.state in ("changed", "new", "missing") for v in report.verdicts):
         lines.append('What is right: octavo accept NAME --because "…". All of it side by side: build/index.html.')
     return "\n".join([*lines, verdict(report)])
 
@@ -89,6 +99,9 @@ def text(report: Report) -> str:
 def verdict(report: Report) -> str:
     """Return the verdict, a sentence for each thing looked at."""
     sentences = [] if report.verdicts is None else [summary(report.verdicts)]
+    if report.repeated:
+        sentences = [sentence.replace("as accepted", "as in the store") for sentence in sentences]
+        sentences = [sentence.replace("Not as in the store", "It does not reproduce") for sentence in sentences]
     if report.findings is not None:
         sentences.append(_bib_verdict(report))
     return " ".join([*sentences, *report.unlooked])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -20,16 +22,36 @@ from octavo.errors import CheckError, OctavoError, UsageError, nearest
 WHAT = ("results", "bib")
 
 
+class Share(click.ParamType):
+    """A part of a whole, as a percentage: ``10%``."""
+
+    name = "percentage"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the part, above 0 and at most 1."""
+        found = re.fullmatch(r"(\d+(?:\.\d+)?) ?%", str(value))
+        if not found or not 0 < float(found[1]) <= 100:
+            self.fail(f"'{value}' is not a part of the points: write 10%.", param, ctx)
+        return float(found[1]) / 100
+
+
 @click.command()
 @click.argument("what", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 @click.option("--rules", is_flag=True, help="Print the rules and stop.")
+@click.option("--from-scratch", is_flag=True, help="Execute all points again, in ordinary kernels, and compare.")
+@click.option("--sample", type=Share(), metavar="10%", help="As --from-scratch, for a random part of the points.")
 @click.pass_obj
-def check(folder: Path, what: tuple[str, ...], as_json: bool, rules: bool) -> None:
+def check(
+    folder: Path, what: tuple[str, ...], as_json: bool, rules: bool, from_scratch: bool, sample: float | None
+) -> None:
     """Say whether everything is as it was accepted, and the bibliography in order. WHAT: results, bib, or both.
 
     Without WHAT the whole project is built first. `results` builds the notebooks only, `bib` only reads the paper
     and the deck. Nothing is repaired; `octavo accept` takes over what is right.
+
+    With --from-scratch, or --sample, points are executed once more and compared with the store, not with what was
+    accepted: does the same code still give the same results? Neither the store nor build/ is changed by it.
 
     \b
     Exit codes: 0 all of it holds · 1 something differs · 3 the build failed ·
@@ -40,6 +62,8 @@ def check(folder: Path, what: tuple[str, ...], as_json: bool, rules: bool) -> No
         return
     _check_names(what)
     plan = pipeline.make_plan(project.read(project.find_root(folder)))
+    if from_scratch or sample:
+        _check_again(plan, None if from_scratch else sample, as_json=as_json)
     with progress.shown(quiet=as_json) as (listen, counts):
         outcomes = pipeline.build(plan, targets(plan, what), listen)
     failed = [outcome.error for outcome in outcomes.values() if outcome.error]
@@ -50,6 +74,31 @@ def check(folder: Path, what: tuple[str, ...], as_json: bool, rules: bool) -> No
         faults = errors_json(error) if error else []
         found = {**reports.data(report), "passed": code == 0, "exit_code": code, "errors": faults}
         print(json.dumps(found, indent=1, ensure_ascii=False))
+    else:
+        print(reports.text(report))
+    if error:
+        print(words(error), file=sys.stderr)
+    sys.exit(code)
+
+
+def _check_again(plan: pipeline.Plan, share: float | None, *, as_json: bool) -> NoReturn:
+    """Execute points again, say what they gave, and exit."""
+    from octavo.repeat import repeat
+
+    with progress.shown(quiet=as_json) as (listen, counts):
+        outcomes = pipeline.build(plan, ("notebooks",), listen)
+        failed = [outcome.error for outcome in outcomes.values() if outcome.error]
+        if failed:
+            raise told_once(failed, counts.ended[Status.HELD])
+        repeated = repeat(plan, outcomes, share, listen)
+    failed = [outcome.error for outcome in repeated.failed if outcome.error]
+    error = told_once(failed, 0) if failed else None
+    report = reports.with_repeated(repeated.points, repeated.total, repeated.verdicts)
+    code = error.exit_code if error else report.exit_code
+    if as_json:
+        faults = errors_json(error) if error else []
+        found = {**reports.data(report), "points": list(repeated.points), "exit_code": code, "errors": faults}
+        print(json.dumps({**found, "passed": code == 0}, indent=1, ensure_ascii=False))
     else:
         print(reports.text(report))
     if error:

@@ -9,6 +9,7 @@ import random
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ METADATA: dict[str, dict[str, str | None]] = {
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     "png": {"Software": None},
 }
+DECLARED: ContextVar[bool] = ContextVar("DECLARED", default=False)  # octavo.figure is drawing
 DATA = ".record.json"  # what the name of a figure's record ends with
 GENERIC = {"serif", "sans-serif", "monospace", "cursive", "fantasy"}
 
@@ -74,7 +76,7 @@ def _formats(name: str, draw: Draw, medium: Medium, aspect: float, root: Path) -
     from octavo.figures.extract import record
 
     written: dict[str, bytes] = {}
-    with _style(name, medium, root), _same_random_numbers(), _glyphs_are_errors(name), _quiet_font_logs():
+    with _style(name, medium, root), _same_random_numbers(), _glyphs_are_errors(name), _quiet_font_logs(), _declared():
         figure = MatplotlibFigure(figsize=_size(medium, aspect))
         draw(figure)
         if not any(axes.has_data() or axes.texts or axes.images for axes in figure.axes):
@@ -171,6 +173,15 @@ def _glyphs_are_errors(name: str) -> Iterator[None]:
                 f"The figure '{name}' has a character that its font cannot show: {warning}.",
                 hint="Write it in other letters, or add a font that has it to font.family in the style sheet.",
             ) from warning
+
+
+@contextmanager
+def _declared() -> Iterator[None]:
+    before = DECLARED.set(True)
+    try:
+        yield
+    finally:
+        DECLARED.reset(before)
 
 
 @contextmanager
