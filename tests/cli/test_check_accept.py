@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,6 +74,7 @@ def test_nothing_accepted_yet_is_no_pass_and_what_was_accepted_is(accepted: Tiny
     assert held == [
         "accepted.json",
         "one.line.column.svg",
+        "one.line.record.json",
         "one.line.wide.svg",
         "own.mplstyle",
         "tables/one.t.json",
@@ -86,7 +89,7 @@ def test_a_change_is_told_in_words_then_accepted(accepted: Tiny) -> None:
     assert said.code == 1
     assert "It was 1,794\u00a0USD and is now 1,801\u00a0USD." in said.out
     assert "Row 2 (lasso), column 'est': 1,794 became 1,801." in said.out
-    assert "The curve or marker moved" in said.out
+    assert "The line in #1f77b4 moved by 0.38 % at x = 1: 1.794 became 1.801 (1 of 2 points)." in said.out
     assert said.out.splitlines()[-1].startswith("Not as accepted: 1 value, 1 table and 1 figure changed. 1 of 4")
     assert "1,801" in accepted.read("build/index.html")
     assert accepted.octavo("accept", "one.x", "--because", "three more rows").code == 0
@@ -101,6 +104,108 @@ def test_a_change_below_the_printed_digit_is_the_same(accepted: Tiny) -> None:
     """Nobody can read it, so nobody is asked."""
     accepted.replace("data/x.txt", "1794.341", "1794.342")
     assert accepted.octavo("check", "results").code == 0
+
+
+def test_what_no_reader_can_see_is_drift_and_passes(accepted: Tiny) -> None:
+    """It is told, and a tolerance of its own makes it the same; a tolerance of nobody's is an error."""
+    accepted.replace("data/x.txt", "1794.341", "1794.4")
+    said = accepted.octavo("check", "results")
+    assert said.code == 0 and "drift: figure one.line\n" in said.out and "drift: value one.x\n" in said.out, said
+    assert "It was 1794.341 and is now 1794.4; in print it is the same." in said.out
+    assert "(1 value and 1 figure by less than can be seen in print otherwise)" in said.out
+    config = accepted.read("pyproject.toml")
+    accepted.write({"pyproject.toml": config + '[tool.octavo.tolerances]\ndefault = "monte carlo"\n'})
+    assert accepted.octavo("check", "results").out == (
+        "Nothing changed: 2 values, 1 table and 1 figure are as accepted.\n"
+    )
+    accepted.write({"pyproject.toml": config + '[tool.octavo.tolerances]\n"one.lines" = 1e-3\n'})
+    said = accepted.octavo("check", "results")
+    assert said.code == 4 and "There is no value or figure 'one.lines'." in said.out + said.err, said
+    assert "one.line" in said.out + said.err
+
+
+def test_a_record_that_is_damaged_or_newer_is_told(accepted: Tiny) -> None:
+    """Exit 4 with the file's name; nothing is written over."""
+    whole = accepted.read("figures/one.line.record.json")
+    for broken, told in ((whole[:200], "cannot be read"), (whole.replace('"version": 1', '"version": 9'), "newer")):
+        accepted.write({"figures/one.line.record.json": broken})
+        said = accepted.octavo("check", "results")
+        assert said.code == 4 and "figures/one.line.record.json" in said.out and told in said.out, said
+        assert accepted.read("figures/one.line.record.json") == broken
+    (accepted.root / "figures/one.line.record.json").unlink()
+    said = accepted.octavo("check", "results")
+    assert said.code == 4 and "not compared: figure one.line" in said.out, said
+
+
+SAVES: dict[str, Content] = {
+    "notebooks/plain.ipynb": [
+        "import matplotlib.pyplot as plt\nimport seaborn as sns\nfrom pathlib import Path",
+        "fig, ax = plt.subplots()\nax.plot([0, 1, 2], [1, 2, 4], label='cost')\nax.legend()\n"
+        "fig.savefig('../build/over lap.png')\nfig.savefig('../build/over lap.pdf')\nplt.close(fig)",
+        "fig, ax = plt.subplots()\nax.bar(['a', 'b'], [1, 2])\nplt.show()",
+        "sns.relplot(x=[1, 2, 3], y=[1, 4, 9], height=2).savefig('../build/grid.svg')",
+    ],
+}
+
+
+@pytest.mark.parametrize("kernels", ["forked", "ordinary"])
+def test_figures_that_a_notebook_saves_or_shows_are_compared(tiny: Callable[..., Tiny], kernels: str) -> None:
+    """Without an edit to it: by their files' names or their cells; a change is told by the name in the legend."""
+    config = f'[tool.octavo]\ntitle = "T"\nkernels = "{kernels}"\n'
+    project = tiny({**SAVES, "pyproject.toml": config, "build/.keep": ""})
+    assert project.octavo("build").code == 0
+    said = project.octavo("accept", "--all", "--because", "first")
+    assert said.code == 0 and "4 figures" in said.out, said
+    held = sorted(p.name for p in (project.root / "figures").glob("*.record.json"))
+    assert held == [f"plain.{name}.record.json" for name in ("cell3", "cell4", "grid", "over_lap")]
+    project.replace("notebooks/plain.ipynb", "[1, 2, 4]", "[1, 2, 4.2]")
+    said = project.octavo("check", "results")
+    assert said.code == 1, said
+    assert "changed: figure plain.over_lap\n  The line 'cost' moved by 5 % at x = 2: 4 became 4.2" in said.out
+
+
+def test_points_that_do_not_reproduce_are_found(tiny: Callable[..., Tiny]) -> None:
+    """Executed again, in ordinary kernels: what hangs on the clock is told, what does not is the same."""
+    project = tiny(
+        {
+            "pyproject.toml": '[tool.octavo]\njobs = 2\n[tool.octavo.sweeps.fit]\nnotebook = "notebooks/fit.ipynb"\n'
+            "grid = { a = { count = 3 } }\n",
+            "notebooks/fit.ipynb": ["[parameters] a = 0", "import octavo\noctavo.value('n', a)"],
+            "notebooks/all.ipynb": ["import octavo\noctavo.value('sum', int(octavo.sweep('fit').n.sum()))"],
+        }
+    )
+    said = project.octavo("check", "--from-scratch")
+    assert said.code == 0, said
+    assert "Executed again, in ordinary kernels: all points.\n" in said.out
+    assert "Nothing changed: 4 values are as in the store." in said.out
+    project.write({"notebooks/late.ipynb": ["import time, octavo\noctavo.value('now', time.time())"]})
+    before = project.octavo("build").code, project.files()
+    said = project.octavo("check", "--from-scratch")
+    assert said.code == 1 and "changed: value late.now\n" in said.out, said
+    assert "It does not reproduce: 1 value changed." in said.out
+    assert project.files() == before[1], "neither the store nor build/ is changed"
+    said = project.octavo("check", "--sample", "20%")
+    assert "Executed again, in ordinary kernels: 1 of 5 points: " in said.out, said
+    assert project.octavo("check", "--sample", "none").code == 2
+
+
+def test_pytest_collects_a_test_for_each_result(accepted: Tiny) -> None:
+    """With the differences in words as the message; what could not be compared is an error, not a failure."""
+
+    def pytest_says(*options: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "pytest", "-p", "octavo.pytest_plugin", "--octavo", "-p", "no:cacheprovider"]
+        return subprocess.run([*command, *options], cwd=accepted.root, capture_output=True, text=True)
+
+    said = pytest_says()
+    assert said.returncode == 0 and "4 passed" in said.stdout, said
+    accepted.replace("data/x.txt", "1794.341", "1801.2")
+    said = pytest_says("--junit-xml=junit.xml")
+    assert said.returncode == 1 and "3 failed, 1 passed" in said.stdout, said
+    assert "The line in #1f77b4 moved by 0.38 %" in said.stdout
+    assert 'failures="3"' in accepted.read("junit.xml")
+    accepted.write({"figures/values.json": accepted.read("figures/values.json").replace("1,794", "1,795")})
+    said = pytest_says()
+    assert said.returncode == 1 and "2 failed, 1 passed, 1 error" in said.stdout, said
 
 
 def test_a_new_and_a_missing_result_fail_and_are_accepted(accepted: Tiny) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from octavo.figures.accepted import Drawn, Snapshot, print_table, print_value, take
 from octavo.figures.compare import compare, without
+from octavo.figures.record import FigureRecord, Panel, Series
 from octavo.model import Align, Column, Scalar, Table, Value, Verdict
 
 NAMED = (("name", "left"), ("est", "right"))
@@ -112,12 +113,26 @@ def test_many_differences_are_counted_not_listed() -> None:
     assert told[-1] == "28 further cells or rows differ."
 
 
-def test_a_figure_without_svg_is_not_compared() -> None:
+def test_a_figure_without_a_record_is_not_compared() -> None:
     """What was not looked at is never called the same."""
-    then = Snapshot(figures={"one.f": Drawn("A line.", {})})
+    then = Snapshot(figures={"one.f": Drawn("A line.", {"column": "<svg/>"})})
     verdict = only(then, then)
     assert verdict.state == "not compared"
-    assert "svg" in verdict.differences[0]
+    assert "record" in verdict.differences[0]
+
+
+def test_an_artist_that_is_not_known_makes_the_drawing_decide() -> None:
+    """The same drawing is the same figure; another one, or none, may be anything."""
+
+    def figure(drawing: str) -> Snapshot:
+        panel = Panel("a", series=(Series("line", "x", columns={"y": (1.0,)}),), not_compared=("Sculpture",))
+        return Snapshot(figures={"one.f": Drawn("", {"column": drawing} if drawing else {}, FigureRecord((panel,)))})
+
+    svg = '<svg xmlns="http://www.w3.org/2000/svg"><g id="text_1"><text>{}</text></g></svg>'
+    assert only(figure(svg.format("a")), figure(svg.format("a"))).state == "same"
+    for then, now in ((svg.format("a"), svg.format("b")), ("", "")):
+        verdict = only(figure(then), figure(now))
+        assert verdict.state == "not compared" and "Not compared: Sculpture." in verdict.differences[0]
 
 
 def test_an_edited_record_is_not_compared() -> None:

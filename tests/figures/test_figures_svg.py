@@ -12,6 +12,7 @@ import pytest
 from octavo.figures.accepted import Drawn, Snapshot, take
 from octavo.figures.compare import compare
 from octavo.figures.draw import draw_figure
+from octavo.figures.record import FigureRecord
 from octavo.figures.svg import UnreadableDrawing, differences
 from octavo.model import Medium
 
@@ -105,8 +106,9 @@ def test_a_drawing_that_is_no_xml_is_not_the_same() -> None:
 
 def test_a_figure_tells_of_every_medium(draw: Draw) -> None:
     """The words say in which drawing the difference was seen."""
-    then = Snapshot(figures={"one.f": Drawn("Old.", {"column": draw(), "slide": draw(), "wide": draw()})})
-    now = Snapshot(figures={"one.f": Drawn("New.", {"column": draw(top=2.5), "slide": draw()})})
+    shows = FigureRecord()
+    then = Snapshot(figures={"one.f": Drawn("Old.", {"column": draw(), "slide": draw(), "wide": draw()}, shows)})
+    now = Snapshot(figures={"one.f": Drawn("New.", {"column": draw(top=2.5), "slide": draw()}, shows)})
     (verdict,) = compare(now, take(None, then, ["one.f"], "why"))
     assert verdict.state == "changed"
     assert verdict.differences[:2] == (
@@ -118,7 +120,7 @@ def test_a_figure_tells_of_every_medium(draw: Draw) -> None:
 
 def test_an_unreadable_accepted_drawing_is_not_compared() -> None:
     """The check does not fail with a traceback, and does not pass."""
-    then = Snapshot(figures={"one.f": Drawn("", {"column": "<svg"})})
-    now = Snapshot(figures={"one.f": Drawn("", {"column": "<svg/>"})})
+    then = Snapshot(figures={"one.f": Drawn("", {"column": "<svg"}, FigureRecord())})
+    now = Snapshot(figures={"one.f": Drawn("", {"column": "<svg/>"}, FigureRecord())})
     (verdict,) = compare(now, take(None, then, ["one.f"], "why"))
     assert verdict.state == "not compared"

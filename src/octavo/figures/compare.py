@@ -216,17 +216,18 @@ def _cells(then: PrintedTable, now: PrintedTable, i: int, j: int) -> Iterator[st
 
 def _figure(then: Drawn, now: Drawn, tolerated: Callable[[str], float]) -> Judged:
     """Judge by what is shown; how it is drawn is told, and decides only where something of it is not known as data."""
-    told = _media(then, now)
     if then.record is None or now.record is None:
         raise NotCompared(NO_RECORD)
-    found = differences(then.record, now.record, tolerated)
-    told += [difference.text for difference in found]
-    if told and (len(told) > len(found) or any(difference.degree == "changed" for difference in found)):
-        return "changed", tuple(told)
-    drawn, unknown = _drawings(then, now), not_compared(now.record)
-    if unknown and (drawn or then.drawings.keys() != now.drawings.keys() or not now.drawings):
-        raise NotCompared(" ".join((*unknown, *drawn)))
-    aside = [f"Drawn otherwise: {drawn[0][0].lower()}{drawn[0][1:]}", *drawn[1:]] if drawn else []
+    media, found = _media(then, now), differences(then.record, now.record, tolerated)
+    told = (*media, *(difference.text for difference in found))
+    if any(difference.degree == "changed" for difference in found):
+        return "changed", told
+    drawn = _drawings(then, now)
+    aside = (f"Drawn otherwise: {drawn[0][0].lower()}{drawn[0][1:]}", *drawn[1:]) if drawn else ()
+    if media:
+        return "changed", (*told, *aside)
+    if (unknown := not_compared(now.record)) and (drawn or not now.drawings):
+        raise NotCompared(" ".join((*unknown, *aside)))
     return "drift" if found else "same", (*told, *aside)
 
 
