@@ -6,17 +6,20 @@ cannot be compared is said on it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from octavo.engine import key as keys
-from octavo.errors import OctavoError, UsageError, nearest
+from octavo.errors import CheckError, OctavoError, UsageError, nearest
 from octavo.model import Finding, Place, Results, Verdict
 from octavo.project import Project
 from octavo.publish import replace_files
 from octavo.review.landing import Swept
 
+WAIVERS = "pyproject.toml, [tool.octavo.waivers]"
 ACCEPTED = ("accepted.json", "values.json", "tables/*.json", "*.record.json", "*.svg")
 CODE = (
     "landing.py",
@@ -57,6 +60,15 @@ class BibliographyCheck:
     unread: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class FigureCheck:
+    """What was found of so many ``figures``, and what the project waives, with the reasons."""
+
+    findings: tuple[Finding, ...]
+    figures: int
+    waived: tuple[str, ...] = ()
+
+
 def compare(built: Built) -> tuple[Verdict, ...] | None:
     """Return what became of every result, or None when there are results and nothing has been accepted yet.
 
@@ -68,7 +80,60 @@ def compare(built: Built) -> tuple[Verdict, ...] | None:
     held = accepted.read(built.project.accepted)
     if held is None:
         return None if now.values or now.tables or now.figures or built.absent else ()
-    return compare.without(compare.compare(now, held, built.project.tolerances), built.absent)
+    verdicts = compare.without(compare.compare(now, held, built.project.tolerances), built.absent)
+    waivers = built.project.waivers
+    _waivers_are_known(waivers, {verdict.name for verdict in verdicts})
+    return tuple(
+        msgspec.structs.replace(verdict, waived=waivers.get(verdict.name, {}).get(f"{verdict.kind}-as-accepted", ""))
+        for verdict in verdicts
+    )
+
+
+def quality(built: Built, captions: Mapping[str, Sequence[str]]) -> FigureCheck:
+    """Return what does not hold of the figures that were built; ``captions`` are by the name a document shows them by.
+
+    Raises CheckError for a waiver of a rule that there is not.
+    """
+    from octavo.figures import accepted, quality
+
+    results, found, waived = built.results(), [], []
+    now = accepted.snapshot(results)
+    _waivers_are_known(built.project.waivers, {*now.values, *now.tables, *now.figures, *_accepted_names(built)})
+    for notebook, result in sorted(results.results.items()):
+        for name, figure in sorted(result.record.figures.items()):
+            full = f"{notebook}.{name}"
+            drawn = now.figures[full]
+            shown = tuple(text for by in (name, full) for text in captions.get(by, ()))
+            if drawn.record is None:
+                continue
+            for finding in quality.check(quality.Shown(full, figure, drawn.record, drawn.drawings, shown)):
+                reason = built.project.waivers.get(full, {}).get(finding.rule)
+                if reason:
+                    waived.append(f"{finding.message} [{finding.rule}] Waived: {reason}")
+                else:
+                    found.append(finding)
+    return FigureCheck(tuple(found), len(now.figures), tuple(waived))
+
+
+def _accepted_names(built: Built) -> tuple[str, ...]:
+    from octavo.figures import accepted
+
+    held = accepted.read(built.project.accepted)
+    return tuple(held.acceptances) if held else ()
+
+
+def _waivers_are_known(waivers: Mapping[str, Mapping[str, str]], names: Collection[str]) -> None:
+    """Raise CheckError for a waiver that belongs to no result, or to no rule of results and figures."""
+    from octavo.checks.rules import RULES
+
+    rules = [rule.id for rule in RULES if not rule.id.startswith("bib-")]
+    for name, waived in waivers.items():
+        if name not in names:
+            raise CheckError(f"There is no result '{name}'.", where=WAIVERS, hint=nearest(name, sorted(names)))
+        for rule in waived:
+            if rule not in rules:
+                hint = nearest(rule, rules) or "octavo check --rules has all of them."
+                raise CheckError(f"There is no rule '{rule}'.", where=WAIVERS, hint=hint)
 
 
 def accept(built: Built, names: Sequence[str], because: str) -> tuple[Verdict, ...]:
@@ -121,6 +186,7 @@ def key(built: Built, outputs: Sequence[str]) -> str:
     return keys.of(
         project.title,
         dict(project.tolerances),
+        dict(project.waivers),
         dict(built.keys),
         dict(built.absent),
         [(sweep.name, sweep.notebook, sweep.points) for sweep in built.sweeps],

@@ -78,6 +78,8 @@ class Table(Frozen, frozen=True):
 class Drawing(Frozen, frozen=True):
     """One file of a figure: the medium that it was drawn for, its format, its size in inches and its SHA-256.
 
+    ``dpi`` is the resolution of a picture in dots an inch; 0 for what is made of lines.
+
     ``file`` is relative to the folder of the run that drew it (``figures/overlap.column.svg``).
     """
 
@@ -87,6 +89,7 @@ class Drawing(Frozen, frozen=True):
     width: float
     height: float
     digest: str
+    dpi: float = 0.0
 
 
 class Figure(Frozen, frozen=True):
@@ -190,10 +193,12 @@ class Verdict(Frozen, frozen=True):
 
     ``name`` is its full name (``compare.att``). ``missing`` was accepted and is not made any more; ``new`` was never
     accepted; ``drift`` is beyond the tolerance, and not to be seen in print. ``differences`` are sentences. Where the
-    result is the ``same`` they tell what else a reader may want to know: how its drawing differs.
+    result is the ``same`` they tell what else a reader may want to know: how its drawing differs. ``waived`` is the
+    reason for which the project lets it pass all the same.
     """
 
     name: str
     kind: Literal["value", "table", "figure"]
     state: State
     differences: tuple[str, ...] = ()
+    waived: str = ""

@@ -328,6 +328,19 @@ def check_bibliography(whole: Plan, outcomes: Mapping[str, Outcome]) -> tuple[la
     return tuple(landing.check_bibliography(whole.project.root, name, named) for name, named in contents.items())
 
 
+def check_figures(whole: Plan, outcomes: Mapping[str, Outcome]) -> landing.FigureCheck:
+    """Return what does not hold of the figures, given the captions of the parsed documents. Raises CheckError."""
+    from octavo.document import source
+
+    captions: dict[str, list[str]] = {}
+    for stem in FILES.values():
+        outcome = outcomes.get(f"{stem}.content")
+        if outcome and outcome.folder:
+            for name, texts in source.captions(source.load(outcome.folder / OUT / CONTENT)).items():
+                captions.setdefault(name, []).extend(texts)
+    return landing.quality(built(whole, outcomes), captions)
+
+
 def results(whole: Plan, outcomes: Mapping[str, Outcome]) -> Results:
     """Return what the notebooks of one point recorded, with the folders of their drawings."""
     found: dict[str, Result] = {}

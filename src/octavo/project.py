@@ -83,6 +83,7 @@ class DeckSection(DocumentSection, frozen=True, forbid_unknown_fields=True):
 
 # How far numbers move from one processor to the next when nothing is wrong, by how they are computed.
 COMPUTED = {"closed form": 1e-9, "iterative": 1e-6, "float32": 1e-3, "monte carlo": 1e-2}
+Reason = Annotated[str, Meta(min_length=1)]
 Tolerance = Annotated[float, Meta(gt=0, lt=1)] | Literal["closed form", "iterative", "float32", "monte carlo"]
 
 
@@ -116,7 +117,7 @@ class OctavoSection(Section, frozen=True):
     ``executor`` says where points run: in processes of this machine, or on Dask; ``on`` is the address of a scheduler
     of Dask's, and means ``dask``. ``tolerances`` say how far a number may move and still be the same: for ``default``,
     a result (``compare.att``) or one series of a figure (``compare.overlap:AIPW``), as a part of the number or by how
-    it is computed.
+    it is computed. ``waivers`` let a result pass in spite of a rule, each with the reason why.
     """
 
     title: str = ""
@@ -131,6 +132,7 @@ class OctavoSection(Section, frozen=True):
     media: dict[Name, MediumSection] = {}
     sweeps: dict[Name, SweepSection] = {}
     tolerances: dict[str, Tolerance] = {}
+    waivers: dict[str, dict[str, Reason]] = {}
 
 
 class Sweep(msgspec.Struct, frozen=True):
@@ -185,6 +187,7 @@ class Project(msgspec.Struct, frozen=True):
     sweeps: tuple[Sweep, ...]
     store: SharedStore | None = None
     tolerances: dict[str, float] = {}
+    waivers: dict[str, dict[str, str]] = {}
 
     @property
     def build(self) -> Path:
@@ -251,6 +254,7 @@ def read(root: Path) -> Project:
         sweeps=sweeps,
         store=_store(section.store, root, text, problems),
         tolerances={n: COMPUTED[t] if isinstance(t, str) else float(t) for n, t in section.tolerances.items()},
+        waivers=section.waivers,
     )
     raise_all(problems)
     return project

@@ -36,6 +36,8 @@ class ResultItem(pytest.Item):
 
     def setup(self) -> None:
         """Raise NotCompared, which pytest counts as an error, where nobody looked."""
+        if self.verdict.waived:
+            pytest.skip(f"waived: {self.verdict.waived}")
         if self.verdict.state == "not compared":
             raise NotCompared(" ".join(self.verdict.differences))
 

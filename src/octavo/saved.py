@@ -120,7 +120,10 @@ def _kept(figure: Any, filename: Any, kind: str | None, name: str, run: Path) ->
     file.write_bytes(content)
     width, height = (round(float(length), 4) for length in figure.get_size_inches())
     digest = hashlib.sha256(content).hexdigest()
-    return [Drawing(SAVED, kind, f"figures/{file.name}", width, height, digest)]  # type: ignore[arg-type]
+    dots = (
+        int.from_bytes(content[16:20], "big") / width if kind == "png" and width else 0.0
+    )  # PNG tells its width there
+    return [Drawing(SAVED, kind, f"figures/{file.name}", width, height, digest, round(dots, 1))]  # type: ignore[arg-type]
 
 
 def _identifier(stem: str) -> str:

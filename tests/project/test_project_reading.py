@@ -191,6 +191,7 @@ def test_the_schema_is_made_of_the_same_records() -> None:
     assert set(section["properties"]) == {
         *("title", "jobs", "gpus", "kernels", "store", "executor", "on", "paper", "slides", "media", "sweeps"),
         "tolerances",
+        "waivers",
     }
     assert section["additionalProperties"] is False
     assert schema["$defs"]["SweepSection"]["required"] == ["notebook"]

@@ -24,12 +24,16 @@ KINDS = ("value", "table", "figure")
 class Report(Frozen, frozen=True):
     """All that a check saw. ``verdicts`` and ``findings`` are None where it was not asked to look.
 
+    ``figures`` is what was found of the ``drawn`` figures; ``waived`` tells what was found and is let pass.
     ``unlooked`` are sentences about what it was asked to look at and could not. ``cited`` counts the keys that the
     documents cite, ``entries`` those of the bibliography.
     """
 
     verdicts: tuple[Verdict, ...] | None = None
     findings: tuple[Finding, ...] | None = None
+    figures: tuple[Finding, ...] | None = None
+    drawn: int = 0
+    waived: tuple[str, ...] = ()
     unlooked: tuple[str, ...] = ()
     entries: int = 0
     cited: int = 0
@@ -38,8 +42,9 @@ class Report(Frozen, frozen=True):
     @property
     def exit_code(self) -> int:
         """0 when everything asked holds, 1 when something does not, 4 when something was not looked at."""
-        states = {v.state for v in self.verdicts or ()}
-        if states & {"changed", "new", "missing"} or any(f.severity == "error" for f in self.findings or ()):
+        states = {v.state for v in self.verdicts or () if not v.waived}
+        found = (*(self.findings or ()), *(self.figures or ()))
+        if states & {"changed", "new", "missing"} or any(f.severity == "error" for f in found):
             return FOUND
         return NOT_LOOKED if "not compared" in states or self.unlooked else PASSED
 
@@ -62,6 +67,31 @@ def with_results(report: Report, verdicts: tuple[Verdict, ...] | None, problem: 
     if verdicts is not None:
         return replace(report, verdicts=verdicts)
     return replace(report, unlooked=(*report.unlooked, problem or NOTHING_ACCEPTED))
+
+
+def with_unlooked(report: Report, why: str) -> Report:
+    """Return a report with something more that could not be looked at."""
+    return (
+        report
+        if why.partition(". ")[2] in " ".join(report.unlooked)
+        else replace(report, unlooked=(*report.unlooked, why))
+    )
+
+
+class Figures(Protocol):
+    """What was found of the figures; see octavo.landing.FigureCheck."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]: ...
+    @property
+    def figures(self) -> int: ...
+    @property
+    def waived(self) -> tuple[str, ...]: ...
+
+
+def with_figures(report: Report, checked: Figures) -> Report:
+    """Return a report with what was found of the figures."""
+    return replace(report, figures=checked.findings, drawn=checked.figures, waived=(*report.waived, *checked.waived))
 
 
 def with_bibliographies(report: Report, checked: Sequence[Bibliography], *, asked: bool) -> Report:
@@ -88,7 +118,12 @@ def with_repeated(points: Sequence[str], total: int, verdicts: tuple[Verdict, ..
 
 def text(report: Report) -> str:
     """Return a report as lines of text; the verdict stands last."""
-    lines = [*_differences(report.verdicts or ()), *(_finding(f) for f in report.findings or ())]
+    found = (*(report.figures or ()), *(report.findings or ()))
+    lines = [
+        *_differences(report.verdicts or ()),
+        *(_finding(f) for f in found),
+        *map("waived: {}".format, report.waived),
+    ]
     if report.repeated:
         lines.append(report.repeated)
     elif report.verdicts and any(v.state in ("changed", "new", "missing") for v in report.verdicts):
@@ -102,6 +137,8 @@ def verdict(report: Report) -> str:
     if report.repeated:
         sentences = [sentence.replace("as accepted", "as in the store") for sentence in sentences]
         sentences = [sentence.replace("Not as in the store", "It does not reproduce") for sentence in sentences]
+    if report.figures is not None and report.drawn:
+        sentences.append(_figures_verdict(report))
     if report.findings is not None:
         sentences.append(_bib_verdict(report))
     return " ".join([*sentences, *report.unlooked])
@@ -113,7 +150,7 @@ def data(report: Report) -> dict[str, Any]:
 
     verdicts = report.verdicts
     states = ("same", *STATES)
-    found = (*verdict_findings(verdicts or ()), *(report.findings or ()))
+    found = (*verdict_findings(verdicts or ()), *(report.figures or ()), *(report.findings or ()))
     return {
         "passed": report.exit_code == PASSED,
         "exit_code": report.exit_code,
@@ -124,6 +161,7 @@ def data(report: Report) -> dict[str, Any]:
         "results": msgspec.to_builtins(verdicts),
         "findings": msgspec.to_builtins(found),
         "not_checked": list(report.unlooked),
+        "waived": list(report.waived),
     }
 
 
@@ -148,6 +186,16 @@ def summary(verdicts: Sequence[Verdict]) -> str:
     return f"Not as accepted: {'; '.join(parts)}. {rest}"
 
 
+def _figures_verdict(report: Report) -> str:
+    found = report.figures or ()
+    errors = sum(f.severity == "error" for f in found)
+    aside = f" ({_number(len(found) - errors, 'warning')})" if len(found) > errors else ""
+    if errors:
+        return f"The figures have {_number(errors, 'error')}{aside}."
+    holds = "The figure holds" if report.drawn == 1 else f"All {report.drawn} figures hold"
+    return f"{holds} what is asked of figures{aside}."
+
+
 def _bib_verdict(report: Report) -> str:
     found = report.findings or ()
     errors = sum(f.severity == "error" for f in found)
@@ -162,7 +210,8 @@ def _bib_verdict(report: Report) -> str:
 def _differences(verdicts: Iterable[Verdict]) -> Iterable[str]:
     for verdict in verdicts:
         if verdict.state != "same" or verdict.differences:
-            yield f"{verdict.state}: {verdict.kind} {verdict.name}"
+            aside = f" (waived: {verdict.waived})" if verdict.waived else ""
+            yield f"{verdict.state}: {verdict.kind} {verdict.name}{aside}"
             yield from (f"  {sentence}" for sentence in verdict.differences)
 
 

@@ -22,7 +22,31 @@ _ACCEPT = 'Mend what moved it, or take it over: octavo accept NAME --because "â€
 RULES: tuple[Rule, ...] = (
     Rule("value-as-accepted", "error", "Every value prints as it was accepted, to the last digit.", _ACCEPT),
     Rule("table-as-accepted", "error", "Every cell and header of a table prints as it was accepted.", _ACCEPT),
-    Rule("figure-as-accepted", "error", "Every figure is drawn as it was accepted.", _ACCEPT),
+    Rule("figure-as-accepted", "error", "Every figure shows what was accepted.", _ACCEPT),
+    Rule(
+        "figure-text-readable", "error", "Text is at least 6 pt high, as placed.", "Raise font.size in the style sheet."
+    ),
+    Rule("figure-line-printable", "warning", "Lines are at least 0.5 pt thick, as placed.", "Make them thicker."),
+    Rule("figure-text-contrast", "warning", "Text stands out from white (4.5 to 1).", "Choose a darker colour."),
+    Rule("figure-raster-sharp", "error", "A picture has 300 dots an inch, as placed.", "Save it finer, or as SVG."),
+    Rule(
+        "figure-colours-apart",
+        "error",
+        "Hues of a panel are told apart by people who lack a kind of cone (distance 5; from 10 on without a warning).",
+        "Take other colours, or markers and dashes as well, and waive it.",
+    ),
+    Rule(
+        "figure-greys-apart", "warning", "Hues of a panel are told apart in grey.", "Take markers, dashes or lightness."
+    ),
+    Rule("figure-bars-from-zero", "error", "The axis of bars begins at zero.", "Let it begin there, or show points."),
+    Rule("figure-axis-labelled", "warning", "Every axis says what it shows.", "Label it."),
+    Rule(
+        "figure-axis-unit", "warning", "The label of an axis names its unit, where it has one.", "Put it in brackets."
+    ),
+    Rule("figure-alt-text", "warning", "A figure has an alternative text.", "Give octavo.figure an alt= text."),
+    Rule(
+        "figure-interval-named", "warning", "The caption says what error bars and bands are.", "Say it, with the level."
+    ),
     Rule("bib-parses", "error", "Every line of the bibliography can be read.", "Mend the brace, quote or comma."),
     Rule("bib-key-unique", "error", "A key stands for one entry, whatever its case.", "Rename one of the two."),
     Rule(
@@ -48,7 +72,7 @@ def findings(verdicts: Iterable[Verdict]) -> tuple[Finding, ...]:
     return tuple(
         Finding(f"{v.kind}-as-accepted", "error", f"{v.name}: {' '.join(v.differences)}", hint=_hint(v))
         for v in verdicts
-        if v.state not in ("same", "drift")
+        if v.state not in ("same", "drift") and not v.waived
     )
 
 

@@ -19,7 +19,7 @@ from octavo.cli.main import errors_json, words
 from octavo.engine.task import Outcome, Status
 from octavo.errors import CheckError, OctavoError, UsageError, nearest
 
-WHAT = ("results", "bib")
+WHAT = ("results", "figures", "bib")
 
 
 class Share(click.ParamType):
@@ -45,10 +45,11 @@ class Share(click.ParamType):
 def check(
     folder: Path, what: tuple[str, ...], as_json: bool, rules: bool, from_scratch: bool, sample: float | None
 ) -> None:
-    """Say whether everything is as it was accepted, and the bibliography in order. WHAT: results, bib, or both.
+    """Say whether everything is as it was accepted, and the bibliography in order. WHAT: results, figures, bib.
 
     Without WHAT the whole project is built first. `results` builds the notebooks only, `bib` only reads the paper
-    and the deck. Nothing is repaired; `octavo accept` takes over what is right.
+    and the deck. `figures` compares the figures alone, and asks of them what a mentor would: can the text be read,
+    are the colours told apart? Nothing is repaired; `octavo accept` takes over what is right.
 
     With --from-scratch, or --sample, points are executed once more and compared with the store, not with what was
     accepted: does the same code still give the same results? Neither the store nor build/ is changed by it.
@@ -109,19 +110,26 @@ def _check_again(plan: pipeline.Plan, share: float | None, *, as_json: bool) -> 
 def targets(plan: pipeline.Plan, what: tuple[str, ...]) -> tuple[str, ...]:
     """Return what is built for a check: everything, or the notebooks, or the parsed documents."""
     parsed = tuple(task.name for task in plan.tasks if task.name.endswith(".content"))
-    chosen = {"results": ("notebooks",), "bib": parsed}
+    chosen = {"results": ("notebooks",), "figures": ("notebooks", *parsed), "bib": parsed}
     return tuple(target for name in what for target in chosen[name]) or (("notebooks",) if what else ())
 
 
 def look(plan: pipeline.Plan, outcomes: dict[str, Outcome], what: tuple[str, ...]) -> reports.Report:
     """Return what a check of ``what`` finds in a build."""
     report = reports.Report()
-    if "results" in what:
+    if "results" in what or "figures" in what:
         try:
             verdicts, problem = pipeline.compare(plan, outcomes), ""
+            if "results" not in what and verdicts is not None:
+                verdicts = tuple(verdict for verdict in verdicts if verdict.kind == "figure")
         except CheckError as error:
             verdicts, problem = None, f"Nothing was compared. {error}"
         report = reports.with_results(report, verdicts, problem)
+    if "figures" in what:
+        try:
+            report = reports.with_figures(report, pipeline.check_figures(plan, outcomes))
+        except CheckError as error:
+            report = reports.with_unlooked(report, f"The figures were not looked at. {error}")
     if "bib" in what:
         report = reports.with_bibliographies(report, pipeline.check_bibliography(plan, outcomes), asked=len(what) == 1)
     return report

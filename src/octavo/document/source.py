@@ -101,6 +101,25 @@ def cited(content: Content) -> dict[str, Place]:
     return found
 
 
+def captions(content: Content) -> dict[str, tuple[str, ...]]:
+    """Return the captions under which the document shows each recorded figure, as text, by the name it is shown by."""
+    found: dict[str, tuple[str, ...]] = {}
+    for node, _ in walk(content):
+        if node["type"] == "container":
+            inside = [inner for inner, _ in _walk(node["children"], None)]
+            caption = " ".join(_words(child) for child in inside if child["type"] == "caption")
+            for inner in inside:
+                if inner["type"] == "iframe" and isinstance(inner.get("data"), dict):
+                    name = inner["data"].get("name", "")
+                    found[name] = (*found.get(name, ()), caption)
+    return found
+
+
+def _words(node: Node) -> str:
+    own = str(node.get("value", ""))
+    return own + "".join(_words(child) for child in node.get("children", ()))
+
+
 def walk(content: Content) -> Iterator[tuple[Node, int | None]]:
     """Yield every node of the parts and the body with its line, or the line of what it stands in."""
     for nodes in content.parts.values():

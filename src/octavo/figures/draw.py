@@ -55,7 +55,8 @@ def draw_figure(
             file.write_bytes(data)
             width, height = _size(medium, aspect)
             digest = hashlib.sha256(data).hexdigest()
-            drawings.append(Drawing(medium.name, kind, f"figures/{file.name}", width, height, digest))  # type: ignore[arg-type]
+            dpi = float(PNG_DPI) if kind == "png" else 0.0
+            drawings.append(Drawing(medium.name, kind, f"figures/{file.name}", width, height, digest, dpi))  # type: ignore[arg-type]
     return Figure(alt, tuple(drawings), f"figures/{shown.name}" if media else "")
 
 

@@ -1,0 +1,134 @@
+"""What a mentor asks of a figure: each rule finds the figure that breaks it, and passes the one that does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from octavo.checks.rules import RULES
+from octavo.figures.draw import draw_figure
+from octavo.figures.quality import Shown, check
+from octavo.figures.record import read
+from octavo.model import Medium
+
+if TYPE_CHECKING:
+    from tests.conftest import Content, Tiny
+
+Draw = Callable[[Any], object]
+GOOD = ("#000000", "#e69f00")  # Okabe and Ito's
+
+
+def shown(
+    draw: Draw, folder: Path, *, alt: str = "A.", captions: tuple[str, ...] = (), formats: Any = ("svg",)
+) -> Shown:
+    """Return a figure of one medium as it is judged."""
+    medium = Medium("column", 3.35, "", formats, 2.2)
+    figure = draw_figure("f", draw, alt=alt, aspect=1, media=(medium,), folder=folder, root=folder)
+    drawings = {d.medium: (folder / Path(d.file).name).read_text() for d in figure.drawings if d.format == "svg"}
+    record = read((folder / Path(figure.data).name).read_bytes(), figure.data)
+    return Shown("one.f", figure, record, drawings, captions)
+
+
+def found(draw: Draw, folder: Path, **options: Any) -> dict[str, str]:
+    return {f.rule.removeprefix("figure-"): f.message for f in check(shown(draw, folder, **options))}
+
+
+def plain(fig: Any, colours: tuple[str, ...] = GOOD, **axes: Any) -> Any:
+    """Draw lines in these colours, with all that is asked of a figure."""
+    ax = fig.subplots()
+    for number, colour in enumerate(colours):
+        ax.plot([1, 2, 3], [number, 2, 3 - number], color=colour, label=f"m{number}")
+    ax.legend()
+    ax.set(**{"xlabel": "length (m)", "ylabel": "cost (USD)", **axes})
+    return ax
+
+
+def bars(fig: Any, bottom: float) -> None:
+    ax = fig.subplots()
+    ax.bar(["a", "b"], [3, 4])
+    ax.set(ylim=(bottom, 5), ylabel="cost (USD)")
+
+
+def error_bars(fig: Any) -> None:
+    plain(fig).errorbar([1, 2], [1, 2], yerr=0.2, color="black")
+
+
+def test_a_good_figure_has_no_findings(tmp_path: Path) -> None:
+    """Nothing is found where nothing is wrong."""
+    assert found(plain, tmp_path) == {}
+    assert found(lambda fig: bars(fig, 0), tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("rule", "draw", "told"),
+    [
+        ("text-readable", lambda fig: plain(fig).text(1, 1, "tiny", fontsize=4), "text is 4 pt high"),
+        ("line-printable", lambda fig: plain(fig).plot([1, 2], [1, 1], lw=0.2, color="black"), "0.2 pt"),
+        ("text-contrast", lambda fig: plain(fig).text(1, 1, "pale", color="#cccccc"), "'pale' (#cccccc)"),
+        ("colours-apart", lambda fig: plain(fig, ("#ff7f0e", "#2ca02c")), "'m0' and 'm1' look alike to people without"),
+        ("greys-apart", lambda fig: plain(fig, ("#0072b2", "#d55e00")), "look alike in grey"),
+        ("bars-from-zero", lambda fig: bars(fig, 2), "The y axis of its bars begins at 2."),
+        ("axis-labelled", lambda fig: plain(fig, xlabel=""), "The x axis has no label."),
+        ("axis-unit", lambda fig: plain(fig, xlabel="length"), "The label 'length' of the x axis names no unit."),
+    ],
+)
+def test_each_rule_finds_what_breaks_it(rule: str, draw: Draw, told: str, tmp_path: Path) -> None:
+    """By the figure's name, in words, and nothing else is found."""
+    told_of = found(draw, tmp_path)
+    assert told in told_of.get(rule, ""), told_of
+    assert told_of[rule].startswith("one.f: ")
+    assert set(told_of) <= {rule, "greys-apart"}
+
+
+def test_what_stands_beside_a_figure_is_looked_at(tmp_path: Path) -> None:
+    """Its alternative text, its caption where it has error bars, and the resolution of a picture alone."""
+    assert set(found(plain, tmp_path, alt="")) == {"alt-text"}
+    assert set(found(error_bars, tmp_path, captions=("Costs by length.",))) == {"interval-named"}
+    assert found(error_bars, tmp_path, captions=("Costs, with 95% confidence intervals.",)) == {}
+    assert set(found(plain, tmp_path, formats=("png",))) == {"raster-sharp"}
+
+
+def test_every_rule_is_in_the_table(tmp_path: Path) -> None:
+    """`octavo check --rules` knows all that can be found, and how grave it is."""
+    known = {rule.id for rule in RULES}
+    pale = shown(
+        lambda fig: plain(fig, ("#ff7f0e", "#2ca02c"), xlabel="").text(1, 1, "x", color="#dddddd"), tmp_path, alt=""
+    )
+    assert {finding.rule for finding in check(pale)} <= known
+
+
+def test_a_rule_is_waived_by_name_with_a_reason(tiny: Callable[..., Tiny]) -> None:
+    """Then it passes, and says so; a waiver of nothing is an error."""
+    config = '[tool.octavo]\ntitle = "T"\n[tool.octavo.media.column]\nwidth = 3.0\nformats = ["svg"]\n'
+    cell = (
+        "def draw(fig):\n    ax = fig.subplots()\n    ax.bar(['a', 'b'], [3, 4])\n"
+        "    ax.set(ylim=(2, 5), ylabel='n (1)')\n"
+    )
+    files: dict[str, Content] = {
+        "pyproject.toml": config,
+        "notebooks/one.ipynb": ["import octavo", f"{cell}octavo.figure('line', draw, alt='Two bars.')"],
+    }
+    project = tiny(files)
+    assert project.octavo("build").code == 0
+    assert project.octavo("accept", "--all", "--because", "first").code == 0
+    said = project.octavo("check", "figures")
+    assert said.code == 1 and "error: one.line: The y axis of its bars begins at 2. [figure-bars-from-zero]" in said.out
+    waiver = '[tool.octavo.waivers]\n"one.line" = { "figure-bars-from-zero" = "both bars are near 4" }\n'
+    project.write({"pyproject.toml": config + waiver})
+    said = project.octavo("check", "figures")
+    assert said.code == 0 and "Waived: both bars are near 4" in said.out, said
+    project.replace("notebooks/one.ipynb", "[3, 4]", "[3, 4.5]")
+    assert project.octavo("check", "figures").code == 1
+    waiver = waiver.replace("}", ', "figure-as-accepted" = "the new run is not final" }')
+    project.write({"pyproject.toml": config + waiver})
+    said = project.octavo("check", "figures")
+    assert said.code == 0 and "changed: figure one.line (waived: the new run is not final)" in said.out, said
+    project.write({"pyproject.toml": config + waiver.replace("one.line", "one.lines")})
+    said = project.octavo("check", "figures")
+    assert said.code == 4 and "There is no result 'one.lines'." in said.out, said
+    project.write({"pyproject.toml": config + waiver.replace("from-zero", "from-one")})
+    said = project.octavo("check", "figures")
+    assert said.code == 4 and "There is no rule 'figure-bars-from-one'." in said.out, said
