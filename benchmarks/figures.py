@@ -10,12 +10,13 @@ import statistics
 import sys
 import time
 
+from tests.figures.figure_kinds import KINDS
+
 from octavo.figures import record as records
 from octavo.figures.accepted import Drawn, Snapshot, take
 from octavo.figures.compare import compare
 from octavo.figures.extract import record
 from octavo.figures.record import FigureRecord
-from tests.figures.figure_kinds import KINDS
 
 REPEATED = 5
 MANY = 1_000

@@ -135,6 +135,15 @@ def test_a_changed_figure_stands_beside_what_was_accepted() -> None:
     assert "then-one-line-p" in read.all("path", "id")
 
 
+def test_a_changed_figure_is_laid_over_what_was_accepted() -> None:
+    """Old over new, and what differs between them, each with ids of its own: a browser shows both without help."""
+    changed = Verdict("one.line", "figure", "changed", ("The curve moved.",), "it will be mended")
+    read = Read(built((changed,), accepted=Accepted({"one.line": '<svg><path id="p"/></svg>'})))
+    ids = read.all("path", "id")
+    assert {"over-then-one-line-p", "minus-then-one-line-p"} <= set(ids) and len(ids) == len(set(ids))
+    assert "What differs, in light" in read.said and "Waived: it will be mended" in read.said
+
+
 def test_an_unfinished_build_and_an_unread_record_are_told() -> None:
     """The page does not pass off what is old as new, nor what was not compared as the same."""
     assert "This build did not finish." in Read(built(unfinished=("paper.pdf",))).said

@@ -63,7 +63,10 @@ class Link(Frozen, frozen=True):
 
 
 class Difference(Frozen, frozen=True):
-    """A result that is not as accepted. ``then`` and ``now`` are a changed figure's drawings."""
+    """A result that is not as accepted. ``then`` and ``now`` are a changed figure's drawings.
+
+    ``pairs`` has both once more for each way to lay one over the other: what the way shows, a class for it, the two.
+    """
 
     name: str
     kind: str
@@ -72,6 +75,7 @@ class Difference(Frozen, frozen=True):
     here: bool
     then: str = ""
     now: str = ""
+    pairs: tuple[tuple[str, str, str, str], ...] = ()
 
 
 class ValueRow(Frozen, frozen=True):
@@ -202,11 +206,22 @@ def _differences(
             continue
         here = verdict.state in ("changed", "new", "drift", "same")
         then = now = ""
+        pairs: tuple[tuple[str, str, str, str], ...] = ()
         if verdict.kind == "figure" and verdict.state in ("changed", "missing", "drift", "same"):
-            drawn = accepted.drawings.get(verdict.name, "")
+            drawn, drawing = accepted.drawings.get(verdict.name, ""), drawings.get(verdict.name, "")
             then = _inlined(drawn, f"then-{verdict.name}", f"{verdict.name} as accepted")
-            now = _inlined(drawings.get(verdict.name, ""), f"now-{verdict.name}", f"{verdict.name} now")
-        yield Difference(verdict.name, verdict.kind, verdict.state, verdict.differences, here, then, now)
+            now = _inlined(drawing, f"now-{verdict.name}", f"{verdict.name} now")
+            pairs = tuple(_laid(verdict.name, drawn, drawing)) if then and now else ()
+        waived = (f"Waived: {verdict.waived}",) if verdict.waived else ()
+        told = (*verdict.differences, *waived)
+        yield Difference(verdict.name, verdict.kind, verdict.state, told, here, then, now, pairs)
+
+
+def _laid(name: str, then: str, now: str) -> Iterator[tuple[str, str, str, str]]:
+    """Yield the ways in which two drawings are laid one over the other; a browser mixes them."""
+    for caption, how in (("One over the other", "over"), ("What differs, in light", "minus")):
+        both = ((then, "then", "as accepted"), (now, "now", "now"))
+        yield caption, how, *(_inlined(svg, f"{how}-{when}-{name}", f"{name} {words}") for svg, when, words in both)
 
 
 def _inlined(drawing: str, name: str, alt: str) -> str:
