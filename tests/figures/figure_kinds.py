@@ -160,7 +160,7 @@ plain("error bars both ways", lambda ax, d: error_bars(ax, d, xerr=0.2, fmt="o")
 plain("bands", bands, **BOTH, half=HALF)
 plain("bands upright", lambda ax, d: bands(ax, d, "y"), **BOTH, half=HALF)
 plain("lines in bands", lines_in_bands, **BOTH, half=HALF)
-plain("stairs", lambda ax, d: ax.stairs(first(d), np.arange(7.0)), series={"first": A})
+plain("stairs", lambda ax, d: ax.stairs(first(d), np.arange(len(first(d)) + 1.0)), series={"first": A})
 plain("steps", lambda ax, d: ax.step(d["x"], first(d)), **ONE)
 plain("stems", lambda ax, d: ax.stem(d["x"], first(d)), **ONE)
 plain("stacks", lambda ax, d: ax.stackplot(d["x"], *d["series"].values(), labels=[*d["series"]]), **BOTH)
@@ -168,11 +168,19 @@ plain("events", lambda ax, d: ax.eventplot(first(d)), series={"first": A})
 plain("horizontal lines", lambda ax, d: ax.hlines(first(d), 0, d["x"]), **ONE)
 plain("vertical lines", lambda ax, d: ax.vlines(d["x"], 0, first(d)), **ONE)
 plain("reference lines", lambda ax, d: (ax.axhline(first(d)[-1]), ax.axvline(2.0)), series={"first": A})
-plain("a slanted line", lambda ax, d: ax.axline((0, 0), (1.0, first(d)[-1])), series={"first": A})
+plain(
+    "a slanted line",
+    lambda ax, d: (ax.axline((0, 0), (1.0, first(d)[-1])), ax.set(xlim=(0, 9), ylim=(0, 9))),
+    series={"first": A},
+)
 plain("spans", lambda ax, d: (ax.axvspan(1, first(d)[-1]), ax.axhspan(0.2, 0.4)), series={"first": A})
 plain("a polygon", lambda ax, d: ax.fill(np.cos(d["x"]) * first(d), np.sin(d["x"]) * first(d)), **ONE)
 plain("categories on a line", lambda ax, d: ax.plot(d["categories"], first(d)), categories=NAMES, series={"first": A})
-plain("an annotation", lambda ax, d: ax.annotate("here", (3, first(d)[-1]), (1, 1), arrowprops={}), series={"first": A})
+plain(
+    "an annotation",
+    lambda ax, d: (ax.annotate("here", (3, first(d)[-1]), (1, 1), arrowprops={}), ax.set(xlim=(0, 9), ylim=(0, 9))),
+    series={"first": A},
+)
 plain("boxes", lambda ax, d: ax.boxplot([*d["series"].values()]), series=dict(zip("ab", SAMPLES, strict=True)))
 plain("violins", lambda ax, d: ax.violinplot([*d["series"].values()]), series=dict(zip("ab", SAMPLES, strict=True)))
 plain("histogram", lambda ax, d: ax.bar(d["x"], first(d), width=1.0, align="edge"), **ONE)
@@ -185,8 +193,8 @@ plain("cells", lambda ax, d: ax.pcolor(d["z"], vmin=d["range"][0], vmax=d["range
 plain("contours", lambda ax, d: ax.contour(d["z"], levels=[2, 4, 6, 8, 10]), z=GRID)
 plain("areas", lambda ax, d: ax.contourf(d["z"], levels=[0, 2, 4, 6, 8, 10, 14]), z=GRID)
 plain("hexagons", lambda ax, d: ax.hexbin(*CLOUD.T, C=d["x"], gridsize=5), x=np.arange(1.0, 41.0))
-plain("arrows", lambda ax, d: ax.quiver(d["x"], d["x"], first(d), np.ones(6)), **ONE)
-plain("barbs", lambda ax, d: ax.barbs(d["x"], d["x"], 10 * first(d), np.ones(6)), **ONE)
+plain("arrows", lambda ax, d: ax.quiver(d["x"], d["x"], first(d), d["x"] * 0 + 1), **ONE)
+plain("barbs", lambda ax, d: ax.barbs(d["x"], d["x"], 10 * first(d), d["x"] * 0 + 1), **ONE)
 plain("streams", lambda ax, d: ax.streamplot(np.arange(8.0), np.arange(7.0), d["z"], d["z"] * 0 + 1), z=GRID)
 plain("triangles", lambda ax, d: ax.tripcolor(*CLOUD.T, d["x"]), x=np.arange(1.0, 41.0))
 plain(

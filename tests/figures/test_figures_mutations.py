@@ -43,7 +43,7 @@ def values(data: Data) -> np.ndarray[Any, Any]:
 def moved(factor: float) -> Change:
     def change(data: Data) -> Data:
         numbers = values(data)
-        place = np.unravel_index(np.nanargmax(np.abs(numbers)), numbers.shape)
+        place = (3, 4) if numbers.ndim == 2 else int(np.nanargmax(np.abs(numbers)))
         numbers[place] *= factor
         return data
 
@@ -99,7 +99,8 @@ def has(kind: str, what: str) -> bool:
     if what == "two":
         return len(data.get("series", ())) == 2
     if what == "series":
-        return "z" in data or ("series" in data and len(values(dict(data))) == 6)
+        grids = "z" in data and kind not in ("surface", "wires", "streams")  # they take a grid of one size
+        return grids or ("series" in data and len(values(dict(data))) == 6)
     return not what or what in data
 
 

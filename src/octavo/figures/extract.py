@@ -57,7 +57,7 @@ def _role(axes: Axes, named: dict[Axes, str]) -> str:
 def _panel(axes: Axes, name: str, role: str) -> Panel:
     legends = _legends(axes)
     names = {colour: text for legend in legends for colour, text in _meanings(legend)}
-    seen = artists.read(axes)
+    seen = artists.Seen(axes) if role == "colour bar" else artists.read(axes)  # its limits say all of that
     titles = [axes.get_title(loc=loc) for loc in ("left", "center", "right")]  # type: ignore[arg-type]
     return Panel(
         name,
