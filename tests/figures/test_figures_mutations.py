@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import copy
 import io
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from tests.figures.figure_kinds import KINDS, Data
 
 from octavo.figures import record as records
@@ -18,7 +21,6 @@ from octavo.figures.extract import record
 from octavo.figures.record import FigureRecord
 
 Change = Callable[[Data], Data]
-FORMS = {"closed form": 1e-9, "iterative": 1e-6, "float32": 1e-3}
 
 
 def drawn(kind: str, data: Data | None = None, dpi: float = 100) -> FigureRecord:
@@ -143,3 +145,44 @@ def test_drawn_again_it_is_the_same(kind: str) -> None:
     assert all(records.write(drawn(kind)) == text for _ in range(2))
     with mpl.rc_context({"font.family": "DejaVu Serif", "font.size": 8}):
         assert differing(then, drawn(kind, dpi=55)) == []
+
+
+def recorded(draw: Callable[[Any], object]) -> FigureRecord:
+    """Return the record of whatever is drawn."""
+    figure = Figure(figsize=(4, 3))
+    draw(figure)
+    figure.savefig(io.BytesIO(), format="png")
+    return record(figure)
+
+
+def test_what_is_odd_is_recorded_all_the_same() -> None:
+    """Nothing at all, nothing but what is missing, an artist of one's own: a record each, and nothing in silence."""
+    assert recorded(lambda fig: None) == FigureRecord()
+    nothing = recorded(lambda fig: fig.subplots().plot([1, 2], [np.nan, np.nan]))
+    assert nothing.panels[0].series[0].columns["y"] == (None, None)
+
+    class Sculpture(Artist):
+        def draw(self, renderer: Any) -> None:
+            """Draw nothing that anybody knows."""
+
+    strange = recorded(lambda fig: fig.subplots().add_artist(Sculpture()))
+    assert not_compared(strange) == ["Not compared: Sculpture."]
+
+
+def test_ten_million_points_are_a_small_record_that_tells_one_that_moved() -> None:
+    """By the parts of it, in seconds."""
+    numbers = np.random.default_rng(0).normal(size=(2, 10_000_000))
+
+    def cloud(x: Any, y: Any) -> FigureRecord:
+        figure = Figure()
+        figure.subplots().scatter(x, y, s=1)
+        return record(figure)  # not drawn: to draw so many is matplotlib's business
+
+    begun = time.perf_counter()
+    then = cloud(*numbers)
+    assert time.perf_counter() - begun < 20
+    assert len(records.write(then)) < 20_000
+    assert differing(then, cloud(*numbers)) == []
+    numbers[1, 5_000_000] = 9.0
+    (told,) = differing(then, cloud(*numbers))
+    assert told.degree == "changed" and "moved in part 32 of 64: the most of 'y'" in told.text

@@ -344,15 +344,23 @@ def _cloud(drawn: Any, seen: Seen) -> bool:
     sizes = np.asarray(drawn.get_sizes(), dtype=float)
     if len(sizes) == len(points) and np.unique(sizes).size > 1:
         columns["size"] = sizes
-    faces = drawn.get_facecolors() if len(drawn.get_facecolors()) else drawn.get_edgecolors()
-    shades = np.array([colors.to_hex(face[:3]) for face in faces]) if len(faces) == len(points) > 1 else np.array([])
-    if "value" not in columns and 1 < np.unique(shades).size <= HUES:
+    shades = _shades(drawn) if "value" not in columns else np.array([])
+    if len(shades) == len(points) and 1 < np.unique(shades).size <= HUES:
         for shade in np.unique(shades):
             split = {name: np.asarray(numbers)[shades == shade] for name, numbers in columns.items()}
-            seen.add("scatter", drawn, split, at=("x", "y"), ordered=False, name="", colour=str(shade))
+            seen.add("scatter", drawn, split, at=("x", "y"), ordered=False, name="", colour=f"#{shade:06x}")
     else:
         seen.add("scatter", drawn, columns, at=("x", "y"), ordered=False, facts=_range(drawn))
     return True
+
+
+def _shades(drawn: Any) -> Array:
+    """Return the colours of points as whole numbers, as in #rrggbb: there may be ten million of them."""
+    faces = np.asarray(drawn.get_facecolors() if len(drawn.get_facecolors()) else drawn.get_edgecolors())
+    if not len(faces):
+        return np.array([])
+    red, green, blue = np.rint(faces[:, :3] * 255).astype(np.int64).T
+    return red * 65_536 + green * 256 + blue
 
 
 def _polygons(drawn: Any, seen: Seen) -> bool:
