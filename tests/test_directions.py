@@ -35,6 +35,7 @@ CLUSTER = {"dask", "distributed"}
 DOORS = {"remote.py": {"fsspec"}, "cluster.py": CLUSTER, "cluster_worker.py": CLUSTER}  # of the engine to the outside
 ABOVE = (
     "workers",
+    "extension",
     "provisioner",
     "debugging",
     "outputs",

@@ -1,4 +1,4 @@
-"""Loaded into the kernel as an IPython extension: records every figure that a notebook saves or shows.
+"""Runs in the kernel of a build: records every figure that a notebook saves or shows.
 
 The hook sits where matplotlib prints a figure, which savefig, seaborn's grids and inline display all come to. What
 ``octavo.figure`` draws is left out: it is recorded there. A figure is called by its file, or by the cell that shows it.
@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from octavo.figures.draw import DATA, DECLARED
 from octavo.figures.record import FigureRecord, write
@@ -65,26 +66,37 @@ def hook(module: ModuleType, shell: Any) -> None:
     """Have every canvas note what it prints."""
     canvas = module.FigureCanvasBase
     printed = canvas.print_figure
+    begun = 0  # cells so far; IPython's own number is, with the version, that of this cell or of the next
+    known: WeakKeyDictionary[Any, bytes] = WeakKeyDictionary()
+
+    def begin(info: object) -> None:
+        nonlocal begun
+        begun += 1
+
+    shell.events.register("pre_run_cell", begin)
 
     def print_figure(self: Any, filename: Any, *arguments: Any, **options: Any) -> Any:
         result = printed(self, filename, *arguments, **options)
         folder = os.environ.get(RUN)
         if folder and not DECLARED.get():
             with suppress(OSError):  # the notebook's own figure is where it should be
-                _note(self.figure, filename, options.get("format"), Path(folder), shell)
+                record = _read(self.figure)
+                data = write(record)
+                if known.get(self.figure) != data:  # shown after it was saved, say
+                    known[self.figure] = data
+                    _note(self.figure, data, filename, options.get("format"), Path(folder), begun)
         return result
 
     canvas.print_figure = print_figure
 
 
-def _note(figure: Any, filename: Any, kind: str | None, run: Path, shell: Any) -> None:
+def _note(figure: Any, data: bytes, filename: Any, kind: str | None, run: Path, cell: int) -> None:
     from octavo import recorder
 
     known = recorder.recorded(run)
     named = isinstance(filename, str | os.PathLike)
-    stem = Path(filename).stem if named else f"cell{shell.execution_count}"
-    record = _read(figure)
-    data, name, number = write(record), _identifier(stem), 1
+    stem = Path(filename).stem if named else f"cell{cell}"
+    name, number = _identifier(stem), 1
     while (taken := known.get(name)) is not None:
         there = run / "figures" / f"{name}{DATA}"
         if taken == "figures" and there.is_file() and there.read_bytes() == data:

@@ -79,7 +79,7 @@ def test_what_was_not_looked_at_is_said() -> None:
 def test_the_json_holds_every_result_and_every_finding() -> None:
     """CI reads the same as the terminal shows."""
     found = json.loads(json.dumps(data(Report(verdicts=(CHANGED, *FIGURES), findings=(WARNING,)))))
-    assert found["counts"] == {"same": 1, "changed": 1, "new": 0, "missing": 0, "not compared": 0}
+    assert found["counts"] == {"same": 1, "changed": 1, "new": 0, "missing": 0, "not compared": 0, "drift": 0}
     assert [r["name"] for r in found["results"]] == ["a.x", "a.f"]
     assert [f["rule"] for f in found["findings"]] == ["value-as-accepted", "bib-entry-used"]
 

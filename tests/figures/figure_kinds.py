@@ -167,7 +167,11 @@ plain("stacks", lambda ax, d: ax.stackplot(d["x"], *d["series"].values(), labels
 plain("events", lambda ax, d: ax.eventplot(first(d)), series={"first": A})
 plain("horizontal lines", lambda ax, d: ax.hlines(first(d), 0, d["x"]), **ONE)
 plain("vertical lines", lambda ax, d: ax.vlines(d["x"], 0, first(d)), **ONE)
-plain("reference lines", lambda ax, d: (ax.axhline(first(d)[-1]), ax.axvline(2.0)), series={"first": A})
+plain(
+    "reference lines",
+    lambda ax, d: (ax.axhline(first(d)[-1]), ax.axvline(2.0), ax.set(ylim=(0, 9))),
+    series={"first": A},
+)
 plain(
     "a slanted line",
     lambda ax, d: (ax.axline((0, 0), (1.0, first(d)[-1])), ax.set(xlim=(0, 9), ylim=(0, 9))),
@@ -315,7 +319,7 @@ rows("boxes", "boxplot", x="group", y="y", hue="half")
 rows("violins", "violinplot", x="group", y="y")
 rows("strips", "stripplot", x="group", y="y", jitter=False)
 rows("swarm", "swarmplot", x="group", y="y")
-rows("histogram", "histplot", x="y", hue="half")
+rows("histogram", "histplot", x="y", hue="half", bins=6)
 rows("density", "kdeplot", x="y", hue="half")
 rows("distribution", "ecdfplot", x="y", hue="half")
 rows("rug", "rugplot", x="y")

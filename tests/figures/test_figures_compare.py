@@ -36,11 +36,15 @@ def test_a_changed_value_says_what_it_was_and_what_it_is() -> None:
 
 
 @pytest.mark.parametrize("number", [1794.49, 1793.51])
-def test_a_change_below_the_printed_digit_is_none(number: float) -> None:
-    """What no reader can see is the same, also in the standard error and the interval."""
+def test_a_change_below_the_printed_digit_is_drift(number: float) -> None:
+    """What no reader can see passes, in standard error and interval too; within the tolerance it is the same."""
     then = value(1794.0, se=10.0, low=1.0, high=2.0)
     now = value(number, se=10.4, low=0.6, high=2.4)
-    assert only(then, now) == Verdict("one.x", "value", "same")
+    verdict = only(then, now)
+    assert verdict.state == "drift" and len(verdict.differences) == 4
+    assert verdict.differences[0] == f"It was 1794 and is now {number}; in print it is the same."
+    near = value(1794.0 + 1e-6, se=10.0 + 1e-8, low=1.0 + 1e-9, high=2.0)
+    assert only(then, near) == Verdict("one.x", "value", "same")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from octavo.checks.rules import RULES
@@ -69,7 +70,7 @@ def test_a_good_figure_has_no_findings(tmp_path: Path) -> None:
         ("line-printable", lambda fig: plain(fig).plot([1, 2], [1, 1], lw=0.2, color="black"), "0.2 pt"),
         ("text-contrast", lambda fig: plain(fig).text(1, 1, "pale", color="#cccccc"), "'pale' (#cccccc)"),
         ("colours-apart", lambda fig: plain(fig, ("#ff7f0e", "#2ca02c")), "'m0' and 'm1' look alike to people without"),
-        ("greys-apart", lambda fig: plain(fig, ("#0072b2", "#d55e00")), "look alike in grey"),
+        ("greys-apart", lambda fig: plain(fig, ("#808080", "#d55e00")), "look alike in grey"),
         ("bars-from-zero", lambda fig: bars(fig, 2), "The y axis of its bars begins at 2."),
         ("axis-labelled", lambda fig: plain(fig, xlabel=""), "The x axis has no label."),
         ("axis-unit", lambda fig: plain(fig, xlabel="length"), "The label 'length' of the x axis names no unit."),
@@ -88,7 +89,12 @@ def test_what_stands_beside_a_figure_is_looked_at(tmp_path: Path) -> None:
     assert set(found(plain, tmp_path, alt="")) == {"alt-text"}
     assert set(found(error_bars, tmp_path, captions=("Costs by length.",))) == {"interval-named"}
     assert found(error_bars, tmp_path, captions=("Costs, with 95% confidence intervals.",)) == {}
-    assert set(found(plain, tmp_path, formats=("png",))) == {"raster-sharp"}
+    assert found(plain, tmp_path, formats=("png",)) == {}, "a picture alone is drawn finely"
+    coarse = shown(plain, tmp_path, formats=("png",))
+    drawing = msgspec.structs.replace(coarse.figure.drawings[0], dpi=96.0)
+    figure = msgspec.structs.replace(coarse.figure, drawings=(drawing,))
+    (told,) = check(msgspec.structs.replace(coarse, figure=figure))
+    assert told.message == "one.f: For column there is only a picture of 96 dots an inch."
 
 
 def test_every_rule_is_in_the_table(tmp_path: Path) -> None:

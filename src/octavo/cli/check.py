@@ -22,7 +22,7 @@ from octavo.errors import CheckError, OctavoError, UsageError, nearest
 WHAT = ("results", "figures", "bib")
 
 
-class Share(click.ParamType):
+class Share(click.ParamType[float]):
     """A part of a whole, as a percentage: ``10%``."""
 
     name = "percentage"

@@ -233,7 +233,9 @@ def _edited(held: Snapshot, acceptances: Mapping[str, Acceptance]) -> dict[str, 
     for name, acceptance in acceptances.items():
         shown = held.of(acceptance.kind).get(name)
         if shown is None or digest(shown) != acceptance.digest:
-            files = {"value": VALUES, "table": _table_file(name), "figure": _record_file(name)}
+            lost = sorted(set(acceptance.media) - (shown.drawings.keys() if isinstance(shown, Drawn) else set()))
+            figure = _drawing_file(name, lost[0]) if lost else _record_file(name)
+            files = {"value": VALUES, "table": _table_file(name), "figure": figure}
             edited[name] = files[acceptance.kind]
     return edited
 

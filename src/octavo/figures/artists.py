@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -115,7 +115,7 @@ def number(value: Any) -> Number:
 
 def column(numbers: Array) -> Column:
     """Return numbers as they are kept: one by one, or, where they are very many, by blocks."""
-    flat = np.ma.filled(np.ma.asarray(numbers, dtype=float), np.nan).ravel()
+    flat: Array = np.ma.filled(np.ma.asarray(numbers, dtype=float), np.nan).ravel()
     if flat.size <= LONGEST:
         return tuple(number(value) for value in flat.tolist())
     parts = np.array_split(np.where(np.isnan(flat), np.nan, flat + 0.0), BLOCKS)
@@ -169,7 +169,7 @@ def _read_container(held: Any, seen: Seen) -> None:
     elif isinstance(held, container.StemContainer):
         seen.done |= {id(part) for part in (held.markerline, held.stemlines, held.baseline)}
         x, y = held.markerline.get_data(orig=False)
-        base = float(np.mean(held.baseline.get_ydata(orig=False)))
+        base = float(np.mean(np.asarray(held.baseline.get_ydata(orig=False), dtype=float)))
         seen.add("stems", held.markerline, {"x": x, "y": y}, at=("x",), name=label_of(held), facts={"baseline": base})
     elif hasattr(held, "medians") and hasattr(held, "boxes"):  # seaborn's own container
         _boxes(held, seen)
@@ -200,7 +200,8 @@ def _loose_error_bars(middle: Array, width: Array, across: bool, seen: Seen) -> 
     for line in seen.axes.lines:
         if id(line) in seen.done or label_of(line) or _no_line(line) or line.get_marker() not in ("None", "", None):
             continue
-        along, up = line.get_data(orig=False)[:: -1 if across else 1]
+        data = [np.asarray(numbers, dtype=float) for numbers in line.get_data(orig=False)]
+        along, up = data[:: -1 if across else 1]
         if len(along) < 2 or not np.isfinite(along).any():
             continue
         near = np.flatnonzero(np.abs(middle - np.nanmedian(along)) <= AT_CENTRE * width)
@@ -269,10 +270,8 @@ def _outline(artist: Any) -> Array:
 
 def _line(line: Any, seen: Seen) -> bool:
     if isinstance(line, lines.AxLine):
-        through = line.get_xy1() if hasattr(line, "get_xy1") else line._xy1
-        slope = line.get_slope() if hasattr(line, "get_slope") else line._slope
-        other = line.get_xy2() if hasattr(line, "get_xy2") else line._xy2
-        points = [through, *([other] if other is not None else [])]
+        slope = line.get_slope()
+        points = [point for point in (line.get_xy1(), line.get_xy2()) if point is not None]
         facts = {} if slope is None else {"slope": float(slope)}
         seen.add("reference line", line, {"x": [p[0] for p in points], "y": [p[1] for p in points]}, facts=facts)
         return True
@@ -293,7 +292,8 @@ def _line(line: Any, seen: Seen) -> bool:
 def _segments(drawn: Any, seen: Seen) -> bool:
     if isinstance(drawn, collections.EventCollection):
         where = "x" if drawn.is_horizontal() else "y"
-        facts = {"at": float(drawn.get_lineoffset()), "length": float(drawn.get_linelength())}
+        offset, length = np.ravel(drawn.get_lineoffset()), np.ravel(drawn.get_linelength())
+        facts = {"at": float(offset[0]), "length": float(length[0])}
         seen.add("events", drawn, {where: np.asarray(drawn.get_positions(), dtype=float)}, at=(), facts=facts)
         return True
     every = [np.asarray(segment, dtype=float) for segment in drawn.get_segments()]
@@ -337,10 +337,11 @@ def _range(drawn: Any) -> dict[str, str | float]:
 
 def _cloud(drawn: Any, seen: Seen) -> bool:
     """Read a scatter plot; points in a few colours are as many series, which the legend names."""
-    points = np.ma.filled(np.ma.asarray(drawn.get_offsets(), dtype=float), np.nan)
+    points: Array = np.ma.filled(np.ma.asarray(drawn.get_offsets(), dtype=float), np.nan)
     if not len(points):
         return True
-    columns = {"x": points[:, 0], "y": points[:, 1], **_mapped(drawn, len(points))}
+    x, y = (_in_categories(a, points[:, i]) for i, a in enumerate((seen.axes.xaxis, seen.axes.yaxis)))
+    columns = {"x": x, "y": y, **_mapped(drawn, len(points))}
     sizes = np.asarray(drawn.get_sizes(), dtype=float)
     if len(sizes) == len(points) and np.unique(sizes).size > 1:
         columns["size"] = sizes
@@ -352,6 +353,11 @@ def _cloud(drawn: Any, seen: Seen) -> bool:
     else:
         seen.add("scatter", drawn, columns, at=("x", "y"), ordered=False, facts=_range(drawn))
     return True
+
+
+def _in_categories(scale: Any, places: Array) -> Array:
+    """Return the categories that points stand in: where within one they stand is for the eye alone."""
+    return np.rint(places) if getattr(scale.units, "_mapping", None) else places
 
 
 def _shades(drawn: Any) -> Array:
@@ -366,7 +372,7 @@ def _shades(drawn: Any) -> Array:
 def _polygons(drawn: Any, seen: Seen) -> bool:
     """Read polygons: hexagons of a count, coloured cells, bands between two curves, anything else by its corners."""
     corners = [np.asarray(path.vertices, dtype=float) for path in drawn.get_paths()]
-    offsets = np.ma.filled(np.ma.asarray(drawn.get_offsets(), dtype=float), np.nan)
+    offsets: Array = np.ma.filled(np.ma.asarray(drawn.get_offsets(), dtype=float), np.nan)
     values = drawn.get_array()
     if values is not None and len(offsets) == np.size(values) > 1:
         columns = {"x": offsets[:, 0], "y": offsets[:, 1], "value": values}
@@ -461,7 +467,7 @@ def _arrows(drawn: Any, seen: Seen) -> bool:
 def _shapes(drawn: Any, seen: Seen) -> bool:
     """Read any other collection by the corners of its paths, where they stand, and the numbers that colour them."""
     paths = [piece for path in drawn.get_paths() for piece in _pieces(path)]
-    offsets = np.ma.filled(np.ma.asarray(drawn.get_offsets(), dtype=float), np.nan)
+    offsets: Array = np.ma.filled(np.ma.asarray(drawn.get_offsets(), dtype=float), np.nan)
     if len(offsets) and (offsets != 0).any():
         columns = {"x": offsets[:, 0], "y": offsets[:, 1], **_mapped(drawn, len(offsets))}
         seen.add("shapes", drawn, columns, at=("x", "y"), facts=_range(drawn))
@@ -503,7 +509,7 @@ def _patch(drawn: Any, seen: Seen) -> bool:
         values, edges, base = drawn.get_data()
         columns = {"from": edges[:-1], "to": edges[1:], "value": values}
         if np.size(base) == np.size(values):
-            columns["base"] = base
+            columns["base"] = np.asarray(base)
         seen.add("steps", drawn, columns, at=("from",))
         return True
     if isinstance(drawn, patches.Wedge):
@@ -511,7 +517,8 @@ def _patch(drawn: Any, seen: Seen) -> bool:
         seen.add("wedge", drawn, {name: [value] for name, value in shares.items()})
         return True
     if isinstance(drawn, patches.FancyArrowPatch):
-        ends = np.asarray(drawn.get_path().vertices if drawn._posA_posB is None else drawn._posA_posB, dtype=float)
+        between = getattr(drawn, "_posA_posB", None)  # which there is no public way to ask
+        ends = np.asarray(drawn.get_path().vertices if between is None else between, dtype=float)
         _gather("arrows", drawn, {"x": ends[:1, 0], "y": ends[:1, 1], "to x": ends[-1:, 0], "to y": ends[-1:, 1]}, seen)
         return True
     corners = _vertices(drawn)
@@ -542,7 +549,7 @@ def _shape(drawn: Any, corners: Array, seen: Seen) -> None:
         seen.add("outline", drawn, {"x": corners[:, 0], "y": corners[:, 1]})
 
 
-def _gather(kind: str, drawn: Any, columns: Mapping[str, Sequence[float]], seen: Seen) -> None:
+def _gather(kind: str, drawn: Any, columns: Mapping[str, Array], seen: Seen) -> None:
     """Add a row to the series of patches that look the same."""
     key = kind, colour_of(drawn), label_of(drawn)
     there = next((s for s in seen.series if (s.kind, s.colour, s.name) == key), None)
@@ -564,7 +571,8 @@ def _text(drawn: Any, seen: Seen) -> bool:
     if drawn.get_text():
         seen.texts.append(drawn.get_text())
     if isinstance(drawn, text.Annotation) and drawn.arrow_patch is not None and drawn.xycoords == "data":
-        x, y = (float(seen.axes.convert_xunits(drawn.xy[0])), float(seen.axes.convert_yunits(drawn.xy[1])))
+        axes: Any = seen.axes  # its units are not typed
+        x, y = (float(axes.convert_xunits(drawn.xy[0])), float(axes.convert_yunits(drawn.xy[1])))
         seen.add("pointer", drawn, {"x": [x], "y": [y]}, name=drawn.get_text(), colour="")
     return True
 

@@ -91,7 +91,7 @@ class Pair:
         which = axis_of(self.then, column)
         axis = self.panel.axes.get(which)
         if axis is None:
-            return Scale(self.relative, _extent([self.then.columns.get(column), self.now.columns.get(column)]))
+            return Scale(self.relative, _extent(self.then, column))
         low, high = axis.limits
         if axis.scale == "log" and low > 0 and high > 0:
             return Scale(self.relative, abs(math.log10(high / low)), logarithmic=True)
@@ -298,15 +298,16 @@ def _numbers(pair: Pair) -> Iterator[Difference]:
     if any(isinstance(side.columns[name], Blocks) for side in (then, now) for name in shared):
         yield from _long(pair, shared)
         return
-    rows = [list(zip(*(side.columns[name] for name in shared), strict=True)) for side in (then, now)]  # type: ignore[arg-type]
+    rows = [list(zip(*(side.columns[name] for name in shared), strict=True)) for side in (then, now)]
     yield from _rows(pair, shared, rows[0], rows[1])
 
 
 def _fact(pair: Pair, fact: str) -> Iterator[Difference]:
     was, becomes = pair.then.facts.get(fact), pair.now.facts.get(fact)
     if isinstance(was, float | int) and isinstance(becomes, float | int):
-        if degree := Scale(pair.relative, 0.0).degree(float(was), float(becomes)):
-            degree = "changed" if abs(becomes - was) > VISIBLE * max(abs(was), abs(becomes)) else degree
+        apart, size = abs(becomes - was), max(abs(was), abs(becomes))
+        if apart > pair.relative * size:
+            degree: Degree = "changed" if apart > VISIBLE * size else "drift"
             yield Difference(
                 degree, f"{_the(pair.then)}: '{fact}' was {_both(was, becomes)[0]} and is now {_both(was, becomes)[1]}."
             )
@@ -461,14 +462,15 @@ def axis_of(series: Series, column: str) -> str:
     return ON.get(column, "")
 
 
-def _extent(columns: Iterable[Column | None]) -> float:
-    numbers: list[float] = []
-    for column in columns:
-        parts = (*column.least, *column.most) if isinstance(column, Blocks) else column or ()
-        numbers += [n for n in parts if isinstance(n, float)]
-    if not numbers:
-        return 0.0
-    return (max(numbers) - min(numbers)) or max(map(abs, numbers))
+def _extent(series: Series, name: str) -> float:
+    """Return by what numbers are judged that are on no axis: the range of their colours, or what they take up."""
+    ends = [series.facts.get(f"colours {end}") for end in ("from", "to")]
+    if name == "value" and isinstance(ends[0], float | int) and isinstance(ends[1], float | int) and ends[0] != ends[1]:
+        return abs(ends[1] - ends[0])
+    column = series.columns.get(name, ())
+    parts = (*column.least, *column.most) if isinstance(column, Blocks) else column
+    numbers = [n for n in parts if isinstance(n, float)]
+    return (max(numbers) - min(numbers) or max(map(abs, numbers))) if numbers else 0.0
 
 
 # Words

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
 Draw = Callable[["MatplotlibFigure"], object]
-PNG_DPI = 150
+PNG_DPI, PNG_ALONE_DPI = 150, 300  # beside drawings of lines, which are printed; where there are none
 # Text stays text, set in fonts that are embedded (PDF) or named (SVG); nothing of the clock or the machine.
 FIXED: dict[str, Any] = {"pdf.fonttype": 42, "svg.fonttype": "none", "figure.dpi": 100, "savefig.dpi": PNG_DPI}
 METADATA: dict[str, dict[str, str | None]] = {
@@ -55,7 +55,7 @@ def draw_figure(
             file.write_bytes(data)
             width, height = _size(medium, aspect)
             digest = hashlib.sha256(data).hexdigest()
-            dpi = float(PNG_DPI) if kind == "png" else 0.0
+            dpi = float(_dpi(medium)) if kind == "png" else 0.0
             drawings.append(Drawing(medium.name, kind, f"figures/{file.name}", width, height, digest, dpi))  # type: ignore[arg-type]
     return Figure(alt, tuple(drawings), f"figures/{shown.name}" if media else "")
 
@@ -64,6 +64,10 @@ def preview(draw: Draw, medium: Medium, root: Path, *, aspect: float) -> bytes:
     """Return the figure as the bytes of a PNG, for a notebook that is run by hand."""
     shown = Medium(medium.name, medium.width, medium.style, ("png",), medium.height)
     return _formats("preview", draw, shown, aspect, root)[0]["png"]
+
+
+def _dpi(medium: Medium) -> int:
+    return PNG_ALONE_DPI if set(medium.formats) == {"png"} else PNG_DPI
 
 
 def _size(medium: Medium, aspect: float) -> tuple[float, float]:
@@ -87,7 +91,7 @@ def _formats(name: str, draw: Draw, medium: Medium, aspect: float, root: Path) -
             )
         for kind in medium.formats:
             buffer = io.BytesIO()
-            figure.savefig(buffer, format=kind, metadata=METADATA[kind])
+            figure.savefig(buffer, format=kind, metadata=METADATA[kind], dpi=_dpi(medium))
             written[kind] = buffer.getvalue()
         return written, record(figure)
 

@@ -16,7 +16,7 @@ from octavo.figures.record import Axis, FigureRecord, Panel, Series
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis as MatplotlibAxis
-    from matplotlib.figure import Figure, FigureBase
+    from matplotlib.figure import Figure
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 DATES = re.compile(r"Date|Period|Time")  # in the names of converters: matplotlib's, and those that pandas registers
@@ -47,9 +47,9 @@ def _insets(axes: Axes, name: str) -> Iterator[tuple[Axes, tuple[str, str]]]:
         yield from _insets(inner, f"{name}{number}")
 
 
-def _role(axes: Axes, named: dict[Axes, str]) -> str:
+def _role(axes: Any, named: dict[Axes, str]) -> str:
     """Return what a panel is to one before it: drawn over it, with a second scale."""
-    twins = axes._twinned_axes.get_siblings(axes)  # type: ignore[attr-defined]  # there is no public way to ask
+    twins = axes._twinned_axes.get_siblings(axes)  # there is no public way to ask
     first = next((name for other, name in named.items() if other in twins), named[axes])
     return "" if first == named[axes] else f"twin of {first}"
 
@@ -58,7 +58,7 @@ def _panel(axes: Axes, name: str, role: str) -> Panel:
     legends = _legends(axes)
     names = {colour: text for legend in legends for colour, text in _meanings(legend)}
     seen = artists.Seen(axes) if role == "colour bar" else artists.read(axes)  # its limits say all of that
-    titles = [axes.get_title(loc=loc) for loc in ("left", "center", "right")]  # type: ignore[arg-type]
+    titles = [axes.get_title(loc=loc) for loc in ("left", "center", "right")]
     return Panel(
         name,
         role,
@@ -84,7 +84,7 @@ def _axis(axis: MatplotlibAxis) -> Axis:
     converter = axis.get_converter() if hasattr(axis, "get_converter") else getattr(axis, "converter", None)
     mapping = getattr(axis.units, "_mapping", None) or {}
     ticks: tuple[str, ...] = ()
-    if not mapping and type(axis.get_major_formatter()).__name__ == "FixedFormatter":
+    if not mapping and type(axis.get_major_locator()).__name__ == "FixedLocator":
         ticks = tuple(label.get_text() for label in axis.get_ticklabels())
     return Axis(
         axis.get_label().get_text(),
@@ -131,7 +131,7 @@ def _named(seen: Seen, names: dict[str, str]) -> Iterator[Series]:
         )
 
 
-def _outside(figure: FigureBase) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _outside(figure: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the texts outside of all panels, and the artists there that are not known."""
     from matplotlib.legend import Legend
     from matplotlib.text import Text

@@ -83,7 +83,7 @@ class Panel(Frozen, frozen=True):
     not_compared: tuple[str, ...] = ()
 
 
-class FigureRecord(Frozen, frozen=True):
+class FigureRecord(Frozen, frozen=True, omit_defaults=False):
     """All that a figure shows. ``texts`` are what stands outside of its panels: titles, common labels, legends."""
 
     panels: tuple[Panel, ...] = ()

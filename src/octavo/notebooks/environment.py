@@ -31,6 +31,7 @@ def recorder_files() -> tuple[Path, ...]:
         "figures/draw.py",
         "figures/extract.py",
         "figures/record.py",
+        "extension.py",
         "saved.py",
         "notebooks/kernel.py",
         "notebooks/pristine.py",

@@ -190,8 +190,7 @@ class RunPoint:
             language="python",
             execution_timeout=math.ceil(self.timeout),
             extra_arguments=[
-                "--IPKernelApp.extra_extensions=octavo.notebooks.trace",
-                "--IPKernelApp.extra_extensions=octavo.saved",
+                "--IPKernelApp.extra_extensions=octavo.extension",
                 "--HistoryManager.enabled=False",  # what a build runs does not belong among what the user typed
             ],
             # No open port, and no warning about one.

@@ -220,8 +220,8 @@ def _differences(
 def _laid(name: str, then: str, now: str) -> Iterator[tuple[str, str, str, str]]:
     """Yield the ways in which two drawings are laid one over the other; a browser mixes them."""
     for caption, how in (("One over the other", "over"), ("What differs, in light", "minus")):
-        both = ((then, "then", "as accepted"), (now, "now", "now"))
-        yield caption, how, *(_inlined(svg, f"{how}-{when}-{name}", f"{name} {words}") for svg, when, words in both)
+        below = _inlined(then, f"{how}-then-{name}", f"{name} as accepted")
+        yield caption, how, below, _inlined(now, f"{how}-now-{name}", f"{name} now")
 
 
 def _inlined(drawing: str, name: str, alt: str) -> str:
