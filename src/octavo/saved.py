@@ -30,12 +30,25 @@ SAVED = "saved"  # the medium of what a notebook saved itself
 FORMATS = ("png", "svg", "pdf")
 
 
+class Cells:
+    """Counts the cells that were begun: IPython's own number is, with its version, that of this one or of the next."""
+
+    def __init__(self, shell: Any) -> None:
+        self.number = 0
+        shell.events.register("pre_run_cell", self.begin)
+
+    def begin(self, info: object) -> None:
+        """Count a cell that begins."""
+        self.number += 1
+
+
 def load_ipython_extension(shell: Any) -> None:
     """Hook into matplotlib, or into its import if nothing has imported it yet."""
+    cells = Cells(shell)
     if PRINTS in sys.modules:
-        hook(sys.modules[PRINTS], shell)
+        hook(sys.modules[PRINTS], cells)
     else:
-        sys.meta_path.insert(0, _Finder(lambda module: hook(module, shell)))
+        sys.meta_path.insert(0, _Finder(lambda module: hook(module, cells)))
 
 
 class _Finder(importlib.abc.MetaPathFinder):
@@ -62,18 +75,11 @@ class _Finder(importlib.abc.MetaPathFinder):
         return spec
 
 
-def hook(module: ModuleType, shell: Any) -> None:
+def hook(module: ModuleType, cells: Cells) -> None:
     """Have every canvas note what it prints."""
     canvas = module.FigureCanvasBase
     printed = canvas.print_figure
-    begun = 0  # cells so far; IPython's own number is, with the version, that of this cell or of the next
     known: WeakKeyDictionary[Any, bytes] = WeakKeyDictionary()
-
-    def begin(info: object) -> None:
-        nonlocal begun
-        begun += 1
-
-    shell.events.register("pre_run_cell", begin)
 
     def print_figure(self: Any, filename: Any, *arguments: Any, **options: Any) -> Any:
         result = printed(self, filename, *arguments, **options)
@@ -84,7 +90,7 @@ def hook(module: ModuleType, shell: Any) -> None:
                 data = write(record)
                 if known.get(self.figure) != data:  # shown after it was saved, say
                     known[self.figure] = data
-                    _note(self.figure, data, filename, options.get("format"), Path(folder), begun)
+                    _note(self.figure, data, filename, options.get("format"), Path(folder), cells.number)
         return result
 
     canvas.print_figure = print_figure

@@ -71,7 +71,7 @@ def test_nothing_accepted_yet_is_no_pass_and_what_was_accepted_is(accepted: Tiny
     good = (
         "Nothing changed: 2 values, 1 table and 1 figure are as accepted. The figure holds what is asked of figures.\n"
     )
-    assert (said.code, said.out) == (0, f"{good}\n")
+    assert (said.code, said.out) == (0, good)
     assert "Nothing differs from the accepted results." in accepted.read("build/index.html")
     assert accepted.read("figures/own.mplstyle") == ONE["figures/own.mplstyle"]
     held = sorted(p.relative_to(accepted.root / "figures").as_posix() for p in (accepted.root / "figures").rglob("*.*"))
