@@ -64,32 +64,45 @@ def _finding(shown: Shown, rule: str, severity: Severity, text: str, hint: str) 
 
 
 def _text_can_be_read(shown: Shown) -> Iterator[Finding]:
-    for medium, svg in shown.drawings.items():
-        small = sorted({size for size, _, _ in _texts(svg) if size < SMALLEST - 0.05})
-        if small:
-            text = f"In the drawing for {medium} text is {small[0]:g} pt high, as placed."
-            yield _finding(
-                shown, "text-readable", "error", text, f"At least {SMALLEST:g} pt: raise font.size in its style sheet."
-            )
+    small = _by_words(
+        shown, lambda svg: sorted(f"{size:g} pt" for size, _, _ in _texts(svg) if size < SMALLEST - 0.05)[:1]
+    )
+    for words, media in small.items():
+        text = f"In the drawing for {media} text is {words} high, as placed."
+        yield _finding(
+            shown, "text-readable", "error", text, f"At least {SMALLEST:g} pt: raise font.size in its style sheet."
+        )
 
 
 def _lines_can_be_printed(shown: Shown) -> Iterator[Finding]:
-    for medium, svg in shown.drawings.items():
+    def thinnest(svg: str) -> list[str]:
         widths = [float(width) for width in re.findall(r"stroke-width: ?([0-9.]+)", svg)]
         thin = [width for width in widths if 0 < width < THINNEST - 0.005]
-        if thin:
-            text = f"In the drawing for {medium} lines are {min(thin):g} pt thick, as placed."
-            hint = f"At least {THINNEST:g} pt: lines.linewidth, axes.linewidth, grid.linewidth in its style sheet."
-            yield _finding(shown, "line-printable", "warning", text, hint)
+        return [f"{min(thin):g} pt"] if thin else []
+
+    for words, media in _by_words(shown, thinnest).items():
+        text = f"In the drawing for {media} lines are {words} thick, as placed."
+        hint = f"At least {THINNEST:g} pt: lines.linewidth, axes.linewidth, grid.linewidth in its style sheet."
+        yield _finding(shown, "line-printable", "warning", text, hint)
 
 
 def _text_stands_out(shown: Shown) -> Iterator[Finding]:
+    def pale(svg: str) -> list[str]:
+        found = {(fill, text) for _, fill, text in _texts(svg) if fill and _contrast(fill) < CONTRAST}
+        return [f"'{text}' ({fill})" for fill, text in sorted(found)][:SHOWN]
+
+    for words, media in _by_words(shown, pale).items():
+        text = f"In the drawing for {media} text is hard to see on white: {words}."
+        yield _finding(shown, "text-contrast", "warning", text, "Choose a darker colour for it.")
+
+
+def _by_words(shown: Shown, look: Callable[[str], list[str]]) -> dict[str, str]:
+    """Return what is seen in the drawings, each thing once, with the media of whose drawings it is true."""
+    found: dict[str, list[str]] = {}
     for medium, svg in shown.drawings.items():
-        pale = sorted({(fill, text) for _, fill, text in _texts(svg) if fill and _contrast(fill) < CONTRAST})
-        if pale:
-            words = ", ".join(f"'{text}' ({fill})" for fill, text in pale[:SHOWN])
-            text = f"In the drawing for {medium} text is hard to see on white: {words}."
-            yield _finding(shown, "text-contrast", "warning", text, "Choose a darker colour for it.")
+        if words := look(svg):
+            found.setdefault(", ".join(words), []).append(medium)
+    return {words: ", ".join(media) for words, media in found.items()}
 
 
 def _texts(svg: str) -> Iterator[tuple[float, str, str]]:
@@ -151,7 +164,11 @@ def _greys_can_be_told_apart(shown: Shown) -> Iterator[Finding]:
     for panel in shown.record.panels:
         hues = _hues(panel)
         lightness = {name: _lightness(colour) for name, colour in hues.items()}
-        pairs = [(abs(lightness[a] - lightness[b]), a, b) for a, b in combinations(sorted(lightness), 2)]
+        pairs = [
+            (abs(lightness[a] - lightness[b]), a, b)
+            for a, b in combinations(sorted(lightness), 2)
+            if hues[a] != hues[b]  # those are told apart by something else
+        ]
         if pairs and min(pairs)[0] < APART:
             distance, first, second = min(pairs)
             text = f"{_where(shown, panel)}'{first}' and '{second}' look alike in grey (distance {distance:.1f})."
@@ -235,12 +252,18 @@ def _is_described(shown: Shown) -> Iterator[Finding]:
 
 
 def _intervals_are_named(shown: Shown) -> Iterator[Finding]:
-    kinds = {s.kind for panel in shown.record.panels for s in panel.series if {"low", "high"} & s.columns.keys()}
+    kinds = {s.kind for panel in shown.record.panels for s in panel.series if _is_interval(s)}
     captions = " ".join((*shown.captions, *shown.record.texts, *(t for p in shown.record.panels for t in p.texts)))
     legends = " ".join(entry for panel in shown.record.panels for entry in (*panel.legend, panel.legend_title))
     if kinds and shown.captions and not INTERVAL.search(f"{captions} {legends}"):
-        text = f"Its caption does not say what its {sorted(kinds)[0]} show: a standard error, a confidence interval?"
+        text = "Its caption does not say what its error bars or bands show: a standard error, a confidence interval?"
         yield _finding(shown, "interval-named", "warning", text, "Say it in the caption, with the level.")
+
+
+def _is_interval(series: Series) -> bool:
+    """Whether a series has lower and upper ends; an area that stands on a line has none."""
+    low, high = series.columns.get("low", ()), series.columns.get("high", ())
+    return bool(high) and not (isinstance(low, tuple) and len(set(low)) == 1 and len(low) > 1)
 
 
 def _where(shown: Shown, panel: Panel) -> str:
