@@ -18,6 +18,7 @@ from octavo.figures.record import Axis, Blocks, Column, FigureRecord, Number, Pa
 VISIBLE = 0.002  # of the axis: what a reader can see in print
 NOTABLE = 0.01  # of a number: what a reader of the number would call another one
 FAINT = 0.0002  # of the axis: below it, no number is looked at by itself
+HALF = 0.5  # of the way to the next row: what stands so near to a name is in its row
 TOLD = 6  # sentences of one series
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
@@ -336,7 +337,7 @@ def _rows(pair: Pair, names: Sequence[str], then: Sequence[Row], now: Sequence[R
                 moved.append((degree, far, i, j))
         if moved:
             degree, _, i, j = max(moved, key=lambda m: (m[0] == "changed", m[1]))
-            where = _place(pair, names, then[i], i)
+            where = _place(pair, names, then[i], i, name)
             values = then[i][position], now[j][position]
             yield Difference(degree, _moved(pair, name, where, values, len(moved), len(then)))
 
@@ -478,25 +479,27 @@ def _extent(series: Series, name: str) -> float:
 
 def _moved(pair: Pair, name: str, where: str, values: tuple[Number, Number], count: int, total: int) -> str:
     was, becomes = values
-    part = WORDS.get(name, f"its {name}")
+    part = "" if name == "x" else WORDS.get(name, f"its {name}")
     subject = _the(pair.then) + (f", {part}," if part else "")
     by = ""
     if isinstance(was, float) and isinstance(becomes, float) and was and abs((becomes - was) / was) < 10:
         by = f" by {abs(100 * (becomes - was) / was):.2g} %"
     many = f" ({count} of {total} points)" if total > 1 else ""
     said = " became ".join(_both(was, becomes))
-    return f"{subject} moved{by}{f' at {where}' if where else ''}: {said}{many}."
+    along = " in x" if name == "x" else ""
+    return f"{subject} moved{along}{by}{f' at {where}' if where else ''}: {said}{many}."
 
 
-def _place(pair: Pair, names: Sequence[str], row: Row, index: int) -> str:
-    """Return where a row stands, as a reader finds it."""
+def _place(pair: Pair, names: Sequence[str], row: Row, index: int, moved: str = "") -> str:
+    """Return where a row stands, as a reader finds it; not by the column that ``moved``."""
     columns = pair.then.facts.get("columns")
     if isinstance(columns, float | int) and "rows" in pair.then.facts:
         cell = index // int(pair.then.facts.get("channels", 1))
         return f"row {cell // int(columns) + 1}, column {cell % int(columns) + 1}"
-    told = [
-        f"{name} = {_at(row[names.index(name)], pair.panel.axes.get(name))}" for name in pair.then.at if name in names
-    ]
+    by = [name for name in pair.then.at if name in names and name != moved]
+    if not by:
+        by = [name for name in ("x", "y") if name in names and name != moved and moved]
+    told = [f"{name} = {_at(row[names.index(name)], pair.panel.axes.get(name))}" for name in by]
     if told:
         return ", ".join(told)
     return f"point {index + 1}" if len(pair.then.columns) and _length(pair.then) > 1 else ""
@@ -507,6 +510,9 @@ def _at(value: Number, axis: Axis | None) -> str:
     if axis and isinstance(value, float):
         if axis.categories and value == round(value) and 0 <= value < len(axis.categories):
             return f"'{axis.categories[int(value)]}'"
+        near = [(abs(value - p), t) for p, t in zip(axis.places, axis.ticks, strict=True) if isinstance(p, float)]
+        if near and min(near)[0] < HALF and not any(text.strip("-−").replace(".", "").isdigit() for text in axis.ticks):
+            return f"'{min(near)[1]}'"
         if axis.dates and abs(value) < 1e6:
             moment = EPOCH + datetime.timedelta(days=value)
             return moment.strftime("%Y-%m-%d" if value == round(value) else "%Y-%m-%d %H:%M")

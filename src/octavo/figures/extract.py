@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from octavo.figures import artists
 from octavo.figures.artists import Seen
-from octavo.figures.record import Axis, FigureRecord, Panel, Series
+from octavo.figures.record import Axis, FigureRecord, Number, Panel, Series
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,8 +84,10 @@ def _axis(axis: MatplotlibAxis) -> Axis:
     converter = axis.get_converter() if hasattr(axis, "get_converter") else getattr(axis, "converter", None)
     mapping = getattr(axis.units, "_mapping", None) or {}
     ticks: tuple[str, ...] = ()
+    places: tuple[Number, ...] = ()
     if not mapping and type(axis.get_major_locator()).__name__ == "FixedLocator":
         ticks = tuple(label.get_text() for label in axis.get_ticklabels())
+        places = tuple(artists.number(place) for place in axis.get_majorticklocs())
     return Axis(
         axis.get_label().get_text(),
         axis.get_scale(),
@@ -93,6 +95,7 @@ def _axis(axis: MatplotlibAxis) -> Axis:
         tuple(str(category) for category in mapping),
         bool(converter is not None and DATES.search(type(converter).__name__)),
         ticks,
+        places if len(places) == len(ticks) else (),
     )
 
 

@@ -55,7 +55,8 @@ class Series(Frozen, frozen=True):
 class Axis(Frozen, frozen=True):
     """One axis: its label, scale, limits (as drawn: the first may be larger), and the names of its categories.
 
-    ``ticks`` are the labels that the figure's author gave; those that matplotlib chose are no part of it.
+    ``ticks`` are the labels that the figure's author gave, at these ``places``; those that matplotlib chose are no part
+    of it.
     """
 
     label: str = ""
@@ -64,6 +65,7 @@ class Axis(Frozen, frozen=True):
     categories: tuple[str, ...] = ()
     dates: bool = False
     ticks: tuple[str, ...] = ()
+    places: tuple[Number, ...] = ()
 
 
 class Panel(Frozen, frozen=True):
