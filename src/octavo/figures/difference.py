@@ -168,12 +168,14 @@ def _axis(which: str, then: Axis, now: Axis) -> Iterator[Difference]:
     yield from map(_changed, _lists(f"On the {which} axis, the category", then.categories, now.categories))
     if not then.categories:
         yield from map(_changed, _lists(f"On the {which} axis, the label", then.ticks, now.ticks))
-    if then.scale == now.scale and not (then.categories or now.categories):
+    if then.fixed != now.fixed:
+        yield _changed(f"{name} has limits {'that follow the data' if then.fixed else 'of its own'} now.")
+    elif then.fixed and then.scale == now.scale:
         yield from _limits(name, then, now)
 
 
 def _limits(name: str, then: Axis, now: Axis) -> Iterator[Difference]:
-    """Tell of limits that have moved to be seen; how far matplotlib goes beyond the data is not the author's."""
+    """Tell of limits that have moved to be seen."""
     logarithmic = then.scale == "log" and min(*then.limits, *now.limits) > 0
     ends = [tuple(map(math.log10, axis.limits)) if logarithmic else axis.limits for axis in (then, now)]
     length = abs(ends[0][1] - ends[0][0])

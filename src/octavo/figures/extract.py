@@ -63,7 +63,7 @@ def _panel(axes: Axes, name: str, role: str) -> Panel:
         name,
         role,
         " ".join(title for title in titles if title),
-        {which: _axis(axis) for which, axis in _axes_of(axes)},
+        {which: _axis(axis, fixed=not getattr(axes, f"get_autoscale{which}_on")()) for which, axis in _axes_of(axes)},
         tuple(text.get_text() for legend in legends for text in legend.get_texts()) if legends else (),
         " ".join(filter(None, (legend.get_title().get_text() for legend in legends))),
         tuple(seen.texts),
@@ -79,7 +79,7 @@ def _axes_of(axes: Axes) -> Iterator[tuple[str, MatplotlibAxis]]:
         yield "z", axes.zaxis
 
 
-def _axis(axis: MatplotlibAxis) -> Axis:
+def _axis(axis: MatplotlibAxis, *, fixed: bool) -> Axis:
     low, high = (artists.number(end) for end in axis.get_view_interval())
     converter = axis.get_converter() if hasattr(axis, "get_converter") else getattr(axis, "converter", None)
     mapping = getattr(axis.units, "_mapping", None) or {}
@@ -92,6 +92,7 @@ def _axis(axis: MatplotlibAxis) -> Axis:
         axis.get_label().get_text(),
         axis.get_scale(),
         (float(low or 0.0), float(high or 0.0)),
+        fixed,
         tuple(str(category) for category in mapping),
         bool(converter is not None and DATES.search(type(converter).__name__)),
         ticks,

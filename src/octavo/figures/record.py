@@ -55,6 +55,8 @@ class Series(Frozen, frozen=True):
 class Axis(Frozen, frozen=True):
     """One axis: its label, scale, limits (as drawn: the first may be larger), and the names of its categories.
 
+    The limits are the author's where they are ``fixed``; else matplotlib found them, from the data and its margins.
+
     ``ticks`` are the labels that the figure's author gave, at these ``places``; those that matplotlib chose are no part
     of it.
     """
@@ -62,6 +64,7 @@ class Axis(Frozen, frozen=True):
     label: str = ""
     scale: str = "linear"
     limits: tuple[float, float] = (0.0, 1.0)
+    fixed: bool = False
     categories: tuple[str, ...] = ()
     dates: bool = False
     ticks: tuple[str, ...] = ()
