@@ -95,12 +95,14 @@ class Drawing(Frozen, frozen=True):
 class Figure(Frozen, frozen=True):
     """A figure that a run recorded, drawn once for each medium and format.
 
-    ``data`` is the file of what it shows (see octavo.figures.record), relative to the folder of the run.
+    ``data`` is the file of what it shows (see octavo.figures.record), relative to the folder of the run. ``restless``
+    names what came out otherwise when it was drawn with other random numbers.
     """
 
     alt: str
     drawings: tuple[Drawing, ...]
     data: str = ""
+    restless: tuple[str, ...] = ()
 
 
 class Record(Frozen, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -198,7 +199,8 @@ def test_pytest_collects_a_test_for_each_result(accepted: Tiny) -> None:
 
     def pytest_says(*options: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "pytest", "-p", "octavo.pytest_plugin", "--octavo", "-p", "no:cacheprovider"]
-        return subprocess.run([*command, *options], cwd=accepted.root, capture_output=True, text=True)
+        alone = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # installed, it would be there twice
+        return subprocess.run([*command, *options], cwd=accepted.root, capture_output=True, text=True, env=alone)
 
     said = pytest_says()
     assert said.returncode == 0 and "4 passed" in said.stdout, said

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from octavo.checks.rules import RULES
@@ -95,6 +96,24 @@ def test_what_stands_beside_a_figure_is_looked_at(tmp_path: Path) -> None:
     figure = msgspec.structs.replace(coarse.figure, drawings=(drawing,))
     (told,) = check(msgspec.structs.replace(coarse, figure=figure))
     assert told.message == "one.f: For column there is only a picture of 96 dots an inch."
+
+
+def test_an_interval_without_a_seed_is_found(tmp_path: Path) -> None:
+    """With other random numbers its bootstrap gives other ends; with a seed it does not. The notebook's go on."""
+    import seaborn as sns
+
+    def draw(fig: Any, seed: int | None) -> None:
+        ax = fig.subplots()
+        sns.lineplot(x=[1] * 20 + [2] * 20, y=[n**1.5 for n in range(40)], seed=seed, ax=ax)
+        ax.set(xlabel="length (m)", ylabel="cost (USD)")
+
+    told = found(lambda fig: draw(fig, None), tmp_path)
+    assert set(told) == {"seeded"} and told["seeded"].endswith("with others it shows something else: band."), told
+    np.random.seed(5)
+    assert found(lambda fig: draw(fig, 1), tmp_path) == {}
+    after = np.random.random()
+    np.random.seed(5)
+    assert np.random.random() == after
 
 
 def test_every_rule_is_in_the_table(tmp_path: Path) -> None:

@@ -39,6 +39,12 @@ RULES: tuple[Rule, ...] = (
         "figure-greys-apart", "warning", "Hues of a panel are told apart in grey.", "Take markers, dashes or lightness."
     ),
     Rule("figure-bars-from-zero", "error", "The axis of bars begins at zero.", "Let it begin there, or show points."),
+    Rule(
+        "figure-seeded",
+        "warning",
+        "With other random numbers a figure shows the same.",
+        "Give what is bootstrapped a seed of its own (seaborn: seed=1).",
+    ),
     Rule("figure-axis-labelled", "warning", "Every axis says what it shows.", "Label it."),
     Rule(
         "figure-axis-unit", "warning", "The label of an axis names its unit, where it has one.", "Put it in brackets."

@@ -13,8 +13,10 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from octavo.errors import BuildError, NotebookError, UsageError
-from octavo.figures.record import FigureRecord, write
+from octavo.figures.record import FigureRecord, restless, write
 from octavo.model import Drawing, Figure, Medium
 
 if TYPE_CHECKING:
@@ -46,10 +48,10 @@ def draw_figure(
     folder.mkdir(parents=True, exist_ok=True)
     drawings: list[Drawing] = []
     shown = folder / f"{name}{DATA}"
+    records: list[FigureRecord] = []
     for medium in media:
         files, record = _formats(name, draw, medium, aspect, root)
-        if medium is media[0]:
-            shown.write_bytes(write(record))
+        records.append(record)
         for kind, data in files.items():
             file = folder / f"{name}.{medium.name}.{kind}"
             file.write_bytes(data)
@@ -57,7 +59,12 @@ def draw_figure(
             digest = hashlib.sha256(data).hexdigest()
             dpi = float(_dpi(medium)) if kind == "png" else 0.0
             drawings.append(Drawing(medium.name, kind, f"figures/{file.name}", width, height, digest, dpi))  # type: ignore[arg-type]
-    return Figure(alt, tuple(drawings), f"figures/{shown.name}" if media else "")
+    if not records:
+        return Figure(alt, ())
+    shown.write_bytes(write(records[0]))
+    with _other_random_numbers():
+        _, again = _formats(name, draw, replace(media[0], formats=()), aspect, root)
+    return Figure(alt, tuple(drawings), f"figures/{shown.name}", restless(records[0], again))
 
 
 def preview(draw: Draw, medium: Medium, root: Path, *, aspect: float) -> bytes:
@@ -163,6 +170,17 @@ def _same_random_numbers() -> Iterator[None]:
     finally:
         random.setstate(state)
         np.random.set_state(legacy)
+
+
+@contextmanager
+def _other_random_numbers() -> Iterator[None]:
+    """Draw from other random numbers, to see whether that makes another figure; the notebook's come back."""
+    import numpy as np
+
+    with _same_random_numbers():
+        random.seed(random.random())
+        np.random.seed(np.random.randint(1 << 30))
+        yield
 
 
 @contextmanager

@@ -245,6 +245,14 @@ def _is_picture(panel: Panel) -> bool:
     return all(series.kind in ("image", "wedge", "heat map") for series in panel.series)
 
 
+def _is_seeded(shown: Shown) -> Iterator[Finding]:
+    if shown.figure.restless:
+        names = ", ".join(shown.figure.restless[:SHOWN])
+        text = f"It hangs on the notebook's random numbers; with others it shows something else: {names}."
+        hint = "Give what is bootstrapped or scattered a seed of its own (seaborn: seed=1)."
+        yield _finding(shown, "seeded", "warning", text, hint)
+
+
 def _is_described(shown: Shown) -> Iterator[Finding]:
     if not shown.figure.alt.strip():
         hint = "Give octavo.figure an alt= text: what does somebody miss who cannot see it?"
@@ -279,6 +287,7 @@ RULES: tuple[Callable[[Shown], Iterator[Finding]], ...] = (
     _greys_can_be_told_apart,
     _bars_begin_at_zero,
     _axes_are_labelled,
+    _is_seeded,
     _is_described,
     _intervals_are_named,
 )

@@ -97,6 +97,22 @@ class FigureRecord(Frozen, frozen=True, omit_defaults=False):
     version: Literal[1] = 1
 
 
+def restless(first: FigureRecord, second: FigureRecord) -> tuple[str, ...]:
+    """Return the series whose numbers differ from one drawing to the other, though they stand in the same places."""
+    found: list[str] = []
+    for a, b in zip(first.panels, second.panels, strict=False):
+        if [s.kind for s in a.series] == [s.kind for s in b.series]:
+            pairs = zip(a.series, b.series, strict=True)
+            found += [f"{one.kind} {one.name}".strip() for one, two in pairs if _moved(one, two)]
+    return tuple(dict.fromkeys(found))
+
+
+def _moved(one: Series, two: Series) -> bool:
+    placed = one.at and all(one.columns.get(name) == two.columns.get(name) for name in one.at)
+    alike = one.name == two.name and one.columns.keys() == two.columns.keys()
+    return bool(placed and alike and one.columns != two.columns)
+
+
 class _Version(msgspec.Struct):
     version: int = VERSION
 
