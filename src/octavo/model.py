@@ -96,13 +96,15 @@ class Figure(Frozen, frozen=True):
     """A figure that a run recorded, drawn once for each medium and format.
 
     ``data`` is the file of what it shows (see octavo.figures.record), relative to the folder of the run. ``restless``
-    names what came out otherwise when it was drawn with other random numbers.
+    names what came out otherwise when it was drawn with other random numbers; ``crowded`` says, by medium, which texts
+    are cut off or lie on one another.
     """
 
     alt: str
     drawings: tuple[Drawing, ...]
     data: str = ""
     restless: tuple[str, ...] = ()
+    crowded: dict[str, tuple[str, ...]] = {}
 
 
 class Record(Frozen, frozen=True):

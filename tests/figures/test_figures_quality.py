@@ -27,7 +27,7 @@ def shown(
     draw: Draw, folder: Path, *, alt: str = "A.", captions: tuple[str, ...] = (), formats: Any = ("svg",)
 ) -> Shown:
     """Return a figure of one medium as it is judged."""
-    medium = Medium("column", 3.35, "", formats, 2.2)
+    medium = Medium("column", 6.0, "", formats, 4.0)
     figure = draw_figure("f", draw, alt=alt, aspect=1, media=(medium,), folder=folder, root=folder)
     drawings = {d.medium: (folder / Path(d.file).name).read_text() for d in figure.drawings if d.format == "svg"}
     record = read((folder / Path(figure.data).name).read_bytes(), figure.data)
@@ -46,6 +46,11 @@ def plain(fig: Any, colours: tuple[str, ...] = GOOD, **axes: Any) -> Any:
     ax.legend()
     ax.set(**{"xlabel": "length (m)", "ylabel": "cost (USD)", **axes})
     return ax
+
+
+def twice(ax: Any) -> None:
+    ax.text(1.5, 1, "one")
+    ax.text(1.5, 1, "two")
 
 
 def bars(fig: Any, bottom: float) -> None:
@@ -69,6 +74,12 @@ def test_a_good_figure_has_no_findings(tmp_path: Path) -> None:
     [
         ("text-readable", lambda fig: plain(fig).text(1, 1, "tiny", fontsize=4), "text is 4 pt high"),
         ("line-printable", lambda fig: plain(fig).plot([1, 2], [1, 1], lw=0.2, color="black"), "0.2 pt"),
+        (
+            "text-apart",
+            lambda fig: plain(fig).text(3, 1, "over the edge of it all"),
+            "'over the edge of it all' is cut off",
+        ),
+        ("text-apart", lambda fig: twice(plain(fig)), "'one' and 'two' lie on one another"),
         ("text-contrast", lambda fig: plain(fig).text(1, 1, "pale", color="#cccccc"), "'pale' (#cccccc)"),
         ("colours-apart", lambda fig: plain(fig, ("#ff7f0e", "#2ca02c")), "'m0' and 'm1' look alike to people without"),
         ("greys-apart", lambda fig: plain(fig, ("#808080", "#d55e00")), "look alike in grey"),

@@ -28,6 +28,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule("figure-line-printable", "warning", "Lines are at least 0.5 pt thick, as placed.", "Make them thicker."),
     Rule("figure-text-contrast", "warning", "Text stands out from white (4.5 to 1).", "Choose a darker colour."),
+    Rule("figure-text-apart", "warning", "No text is cut off or lies on another.", "Move or shorten it."),
     Rule("figure-raster-sharp", "error", "A picture has 300 dots an inch, as placed.", "Save it finer, or as SVG."),
     Rule(
         "figure-colours-apart",

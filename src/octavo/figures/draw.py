@@ -49,9 +49,11 @@ def draw_figure(
     drawings: list[Drawing] = []
     shown = folder / f"{name}{DATA}"
     records: list[FigureRecord] = []
+    faults: dict[str, tuple[str, ...]] = {}
     for medium in media:
-        files, record = _formats(name, draw, medium, aspect, root)
+        files, record, crowded = _formats(name, draw, medium, aspect, root)
         records.append(record)
+        faults |= {medium.name: crowded} if crowded else {}
         for kind, data in files.items():
             file = folder / f"{name}.{medium.name}.{kind}"
             file.write_bytes(data)
@@ -63,8 +65,8 @@ def draw_figure(
         return Figure(alt, ())
     shown.write_bytes(write(records[0]))
     with _other_random_numbers():
-        _, again = _formats(name, draw, replace(media[0], formats=()), aspect, root)
-    return Figure(alt, tuple(drawings), f"figures/{shown.name}", restless(records[0], again))
+        _, again, _ = _formats(name, draw, replace(media[0], formats=()), aspect, root)
+    return Figure(alt, tuple(drawings), f"figures/{shown.name}", restless(records[0], again), faults)
 
 
 def preview(draw: Draw, medium: Medium, root: Path, *, aspect: float) -> bytes:
@@ -81,10 +83,13 @@ def _size(medium: Medium, aspect: float) -> tuple[float, float]:
     return medium.width, medium.height if medium.height is not None else round(medium.width * aspect, 4)
 
 
-def _formats(name: str, draw: Draw, medium: Medium, aspect: float, root: Path) -> tuple[dict[str, bytes], FigureRecord]:
-    """Return the files of a figure for one medium, and its record: that of the last one drawn."""
+def _formats(
+    name: str, draw: Draw, medium: Medium, aspect: float, root: Path
+) -> tuple[dict[str, bytes], FigureRecord, tuple[str, ...]]:
+    """Return the files of a figure for one medium, its record, and which of its texts are in each other's way."""
     from matplotlib.figure import Figure as MatplotlibFigure
 
+    from octavo.figures.crowding import crowding
     from octavo.figures.extract import record
 
     written: dict[str, bytes] = {}
@@ -100,7 +105,7 @@ def _formats(name: str, draw: Draw, medium: Medium, aspect: float, root: Path) -
             buffer = io.BytesIO()
             figure.savefig(buffer, format=kind, metadata=METADATA[kind], dpi=_dpi(medium))
             written[kind] = buffer.getvalue()
-        return written, record(figure)
+        return written, record(figure), crowding(figure)
 
 
 @contextmanager

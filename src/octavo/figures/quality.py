@@ -127,6 +127,13 @@ def _contrast(colour: str) -> float:
     return 1.05 / (0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] + 0.05)
 
 
+def _texts_have_room(shown: Shown) -> Iterator[Finding]:
+    for medium, faults in shown.figure.crowded.items():
+        more = f", and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+        text = f"In the drawing for {medium} {', '.join(faults[:SHOWN])}{more}."
+        yield _finding(shown, "text-apart", "warning", text, "Move or shorten them, or make the figure larger.")
+
+
 def _raster_is_sharp(shown: Shown) -> Iterator[Finding]:
     """Where a medium has no drawing of lines, its picture is what is placed."""
     vector = {drawing.medium for drawing in shown.figure.drawings if drawing.format != "png"}
@@ -282,6 +289,7 @@ RULES: tuple[Callable[[Shown], Iterator[Finding]], ...] = (
     _text_can_be_read,
     _lines_can_be_printed,
     _text_stands_out,
+    _texts_have_room,
     _raster_is_sharp,
     _colours_can_be_told_apart,
     _greys_can_be_told_apart,

@@ -28,6 +28,7 @@ def recorder_files() -> tuple[Path, ...]:
         "model.py",
         "printing.py",
         "figures/artists.py",
+        "figures/crowding.py",
         "figures/draw.py",
         "figures/extract.py",
         "figures/record.py",
