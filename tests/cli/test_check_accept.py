@@ -27,7 +27,8 @@ ONE: dict[str, Content] = {
         "import octavo, pandas as pd\nfrom pathlib import Path\nx = float(Path('../data/x.txt').read_text())",
         "octavo.value('x', x, unit='USD', digits=0)\noctavo.value('n', 5)",
         "octavo.table('t', pd.DataFrame({'name': ['ols', 'lasso'], 'est': [1.0, x]}), digits=0)",
-        "def draw(fig):\n    axes = fig.subplots()\n    axes.plot([0, 1], [0, x / 1000])\n"
+        "def draw(fig):\n    fig.set_layout_engine('constrained')\n    axes = fig.subplots()\n"
+        "    axes.plot([0, 1], [0, x / 1000])\n"
         "    axes.set(ylim=(0, 3), xlabel='n (1)', ylabel='cost (USD)')",
         "octavo.figure('line', draw, alt='A line.')",
     ],
