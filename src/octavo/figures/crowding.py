@@ -12,9 +12,20 @@ COVERED = 0.2  # of the smaller text: what of it another may cover
 EDGE = 1.5  # points beyond the edge that nobody misses
 
 
-def crowding(figure: Figure) -> tuple[str, ...]:
-    """Return what is wrong, in words. Texts that are turned are left out: their boxes are larger than they are."""
-    figure.draw_without_rendering()  # a file may have been drawn at another resolution; where labels are, hangs on it
+def crowding(figure: Figure, dpi: float) -> tuple[str, ...]:
+    """Return what is wrong, in words. Texts that are turned are left out: their boxes are larger than they are.
+
+    ``dpi`` is the resolution at which the figure was drawn last: where its labels are, hangs on it.
+    """
+    before = figure.dpi
+    figure.dpi = dpi
+    try:
+        return _crowding(figure)
+    finally:
+        figure.dpi = before
+
+
+def _crowding(figure: Figure) -> tuple[str, ...]:
     edge = EDGE / 72 * figure.dpi
     boxes = [(text.get_text(), text.get_window_extent()) for text in _texts(figure)]
     boxes = [(words, box) for words, box in boxes if box.width > 0 and box.height > 0]

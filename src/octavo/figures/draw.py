@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+import pickle
 import random
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
 Draw = Callable[["MatplotlibFigure"], object]
+POINTS = 72  # an inch: what is drawn with lines is laid out in points
 PNG_DPI, PNG_ALONE_DPI = 150, 300  # beside drawings of lines, which are printed; where there are none
 # Text stays text, set in fonts that are embedded (PDF) or named (SVG); nothing of the clock or the machine.
 FIXED: dict[str, Any] = {"pdf.fonttype": 42, "svg.fonttype": "none", "figure.dpi": 100, "savefig.dpi": PNG_DPI}
@@ -48,31 +50,44 @@ def draw_figure(
     folder.mkdir(parents=True, exist_ok=True)
     drawings: list[Drawing] = []
     shown = folder / f"{name}{DATA}"
-    records: list[FigureRecord] = []
-    faults: dict[str, tuple[str, ...]] = {}
-    for medium in media:
-        files, record, crowded = _formats(name, draw, medium, aspect, root)
-        records.append(record)
-        faults |= {medium.name: crowded} if crowded else {}
-        for kind, data in files.items():
+    made = [_drawn(name, draw, medium, aspect, root) for medium in media]
+    for medium, drawn in zip(media, made, strict=True):
+        for kind, data in drawn.files.items():
             file = folder / f"{name}.{medium.name}.{kind}"
             file.write_bytes(data)
             width, height = _size(medium, aspect)
             digest = hashlib.sha256(data).hexdigest()
             dpi = float(_dpi(medium)) if kind == "png" else 0.0
             drawings.append(Drawing(medium.name, kind, f"figures/{file.name}", width, height, digest, dpi))  # type: ignore[arg-type]
-    if not records:
+    if not made:
         return Figure(alt, ())
-    shown.write_bytes(write(records[0]))
-    with _other_random_numbers():
-        _, again, _ = _formats(name, draw, replace(media[0], formats=()), aspect, root)
-    return Figure(alt, tuple(drawings), f"figures/{shown.name}", restless(records[0], again), faults)
+    shown.write_bytes(write(made[0].record))
+    moved: tuple[str, ...] = ()
+    # Once more where that may tell: the drawings for other media are witnesses as well, if drawn otherwise on purpose.
+    if made[0].random or len(made) == 1 or any(restless(made[0].record, other.record) for other in made[1:]):
+        with _other_random_numbers():
+            again = _drawn(name, draw, replace(media[0], formats=()), aspect, root)
+        moved = restless(made[0].record, again.record)
+    crowded = {medium.name: drawn.crowded for medium, drawn in zip(media, made, strict=True) if drawn.crowded}
+    return Figure(alt, tuple(drawings), f"figures/{shown.name}", moved, crowded)
+
+
+class Drawn(NamedTuple):
+    """A figure as it came out for one medium: files by format, record, texts in each other's way.
+
+    ``random`` says whether it took numbers from the global generators, Python's or numpy's.
+    """
+
+    files: dict[str, bytes]
+    record: FigureRecord
+    crowded: tuple[str, ...]
+    random: bool
 
 
 def preview(draw: Draw, medium: Medium, root: Path, *, aspect: float) -> bytes:
     """Return the figure as the bytes of a PNG, for a notebook that is run by hand."""
     shown = Medium(medium.name, medium.width, medium.style, ("png",), medium.height)
-    return _formats("preview", draw, shown, aspect, root)[0]["png"]
+    return _drawn("preview", draw, shown, aspect, root).files["png"]
 
 
 def _dpi(medium: Medium) -> int:
@@ -83,19 +98,23 @@ def _size(medium: Medium, aspect: float) -> tuple[float, float]:
     return medium.width, medium.height if medium.height is not None else round(medium.width * aspect, 4)
 
 
-def _formats(
-    name: str, draw: Draw, medium: Medium, aspect: float, root: Path
-) -> tuple[dict[str, bytes], FigureRecord, tuple[str, ...]]:
-    """Return the files of a figure for one medium, its record, and which of its texts are in each other's way."""
+def _drawn(name: str, draw: Draw, medium: Medium, aspect: float, root: Path) -> Drawn:
     from matplotlib.figure import Figure as MatplotlibFigure
 
     from octavo.figures.crowding import crowding
     from octavo.figures.extract import record
 
     written: dict[str, bytes] = {}
-    with _style(name, medium, root), _same_random_numbers(), _glyphs_are_errors(name), _quiet_font_logs(), _declared():
+    with (
+        _style(name, medium, root),
+        _same_random_numbers() as taken,
+        _glyphs_are_errors(name),
+        _quiet_font_logs(),
+        _declared(),
+    ):
         figure = MatplotlibFigure(figsize=_size(medium, aspect))
         draw(figure)
+        asked = taken()
         if not any(axes.has_data() or axes.texts or axes.images for axes in figure.axes):
             raise NotebookError(
                 f"The figure '{name}' stayed empty: draw(fig) drew nothing on it.",
@@ -105,7 +124,8 @@ def _formats(
             buffer = io.BytesIO()
             figure.savefig(buffer, format=kind, metadata=METADATA[kind], dpi=_dpi(medium))
             written[kind] = buffer.getvalue()
-        return written, record(figure), crowding(figure)
+        dpi = _dpi(medium) if medium.formats[-1:] == ("png",) else POINTS
+        return Drawn(written, record(figure), crowding(figure, dpi) if written else (), asked)
 
 
 @contextmanager
@@ -166,12 +186,18 @@ def add_fonts() -> None:
 
 
 @contextmanager
-def _same_random_numbers() -> Iterator[None]:
+def _same_random_numbers() -> Iterator[Callable[[], bool]]:
+    """Put the global generators back afterwards; yield a question: have they been asked for numbers?"""
     import numpy as np
 
-    state, legacy = random.getstate(), np.random.get_state()
+    state, legacy = random.getstate(), np.random.get_state(legacy=False)
+
+    def taken() -> bool:
+        now = pickle.dumps(np.random.get_state(legacy=False))
+        return random.getstate() != state or now != pickle.dumps(legacy)
+
     try:
-        yield
+        yield taken
     finally:
         random.setstate(state)
         np.random.set_state(legacy)
