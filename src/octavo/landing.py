@@ -62,11 +62,15 @@ class BibliographyCheck:
 
 @dataclass(frozen=True)
 class FigureCheck:
-    """What was found of so many ``figures``, and what the project waives, with the reasons."""
+    """What was found of so many ``figures``, and what the project waives, with the reasons.
+
+    ``bare`` ones have no SVG: nobody looked at their text and lines.
+    """
 
     findings: tuple[Finding, ...]
     figures: int
     waived: tuple[str, ...] = ()
+    bare: int = 0
 
 
 def compare(built: Built) -> tuple[Verdict, ...] | None:
@@ -112,7 +116,8 @@ def quality(built: Built, captions: Mapping[str, Sequence[str]]) -> FigureCheck:
                     waived.append(f"{finding.message} [{finding.rule}] Waived: {reason}")
                 else:
                     found.append(finding)
-    return FigureCheck(tuple(found), len(now.figures), tuple(waived))
+    bare = sum(not drawn.drawings for drawn in now.figures.values())
+    return FigureCheck(tuple(found), len(now.figures), tuple(waived), bare)
 
 
 def _accepted_names(built: Built) -> tuple[str, ...]:

@@ -15,7 +15,6 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -85,12 +84,10 @@ def hook(module: ModuleType, cells: Cells) -> None:
         result = printed(self, filename, *arguments, **options)
         folder = os.environ.get(RUN)
         if folder and not DECLARED.get():
-            with suppress(OSError):  # the notebook's own figure is where it should be
-                record = _read(self.figure)
-                data = write(record)
-                if known.get(self.figure) != data:  # shown after it was saved, say
-                    known[self.figure] = data
-                    _note(self.figure, data, filename, options.get("format"), Path(folder), cells.number)
+            data = write(_read(self.figure))
+            if known.get(self.figure) != data:  # shown after it was saved, say
+                known[self.figure] = data
+                _note(self.figure, data, filename, options.get("format"), Path(folder), cells.number)
         return result
 
     canvas.print_figure = print_figure
@@ -127,7 +124,10 @@ def _read(figure: Any) -> FigureRecord:
 def _kept(figure: Any, filename: Any, kind: str | None, name: str, run: Path) -> list[Drawing]:
     """Keep what was printed, for whoever compares by eye; nothing where it went elsewhere than to a file or bytes."""
     if isinstance(filename, str | os.PathLike):
-        content, kind = Path(filename).read_bytes(), kind or Path(filename).suffix[1:]
+        file, kind = Path(filename), kind or Path(filename).suffix[1:]
+        if not file.is_file():  # matplotlib put a suffix behind its name
+            return []
+        content = file.read_bytes()
     elif isinstance(filename, io.BytesIO):
         content = filename.getvalue()
     else:

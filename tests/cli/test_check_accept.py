@@ -147,7 +147,8 @@ SAVES: dict[str, Content] = {
     "notebooks/plain.ipynb": [
         "import matplotlib.pyplot as plt\nimport seaborn as sns\nfrom pathlib import Path",
         "fig, ax = plt.subplots()\nax.plot([0, 1, 2], [1, 2, 4], label='cost')\nax.legend()\n"
-        "fig.savefig('../build/over lap.png')\nfig.savefig('../build/over lap.pdf')\nplt.close(fig)",
+        "fig.savefig('../build/over lap.png')\nfig.savefig('../build/over lap.pdf')\n"
+        "ax.set_title('A')\nfig.savefig('../build/bare')\nplt.close(fig)",
         "fig, ax = plt.subplots()\nax.bar(['a', 'b'], [1, 2])\nplt.show()",
         "sns.relplot(x=[1, 2, 3], y=[1, 4, 9], height=2).savefig('../build/grid.svg')",
     ],
@@ -161,9 +162,10 @@ def test_figures_that_a_notebook_saves_or_shows_are_compared(tiny: Callable[...,
     project = tiny({**SAVES, "pyproject.toml": config, "build/.keep": ""})
     assert project.octavo("build").code == 0
     said = project.octavo("accept", "--all", "--because", "first")
-    assert said.code == 0 and "3 figures" in said.out, said
+    assert said.code == 0 and "4 figures" in said.out, said
     held = sorted(p.name for p in (project.root / "figures").glob("*.record.json"))
-    assert held == [f"plain.{name}.record.json" for name in ("cell3", "grid", "over_lap")]
+    assert held == [f"plain.{name}.record.json" for name in ("bare", "cell3", "grid", "over_lap")]
+    assert "3 of them not looked at for text and lines: they have no SVG" in project.octavo("check", "figures").out
     project.replace("notebooks/plain.ipynb", "[1, 2, 4]", "[1, 2, 4.2]")
     said = project.octavo("check", "results")
     assert said.code == 1, said

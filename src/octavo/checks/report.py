@@ -33,6 +33,7 @@ class Report(Frozen, frozen=True):
     findings: tuple[Finding, ...] | None = None
     figures: tuple[Finding, ...] | None = None
     drawn: int = 0
+    bare: int = 0  # of them without an SVG
     waived: tuple[str, ...] = ()
     unlooked: tuple[str, ...] = ()
     entries: int = 0
@@ -87,11 +88,14 @@ class Figures(Protocol):
     def figures(self) -> int: ...
     @property
     def waived(self) -> tuple[str, ...]: ...
+    @property
+    def bare(self) -> int: ...
 
 
 def with_figures(report: Report, checked: Figures) -> Report:
     """Return a report with what was found of the figures."""
-    return replace(report, figures=checked.findings, drawn=checked.figures, waived=(*report.waived, *checked.waived))
+    waived = (*report.waived, *checked.waived)
+    return replace(report, figures=checked.findings, drawn=checked.figures, bare=checked.bare, waived=waived)
 
 
 def with_bibliographies(report: Report, checked: Sequence[Bibliography], *, asked: bool) -> Report:
@@ -190,10 +194,11 @@ def _figures_verdict(report: Report) -> str:
     found = report.figures or ()
     errors = sum(f.severity == "error" for f in found)
     aside = f" ({_number(len(found) - errors, 'warning')})" if len(found) > errors else ""
+    unseen = f"; {report.bare} of them not looked at for text and lines: they have no SVG" if report.bare else ""
     if errors:
-        return f"The figures have {_number(errors, 'error')}{aside}."
+        return f"The figures have {_number(errors, 'error')}{aside}{unseen}."
     holds = "The figure holds" if report.drawn == 1 else f"All {report.drawn} figures hold"
-    return f"{holds} what is asked of figures{aside}."
+    return f"{holds} what is asked of figures{aside}{unseen}."
 
 
 def _bib_verdict(report: Report) -> str:

@@ -241,9 +241,10 @@ class DaskExecutor(Executor):
         if self.looked:
             return
         self.looked = True
-        workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
-        if not any(worker["resources"].get(DEVICE) for worker in workers):
-            self.tell(f"No worker has a graphics device. {NO_DEVICE}")
+        with suppress(Exception):  # whatever Dask raises: that it is out of reach shows elsewhere, with words
+            workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
+            if not any(worker["resources"].get(DEVICE) for worker in workers):
+                self.tell(f"No worker has a graphics device. {NO_DEVICE}")
 
     def _give_up(self, flight: Flight, error: Unreachable) -> None:
         """End the build with an error: nothing more can run."""
