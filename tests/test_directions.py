@@ -28,6 +28,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "printing": ("model",),
     "project": ("errors", "model"),
     "saved": (*SHARED, "recorder", "figures.draw", "figures.extract", "figures.record"),
+    "redraw": (*SHARED, "recorder", "figures.declaration", "figures.draw"),
     "recorder": ("errors", "model", "printing", "project", "figures.draw"),
     "__init__": ("recorder",),
 }

@@ -69,7 +69,7 @@ class _Run:
 
 
 def _run(whole: pipeline.Plan, name: str) -> _Run:
-    actions = {task.name: task.action for task in whole.tasks if isinstance(task.action, RunPoint)}
+    actions = {task.name: task.action for task in whole.tasks if type(task.action) is RunPoint}
     points = whole.points.get(name, ())
     if name not in actions and len(points) == 1:
         name = points[0]

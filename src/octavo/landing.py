@@ -9,15 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from octavo.engine import key as keys
 from octavo.errors import CheckError, OctavoError, UsageError, nearest
-from octavo.model import Finding, Place, Results, Verdict
+from octavo.model import SAVED, Figure, Finding, Medium, Place, Results, Verdict
 from octavo.project import Project
 from octavo.publish import replace_files
 from octavo.review.landing import Swept
+
+if TYPE_CHECKING:
+    from octavo.document.source import ShownFigure
 
 WAIVERS = "pyproject.toml, [tool.octavo.waivers]"
 ACCEPTED = ("accepted.json", "values.json", "tables/*.json", "*.record.json", "*.svg")
@@ -39,13 +43,15 @@ CODE = (
 class Built:
     """What a build left. ``results`` reads it when it is called; ``keys`` tells it apart without reading.
 
-    ``absent`` has the notebooks that have no result, and why; ``unfinished`` the tasks that failed or were held back.
+    ``absent`` has the notebooks that have no result, and why; ``undrawn`` those whose figures were not drawn for all
+    media; ``unfinished`` the tasks that failed or were held back.
     """
 
     project: Project
     results: Callable[[], Results]
     keys: Mapping[str, str]
     absent: Mapping[str, str] = field(default_factory=dict)
+    undrawn: Mapping[str, str] = field(default_factory=dict)
     sweeps: tuple[Swept, ...] = ()
     unfinished: tuple[str, ...] = ()
 
@@ -84,7 +90,7 @@ def compare(built: Built) -> tuple[Verdict, ...] | None:
     held = accepted.read(built.project.accepted)
     if held is None:
         return None if now.values or now.tables or now.figures or built.absent else ()
-    verdicts = compare.without(compare.compare(now, held, built.project.tolerances), built.absent)
+    verdicts = compare.without(compare.compare(now, held, built.project.tolerances), built.absent, built.undrawn)
     waivers = built.project.waivers
     _waivers_are_known(waivers, {verdict.name for verdict in verdicts})
     return tuple(
@@ -93,8 +99,8 @@ def compare(built: Built) -> tuple[Verdict, ...] | None:
     )
 
 
-def quality(built: Built, captions: Mapping[str, Sequence[str]]) -> FigureCheck:
-    """Return what does not hold of the figures that were built; ``captions`` are by the name a document shows them by.
+def quality(built: Built, places: Sequence[ShownFigure]) -> FigureCheck:
+    """Return what does not hold of the figures that were built; ``places`` are those at which documents show them.
 
     Raises CheckError for a waiver of a rule that there is not.
     """
@@ -107,10 +113,12 @@ def quality(built: Built, captions: Mapping[str, Sequence[str]]) -> FigureCheck:
         for name, figure in sorted(result.record.figures.items()):
             full = f"{notebook}.{name}"
             drawn = now.figures[full]
-            shown = tuple(text for by in (name, full) for text in captions.get(by, ()))
             if drawn.record is None:
                 continue
-            for finding in quality.check(quality.Shown(full, figure, drawn.record, drawn.drawings, shown)):
+            here = [place for place in places if place.name in (name, full)]
+            captions, scales = tuple(place.caption for place in here), _scales(figure, here, results.media)
+            shown = quality.Shown(full, figure, drawn.record, drawn.drawings, captions, scales)
+            for finding in quality.check(shown):
                 reason = built.project.waivers.get(full, {}).get(finding.rule)
                 if reason:
                     waived.append(f"{finding.message} [{finding.rule}] Waived: {reason}")
@@ -118,6 +126,15 @@ def quality(built: Built, captions: Mapping[str, Sequence[str]]) -> FigureCheck:
                     found.append(finding)
     bare = sum(not drawn.drawings for drawn in now.figures.values())
     return FigureCheck(tuple(found), len(now.figures), tuple(waived), bare)
+
+
+def _scales(figure: Figure, places: Sequence[ShownFigure], media: Sequence[Medium]) -> dict[str, float]:
+    """Return by medium how much larger documents show a figure than its notebook saved it; of declared ones nothing."""
+    from octavo.document.placing import scale
+
+    saved = [drawing for drawing in figure.drawings if drawing.medium == SAVED]
+    named = {place.medium for place in places}
+    return {medium.name: scale(saved[0], medium) for medium in media if saved and medium.name in named}
 
 
 def _accepted_names(built: Built) -> tuple[str, ...]:
@@ -151,7 +168,7 @@ def accept(built: Built, names: Sequence[str], because: str) -> tuple[Verdict, .
     folder = built.project.accepted
     now, held = accepted.snapshot(built.results()), accepted.read(folder)
     compared = compare.compare(now, held or accepted.Accepted(), built.project.tolerances)
-    verdicts = compare.without(compared, built.absent)
+    verdicts = compare.without(compared, built.absent, built.undrawn)
     taken = _chosen(verdicts, names, built)
     if taken:
         after = accepted.take(held, now, [verdict.name for verdict in taken], because)
@@ -194,6 +211,7 @@ def key(built: Built, outputs: Sequence[str]) -> str:
         dict(project.waivers),
         dict(built.keys),
         dict(built.absent),
+        dict(built.undrawn),
         [(sweep.name, sweep.notebook, sweep.points) for sweep in built.sweeps],
         built.unfinished,
         list(outputs),

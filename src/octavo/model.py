@@ -16,6 +16,10 @@ Align = Literal["left", "right", "center"]
 Digits = Annotated[int, msgspec.Meta(ge=0, le=30)]
 
 RUN = "OCTAVO_RUN"  # the environment variable that names the folder of the run to a kernel
+KEPT = "kept"  # beside the folder of a run: what is kept of it for drawing its figures; see octavo.engine.task.Action
+SAVED = "saved"  # in the place of a medium: what a notebook saved or showed by itself
+FAILED = "failed.json"  # in the folder of a run: of each figure that could not be drawn what, where, and the way out
+MARK = "octavo"  # in the metadata of an output of a notebook: which figure stands there
 RESULTS = "OCTAVO_RESULTS"  # the one that names the file from which a notebook run by hand reads sweeps
 
 
@@ -95,6 +99,9 @@ class Drawing(Frozen, frozen=True):
 class Figure(Frozen, frozen=True):
     """A figure that a run recorded, drawn once for each medium and format.
 
+    Of one declared by ``octavo.figure`` a run keeps the drawing function, in the file ``declared`` of what it keeps; it
+    is drawn afterwards, with its height divided by its width as ``aspect``.
+
     ``data`` is the file of what it shows (see octavo.figures.record), relative to the folder of the run. ``restless``
     names what came out otherwise when it was drawn with other random numbers; ``crowded`` says, by medium, which texts
     are cut off or lie on one another.
@@ -105,6 +112,8 @@ class Figure(Frozen, frozen=True):
     data: str = ""
     restless: tuple[str, ...] = ()
     crowded: dict[str, tuple[str, ...]] = {}
+    declared: str = ""
+    aspect: float = 0.0
 
 
 class Record(Frozen, frozen=True):
@@ -135,12 +144,28 @@ class Point(Frozen, frozen=True):
     record: Record
 
 
+class ToDraw(Frozen, frozen=True):
+    """The figures to draw: those that the run which left the folder ``point`` declared, for one medium.
+
+    Of the ``first`` medium the drawings are read off as data, and looked at whether they are the same twice.
+    """
+
+    point: Path
+    medium: Medium
+    first: bool
+
+
 class RunInputs(Frozen, frozen=True):
-    """What a run is given: the project's root, its media, and the sweeps that its code names."""
+    """What a run is given: the project's root, the sweeps that its code names, the figures that it is to draw.
+
+    ``draws``: the figures that it declares will be drawn; ``quoted``: documents can show what it records.
+    """
 
     root: Path
-    media: tuple[Medium, ...] = ()
     sweeps: dict[str, tuple[Point, ...]] = {}
+    draws: bool = False
+    quoted: bool = False
+    drawing: ToDraw | None = None
 
 
 class Doubts(Frozen, frozen=True):
@@ -172,21 +197,31 @@ class Source(Frozen, frozen=True):
 
 
 class Result(Frozen, frozen=True):
-    """Everything a notebook of one point recorded, and the folder that holds its drawings."""
+    """Everything a notebook of one point recorded, and the folder of its run.
+
+    ``places`` has the folders of those files of the record that were made afterwards.
+    """
 
     record: Record
     folder: Path
     source: Source
+    places: dict[str, Path] = {}
+
+    def path(self, file: str) -> Path:
+        """Return where a file lies that the record names."""
+        return self.places.get(file, self.folder) / file
 
 
 class Results(Frozen, frozen=True):
     """The results by notebook name: what the documents print. Names are ``notebook.name``.
 
-    ``sweeps`` names the notebooks of several points, which documents cannot quote directly.
+    ``sweeps`` names the notebooks of several points, which documents cannot quote directly. ``media`` are those for
+    which figures are drawn.
     """
 
     results: dict[str, Result] = {}
     sweeps: tuple[str, ...] = ()
+    media: tuple[Medium, ...] = ()
 
 
 State = Literal["same", "drift", "changed", "new", "missing", "not compared"]

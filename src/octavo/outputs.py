@@ -15,13 +15,17 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from octavo.engine import key as keys
+from octavo.engine.store import DOUBTS, OUT
+from octavo.engine.task import Doubts
 from octavo.errors import DocumentError, raise_all
-from octavo.model import Finding, Result, Results, Source
+from octavo.model import Finding, Medium, Results, Source
+from octavo.notebooks.drawing import gathered
 from octavo.notebooks.execute import read_record
 from octavo.project import Document
 
 if TYPE_CHECKING:
     from octavo.bib.load import Bibliography
+    from octavo.document.source import ShownFigure
 
 CONTENT = "content.json"
 
@@ -31,8 +35,9 @@ class WriteDocument:
     """Write one output of one document; see octavo.engine.task.Action.
 
     ``kind`` is ``paper`` or ``slides``; ``format`` is ``content`` (parse the source) or an output's. ``quoted`` maps
-    each notebook that the document may quote to its task, ``notebooks`` to its file. ``expected`` is the digest of the
-    ``sources`` that the key holds: they may be edited while the build is at work.
+    each notebook that the document may quote to its task, ``drawn`` to those that drew its figures, ``notebooks`` to
+    its file. ``expected`` is the digest of the ``sources`` that the key holds: they may be edited while the build is at
+    work.
     """
 
     root: Path
@@ -40,7 +45,9 @@ class WriteDocument:
     format: str
     document: Document
     quoted: Mapping[str, str] = field(default_factory=dict)
+    drawn: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sweeps: tuple[str, ...] = ()
+    media: tuple[Medium, ...] = ()
     notebooks: Mapping[str, str] = field(default_factory=dict)
     sources: tuple[Path, ...] = ()
     expected: str = ""
@@ -50,7 +57,7 @@ class WriteDocument:
         if self.format == "content":
             self._parse(folder)
         else:
-            self._write(folder / "out", upstream)
+            self._write(folder, upstream)
         if keys.of_files(self.sources, self.root) != self.expected:
             raise DocumentError(
                 "It, or a file beside it, was changed while the build was at work.",
@@ -65,7 +72,8 @@ class WriteDocument:
         def there(path: Path) -> Path:
             return root / path.relative_to(self.root)
 
-        paths = {name: there(path) for name, path in msgspec.structs.asdict(self.document).items() if path}
+        given = msgspec.structs.asdict(self.document)
+        paths = {name: there(path) for name, path in given.items() if isinstance(path, Path)}
         document = msgspec.structs.replace(self.document, **paths)
         return replace(self, root=root, document=document, sources=tuple(map(there, self.sources)))
 
@@ -96,12 +104,16 @@ class WriteDocument:
         _refuse(bibliography.faults)
         return bibliography
 
-    def _write(self, out: Path, upstream: Mapping[str, Path]) -> None:
+    def _write(self, folder: Path, upstream: Mapping[str, Path]) -> None:
         from octavo.document import source
 
+        out = folder / OUT
         stem = {"paper": "paper", "slides": "deck"}[self.kind]
         content = source.load(upstream[f"{stem}.content"] / CONTENT)
         results = self._results(upstream)
+        notes = tuple(_scaled(source.figures(content), results))
+        if notes:
+            (folder / DOUBTS).write_bytes(msgspec.json.encode(Doubts(notes=notes)))
         if self.kind == "paper":
             from octavo import paper
 
@@ -109,28 +121,45 @@ class WriteDocument:
             return
         from octavo.slides import build as slides
 
+        theme = self.document.theme
         if self.format == "html":
-            slides.html(content, results, out)
+            slides.html(content, results, out, theme)
         elif self.format == "pdf":
-            slides.pdf(content, results, out)
+            slides.pdf(content, results, out, theme)
         else:
-            slides.pptx(content, results, out, self.document.template or _plain_template(out.parent))
+            template_file = self.document.template or _plain_template(folder, theme)
+            slides.pptx(content, results, out, template_file, theme)
 
     def _results(self, upstream: Mapping[str, Path]) -> Results:
         found = {
-            name: Result(read_record(upstream[task]), upstream[task], Source(self.notebooks[name], {}, ""))
+            name: gathered(
+                read_record(upstream[task]),
+                upstream[task],
+                Source(self.notebooks[name], {}, ""),
+                {upstream[drawing]: read_record(upstream[drawing]) for drawing in self.drawn.get(name, ())},
+            )
             for name, task in self.quoted.items()
         }
-        return Results(found, self.sweeps)
+        return Results(found, self.sweeps, self.media)
 
 
-def _plain_template(folder: Path) -> Path:
+def _scaled(shown: Iterable[ShownFigure], results: Results) -> Iterable[str]:
+    """Yield a note for each figure that its notebook saved: it cannot be drawn for where it stands."""
+    for name in dict.fromkeys(figure.name for figure in shown):
+        notebook, _, own = name.partition(".")
+        result = results.results.get(notebook)
+        figure = result.record.figures.get(own) if result else None
+        if figure and not figure.declared:
+            yield f"'{name}' is shown as its notebook saved it, scaled and not drawn anew; octavo.figure declares one"
+
+
+def _plain_template(folder: Path, theme: str) -> Path:
     """Return the template of a deck that names none."""
-    from octavo.slides import template
+    from octavo.slides import layout, template
 
     (folder / "log").mkdir(exist_ok=True)
     file = folder / "log" / "template.pptx"
-    file.write_bytes(template.make())
+    file.write_bytes(template.make(layout.PALETTES[theme]))
     return file
 
 

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 
@@ -34,7 +34,8 @@ from octavo.engine.task import Memory, Outcome, Status, Task
 from octavo.errors import NotebookError, OctavoError, UsageError, nearest, raise_all
 from octavo.model import Record, Result, Results, Scalar, Source, Verdict
 from octavo.notebooks import parameters, watch
-from octavo.notebooks.attach import attach
+from octavo.notebooks.attach import attach, show
+from octavo.notebooks.drawing import DrawFigures, gathered
 from octavo.notebooks.environment import environment, recorder_files
 from octavo.notebooks.execute import RECORD, RunPoint, read_record
 from octavo.notebooks.modules import local_modules
@@ -44,7 +45,7 @@ from octavo.project import CONFIG, Document, Project, Sweep
 from octavo.publish import Publication
 from octavo.publish import whole as whole_file
 from octavo.review.landing import Swept
-from octavo.workers import cluster, imports, workers
+from octavo.workers import cluster, imports, may_draw, workers
 
 TARGETS = ("notebooks", "figures", "paper", "slides")
 OUTPUTS: Mapping[str, tuple[str, ...]] = {"paper": ("pdf", "html"), "slides": ("html", "pptx", "pdf")}
@@ -52,6 +53,7 @@ FILES = {"paper": "paper", "slides": "deck"}
 RESERVED = {*TARGETS, *OUTPUTS, *FILES.values()}
 EXECUTED = "log/notebook.ipynb"
 FOLDERS = "folders.json"  # in .octavo: the folders of the project, so that workers need not open them
+DRAWN_WITH = ("environment", "kernel", "tool")  # what a drawing has in common with the run of its point
 LONGEST = 200  # bytes of a point's name; a file's name has room for 255, with what stands behind it
 
 
@@ -59,12 +61,14 @@ LONGEST = 200  # bytes of a point's name; a file's name has room for 255, with w
 class Plan:
     """Everything that a project's build consists of.
 
-    ``points`` has the tasks of each notebook, in declared order.
+    ``points`` has the tasks of each notebook, in declared order; ``drawn`` those that draw the figures of a point, in
+    the order of the media.
     """
 
     project: Project
     tasks: tuple[Task, ...]
     points: Mapping[str, tuple[str, ...]]
+    drawn: Mapping[str, tuple[str, ...]]
     parameters: Mapping[str, Mapping[str, Scalar]]
     notebooks: Mapping[str, Notebook]
 
@@ -87,6 +91,10 @@ class Plan:
     def jobs(self) -> int:
         """Return how many tasks run at once: as declared, or one for each core that this process may use."""
         return self.project.jobs or cores()
+
+    def with_drawings(self, points: Iterable[str]) -> list[str]:
+        """Return tasks of points, each with those that draw its figures."""
+        return [name for point in points for name in (point, *self.drawn.get(point, ()))]
 
     def single(self) -> tuple[str, ...]:
         """Return the notebooks of one point, which the documents can quote."""
@@ -114,9 +122,12 @@ def make_plan(project: Project) -> Plan:
     parameters = {point_name(s.name, p): p for s in project.sweeps for p in s.points}
     digest = keys.remembering(Store(project.state, project.root).digest)
     points = [task for s in project.sweeps for task in _points(project, s, notebooks[s.name], names, digest)]
-    bare = Plan(project, tuple(points), names, parameters, notebooks)
+    drawings = {task.name: tuple(_drawings(project, task)) for task in points}
+    drawn = {name: tuple(task.name for task in tasks) for name, tasks in drawings.items() if tasks}
+    notebook_tasks = [task for point in points for task in (point, *drawings[point.name])]
+    bare = Plan(project, tuple(notebook_tasks), names, drawn, parameters, notebooks)
     documents = [task for kind in OUTPUTS for task in _document(bare, kind, digest)]
-    return replace(bare, tasks=(*points, *documents))
+    return replace(bare, tasks=(*notebook_tasks, *documents))
 
 
 def point_name(notebook: str, parameters: Mapping[str, Scalar]) -> str:
@@ -139,11 +150,11 @@ def named(whole: Plan, targets: Sequence[str]) -> list[str]:
     tasks = [task.name for task in whole.tasks]
     for target in targets:
         if target in ("notebooks", "figures"):
-            wanted += [name for names in whole.points.values() for name in names]
+            wanted += whole.with_drawings(name for names in whole.points.values() for name in names)
         elif target in OUTPUTS:
             wanted += [task.name for task in whole.tasks if task.name.split(".")[0] == FILES[target]]
         elif target in whole.points:
-            wanted += whole.points[target]
+            wanted += whole.with_drawings(whole.points[target])
         elif target in tasks:
             wanted.append(target)
         else:
@@ -246,9 +257,11 @@ def _publish(whole: Plan, outcomes: Mapping[str, Outcome], *, whole_build: bool)
                 digest = outcome.entry.outputs[source][1]
                 if source == EXECUTED:
                     notebook = name.partition("/")[0]
-                    key = keys.of(digest, whole.notebooks[notebook].text)
+                    drawn = _drawn(whole, name, outcomes)
+                    digests = [outputs_digest(one.entry) for one in drawn if one.entry]
+                    key = keys.of(digest, whole.notebooks[notebook].text, digests)
                     file, text = outcome.folder / source, whole.project.root / _notebook(whole, notebook)
-                    made = partial(_attached, file, digest, text)
+                    made = partial(_attached, file, digest, text, drawn)
                     publication.add_made(target, key, made)
                 else:
                     publication.add(outcome.folder / source, target, digest)
@@ -269,10 +282,17 @@ def built(whole: Plan, outcomes: Mapping[str, Outcome]) -> landing.Built:
     """Return what was built, for comparing and showing: of notebooks that were not asked for, their last results."""
     tasks = {task.name: task for task in whole.tasks}
     first = {name: whole.points[name][0] for name in whole.single()}
+    needed = whole.with_drawings(first.values())
     store = whole.store()
-    memory = {} if all(task in outcomes for task in first.values()) else store.memory()
-    known = {task: outcomes.get(task) or _last(store, tasks[task], memory.get(task)) for task in first.values()}
+    memory = {} if all(task in outcomes for task in needed) else store.memory()
+    known = {task: outcomes.get(task) or _last(store, tasks[task], memory.get(task)) for task in needed}
     absent = {name: _why_absent(known[task]) for name, task in first.items() if not known[task].folder}
+    undrawn = _undrawn(whole, known)
+    for name in undrawn:
+        known[name] = Outcome(tasks[name], Status.HELD)
+    missing = {
+        name: undrawn[draw] for name, task in first.items() for draw in whole.drawn.get(task, ()) if draw in undrawn
+    }
     sweeps = tuple(
         Swept(sweep.name, whole.project.relative(sweep.notebook), len(sweep.points))
         for sweep in whole.project.sweeps
@@ -281,7 +301,21 @@ def built(whole: Plan, outcomes: Mapping[str, Outcome]) -> landing.Built:
     unfinished = tuple(name for name, outcome in outcomes.items() if not outcome.done)
     digests = {name: outputs_digest(outcome.entry) for name, outcome in known.items() if outcome.entry}
     digests |= {f"{name} key": outcome.entry.key for name, outcome in known.items() if outcome.entry}
-    return landing.Built(whole.project, lambda: results(whole, known), digests, absent, sweeps, unfinished)
+    return landing.Built(whole.project, lambda: results(whole, known), digests, absent, missing, sweeps, unfinished)
+
+
+def _undrawn(whole: Plan, known: Mapping[str, Outcome]) -> dict[str, str]:
+    """Return which drawings there are none of, or only older ones than the result of their point, and why."""
+    found = {}
+    for point, outcome in known.items():
+        now = outputs_digest(outcome.entry, kept=True) if outcome.entry else None
+        for name in whole.drawn.get(point, ()) if now else ():
+            medium = name.rpartition("@")[2]
+            if known[name].status is Status.FAILED:
+                found[name] = f"It could not be drawn for the medium '{medium}'."
+            elif not known[name].folder or known[name].upstream.get(point) != now:
+                found[name] = f"It was not drawn for the medium '{medium}': octavo build figures."
+    return found
 
 
 def compare(whole: Plan, outcomes: Mapping[str, Outcome]) -> tuple[Verdict, ...] | None:
@@ -297,7 +331,7 @@ def accept(whole: Plan, names: Sequence[str], because: str) -> tuple[Verdict, ..
     store = whole.store()
     with store.locked():
         notebooks = {name.partition(".")[0] for name in names} & set(whole.single()) or set(whole.single())
-        targets = [whole.points[name][0] for name in sorted(notebooks)] or ["notebooks"]
+        targets = sorted(notebooks) or ["notebooks"]
         stale = plan(select(whole, targets), store)
         if stale:
             name, reason = next(iter(stale.items()))
@@ -329,16 +363,18 @@ def check_bibliography(whole: Plan, outcomes: Mapping[str, Outcome]) -> tuple[la
 
 
 def check_figures(whole: Plan, outcomes: Mapping[str, Outcome]) -> landing.FigureCheck:
-    """Return what does not hold of the figures, given the captions of the parsed documents. Raises CheckError."""
+    """Return what does not hold of the figures, given where the parsed documents show them. Raises CheckError."""
     from octavo.document import source
 
-    captions: dict[str, list[str]] = {}
-    for stem in FILES.values():
+    shown: list[source.ShownFigure] = []
+    for kind, stem in FILES.items():
         outcome = outcomes.get(f"{stem}.content")
-        if outcome and outcome.folder:
-            for name, texts in source.captions(source.load(outcome.folder / OUT / CONTENT)).items():
-                captions.setdefault(name, []).extend(texts)
-    return landing.quality(built(whole, outcomes), captions)
+        document: Document | None = getattr(whole.project, kind)
+        if document and outcome and outcome.folder:
+            usual = document.medium if kind == "slides" else source.COLUMN
+            for figure in source.figures(source.load(outcome.folder / OUT / CONTENT)):
+                shown.append(msgspec.structs.replace(figure, medium=figure.medium or usual))
+    return landing.quality(built(whole, outcomes), shown)
 
 
 def results(whole: Plan, outcomes: Mapping[str, Outcome]) -> Results:
@@ -348,8 +384,22 @@ def results(whole: Plan, outcomes: Mapping[str, Outcome]) -> Results:
         outcome = outcomes.get(whole.points[name][0])
         if outcome and outcome.folder and outcome.entry:
             source = Source(_notebook(whole, name), dict(whole.parameters[name]), outcome.entry.key)
-            found[name] = Result(_record(outcome), outcome.folder / OUT, source)
-    return Results(found, tuple(s.name for s in whole.project.sweeps if s.declared))
+            found[name] = result_of(whole, outcome, outcomes, source)
+    return Results(found, tuple(s.name for s in whole.project.sweeps if s.declared), whole.project.media)
+
+
+def result_of(whole: Plan, point: Outcome, outcomes: Mapping[str, Outcome], source: Source) -> Result:
+    """Return what a point recorded, with those drawings of its figures that there are."""
+    assert point.folder
+    made = _drawn(whole, point.task.name, outcomes)
+    drawn = {outcome.folder / OUT: _record(outcome) for outcome in made if outcome.folder}
+    return gathered(_record(point), point.folder / OUT, source, drawn)
+
+
+def _drawn(whole: Plan, point: str, outcomes: Mapping[str, Outcome]) -> list[Outcome]:
+    """Return the drawings that there are of a point's figures, in the order of the media."""
+    made = [outcomes[name] for name in whole.drawn.get(point, ()) if name in outcomes]
+    return [outcome for outcome in made if outcome.folder]
 
 
 def _find_folders(project: Project) -> None:
@@ -431,18 +481,17 @@ def _points(
     read = {name: tuple(zip(names[name], by_name[name].points, strict=True)) for name in notebook.sweeps}
     # The order of the points and the kind of their parameters, which the results that they gave do not tell.
     parts["sweep"] = keys.of([(name, [list(p.items()) for _, p in points]) for name, points in read.items()])
-    media = [(m.name, m.width, m.height, m.formats, m.style) for m in project.media]
+    draws = may_draw(notebook)
     for point in sweep.points:
         name = point_name(sweep.name, point)
         yield Task(
             name=name,
-            parts={**parts, "parameter": keys.of(point), "tool": keys.of(parts["tool"], media)},
+            parts={**parts, "parameter": keys.of(point, draws)},
             action=RunPoint(
                 notebook=notebook.path,
                 name=f"{notebook.name} ({name.partition('/')[2]})" if point else notebook.name,
                 parameters=point,
                 root=project.root,
-                media=project.media,
                 sweeps=read,
                 ignored=(project.state, project.build),
                 timeout=sweep.timeout,
@@ -453,11 +502,36 @@ def _points(
                 folders=project.state / FOLDERS,
                 marks=project.state / MARKS,
                 opened_by_octavo=opened,
+                draws=draws,
+                quoted=not sweep.declared,
             ),
             after=tuple(task for points in read.values() for task, _ in points),
             device=sweep.gpu,
             retries=sweep.retries,
             retry_errors=sweep.retry_errors,
+        )
+
+
+def _drawings(project: Project, point: Task) -> Iterable[Task]:
+    """Yield the tasks that draw the figures of a point, one for each medium.
+
+    Documents cannot show figures of a sweep's points: these are drawn for the first medium alone, to be looked at.
+    """
+    run = point.action
+    assert isinstance(run, RunPoint)
+    media = project.media if run.quoted else project.media[:1]
+    for medium in media if run.draws else ():
+        of = (medium.name, medium.width, medium.height, medium.formats, medium.style)
+        first = medium == media[0]
+        given = {field.name: getattr(run, field.name) for field in fields(RunPoint)}
+        given |= {"parameters": {}, "sweeps": {}, "draws": False}
+        yield Task(
+            name=f"{point.name}@{medium.name}",
+            parts={**{name: point.parts[name] for name in DRAWN_WITH}, "parameter": keys.of(of, first)},
+            action=DrawFigures(**given, point=point.name, medium=medium, first=first),
+            after=(point.name,),
+            retries=point.retries,
+            kept=True,
         )
 
 
@@ -495,13 +569,23 @@ def _document(whole: Plan, kind: str, digest: keys.FileDigest) -> Iterable[Task]
     # The content holds the whole of the sources, so an edit that leaves it as it was writes nothing anew. The
     # bibliography and a figure's file are read again by the writers; their digests stay in the outputs' own keys.
     quoted = {name: whole.points[name][0] for name in whole.single()}
+    given = {"quoted": quoted, "sweeps": _swept(whole), "notebooks": _origins(whole), "media": whole.project.media}
+    action = replace(action, **given)  # type: ignore[arg-type]
+    sizes = [(medium.name, medium.width, medium.height) for medium in whole.project.media]
     for output in OUTPUTS[kind]:
+        drawn = {name: _shown_in(whole, kind, output, point) for name, point in quoted.items()}
         yield Task(
             f"{stem}.{output}",
-            {**parts, "parameter": keys.of(kind, output)},
-            replace(action, format=output, quoted=quoted, sweeps=_swept(whole), notebooks=_origins(whole)),
-            (content, *quoted.values()),
+            {**parts, "parameter": keys.of(kind, output, document.theme, sizes)},
+            replace(action, format=output, drawn=drawn),
+            (content, *quoted.values(), *(task for tasks in drawn.values() for task in tasks)),
         )
+
+
+def _shown_in(whole: Plan, kind: str, output: str, point: str) -> tuple[str, ...]:
+    """Return the tasks whose drawings an output of a document may show: those for the media of its kind."""
+    media = whole.project.media_of(kind, output)
+    return tuple(name for name in whole.drawn.get(point, ()) if name.rpartition("@")[2] in media)
 
 
 def octavo_files() -> list[Path]:
@@ -533,8 +617,8 @@ def _published(whole: Plan, name: str, outcome: Outcome) -> Iterable[tuple[str, 
     for file in outcome.entry.outputs:
         if file == EXECUTED:
             yield file, f"notebooks/{name}.ipynb"
-        elif file.startswith(f"{OUT}/figures/") and name in whole.points:
-            yield file, f"figures/{name}.{Path(file).name}"
+        elif file.startswith(f"{OUT}/figures/") and name.partition("@")[0] in whole.points:
+            yield file, f"figures/{name.partition('@')[0]}.{Path(file).name}"
         elif name.endswith(".content"):
             continue
         elif name.split(".")[0] in FILES.values() and file.startswith(f"{OUT}/"):
@@ -542,9 +626,19 @@ def _published(whole: Plan, name: str, outcome: Outcome) -> Iterable[tuple[str, 
             yield file, f"{kind}/{Path(file).name}"
 
 
-def _attached(executed: Path, digest: str, source: Path) -> bytes:
-    """Return an executed notebook with the words of its source, as it is by now. Raises BuildError where damaged."""
-    ran = whole_file(executed, digest)
+def _attached(executed: Path, digest: str, source: Path, drawn: Sequence[Outcome]) -> bytes:
+    """Return an executed notebook with the words of its source, as it is by now, and with the figures that it declares.
+
+    Raises BuildError where one of the files is damaged.
+    """
+    drawings: dict[str, str] = {}
+    for outcome in drawn:
+        assert outcome.folder and outcome.entry
+        for figure, found in _record(outcome).figures.items():
+            for file in (f"{OUT}/{drawing.file}" for drawing in found.drawings if drawing.format == "svg"):
+                made = whole_file(outcome.folder / file, outcome.entry.outputs[file][1])
+                drawings.setdefault(figure, made.decode())
+    ran = show(whole_file(executed, digest), drawings)
     try:
         return attach(ran, source.read_bytes())
     except (OSError, ValueError):  # the source was moved or broken while the build was at work
@@ -554,7 +648,9 @@ def _attached(executed: Path, digest: str, source: Path) -> bytes:
 def _last(store: Store, task: Task, memory: Memory | None) -> Outcome:
     """Return the last result of a task, as far as it is still there."""
     found = store.find(memory.entry.key, keys.of_file) if memory else None
-    return Outcome(task, Status.STORED, *found) if found else Outcome(task, Status.HELD)
+    if not found or not memory:
+        return Outcome(task, Status.HELD)
+    return Outcome(task, Status.STORED, *found, upstream=memory.upstream)
 
 
 def _why_absent(outcome: Outcome) -> str:

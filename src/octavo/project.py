@@ -31,6 +31,10 @@ Name = Annotated[str, Meta(pattern=f"^{NAME.pattern}$")]
 Positive = Annotated[float, Meta(gt=0)]
 
 
+SLIDES = {"light": "slide", "dark": "slide_dark"}  # the medium of a deck's figures, by its theme
+WEB = "web"
+
+
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base of the sections of ``[tool.octavo]``."""
 
@@ -76,9 +80,13 @@ class DocumentSection(Section, frozen=True):
 
 
 class DeckSection(DocumentSection, frozen=True, forbid_unknown_fields=True):
-    """``[tool.octavo.slides]``: as the paper's, with the PowerPoint template."""
+    """``[tool.octavo.slides]``: as the paper's, with the PowerPoint template.
+
+    ``theme`` is the look of the slides; their figures are drawn for the medium ``slide`` or ``slide_dark``.
+    """
 
     template: str = ""
+    theme: Literal["light", "dark"] = "light"
 
 
 # How far numbers move from one processor to the next when nothing is wrong, by how they are computed.
@@ -88,7 +96,11 @@ Tolerance = Annotated[float, Meta(gt=0, lt=1)] | Literal["closed form", "iterati
 
 
 class MediumSection(Section, frozen=True):
-    """``[tool.octavo.media.NAME]``: a place where figures are shown; sizes in inches."""
+    """``[tool.octavo.media.NAME]``: a place where figures are shown; sizes in inches.
+
+    ``style`` is a style sheet of matplotlib's, on top of Octavo's own; where none is named, ``figures/NAME.mplstyle`` if
+    there is one.
+    """
 
     width: Positive
     height: Positive | None = None
@@ -151,11 +163,17 @@ class Sweep(msgspec.Struct, frozen=True):
 
 
 class Document(msgspec.Struct, frozen=True):
-    """The paper or the deck: its MyST source, its bibliography and, for a deck, its PowerPoint template."""
+    """The paper or the deck: its MyST source, its bibliography and, for a deck, its PowerPoint template and theme."""
 
     source: Path
     bibliography: Path | None
     template: Path | None = None
+    theme: Literal["light", "dark"] = "light"
+
+    @property
+    def medium(self) -> str:
+        """The medium of a deck's figures."""
+        return SLIDES[self.theme]
 
     def files(self) -> tuple[Path, ...]:
         """Return the files that are named."""
@@ -204,16 +222,22 @@ class Project(msgspec.Struct, frozen=True):
         """The accepted values, tables and figures; written by ``octavo accept`` alone."""
         return self.root / "figures"
 
+    def media_of(self, kind: str, output: str) -> tuple[str, ...]:
+        """Return the media whose drawings an output of the ``paper`` or the ``slides`` may show."""
+        if kind == "slides":
+            return (self.slides.medium,) if self.slides else ()
+        apart = {*SLIDES.values()} if output == "html" else {*SLIDES.values(), WEB}
+        return tuple(medium.name for medium in self.media if medium.name not in apart)
+
     def relative(self, path: Path) -> str:
         """Return a path as the user knows it: from the project root, with slashes."""
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
 
 
-DEFAULT_MEDIA = {
-    "column": MediumSection(width=3.35),
-    "wide": MediumSection(width=7.0),
-    "slide": MediumSection(width=11.5, height=5.2, formats=("svg", "pdf", "png")),
-}
+SLIDE = MediumSection(width=11.5, height=5.2, formats=("svg", "pdf", "png"))
+DEFAULT_MEDIA = {"column": MediumSection(width=3.35), "wide": MediumSection(width=7.0), "slide": SLIDE}
+# Drawn where a document shows them.
+FURTHER_MEDIA = {"web": MediumSection(width=6.5, formats=("svg",)), "slide_dark": SLIDE}
 
 
 def find_root(start: Path) -> Path:
@@ -415,16 +439,21 @@ def _store(declared: str | StoreSection, root: Path, text: str, problems: list[O
 
 
 def _media(section: OctavoSection, root: Path, text: str, problems: list[OctavoError]) -> Iterator[Medium]:
-    for name, medium in {**DEFAULT_MEDIA, **section.media}.items():
+    wanted = {WEB} if section.paper else set()
+    wanted |= {SLIDES[section.slides.theme]} if section.slides else set()
+    further = {name: medium for name, medium in FURTHER_MEDIA.items() if name in wanted}
+    for name, medium in {**DEFAULT_MEDIA, **further, **section.media}.items():
+        usual = f"figures/{name}.mplstyle"
+        style = medium.style or (usual if (root / usual).is_file() else "")
         if medium.style and not (root / medium.style).is_file():
             problems.append(
                 UsageError(
                     f"The style sheet '{medium.style}' of the medium '{name}' does not exist.",
                     where=_where(text, ("media", name), "style"),
-                    hint="Write the file, or take the line out to draw in matplotlib's own style.",
+                    hint="Write the file, or take the line out to draw in Octavo's own style.",
                 )
             )
-        yield Medium(name, medium.width, medium.style, medium.formats, medium.height)
+        yield Medium(name, medium.width, style, medium.formats, medium.height)
 
 
 def _document(
@@ -445,7 +474,8 @@ def _document(
                 )
             )
     optional = {key: root / value if value else None for key, value in paths.items()}
-    return Document(root / section.source, optional["bibliography"], optional.get("template"))
+    theme = section.theme if isinstance(section, DeckSection) else "light"
+    return Document(root / section.source, optional["bibliography"], optional.get("template"), theme)
 
 
 def _nearest_file(root: Path, value: str) -> str:

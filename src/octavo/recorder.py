@@ -17,6 +17,8 @@ import msgspec
 
 from octavo.errors import NotebookError, UsageError, nearest
 from octavo.model import (
+    KEPT,
+    MARK,
     RESULTS,
     RUN,
     Align,
@@ -124,13 +126,15 @@ def figure(
     aspect: float = 0.62,
     alt: str = "",
 ) -> None:
-    """Record a figure: ``draw(fig)`` is called once for every medium, with an empty figure of that medium's size.
+    """Declare a figure: ``draw(fig)`` is called once for every medium, with an empty figure of that medium's size.
 
+    ``draw`` is kept with all that it uses, and called here once to see that it can be. It is drawn for the media after
+    the notebook has run, and again when a medium or its style changes, without the notebook.
     ``aspect`` is height divided by width, where the medium does not give a height. ``alt`` tells a reader who cannot
     see the figure what it shows.
-    Raises NotebookError when the name is taken in this run, or the drawing stays empty.
+    Raises NotebookError when the name is taken in this run, the drawing stays empty, or it cannot be kept.
     """
-    from octavo.figures.draw import draw_figure, preview
+    from octavo.figures.draw import declare, preview
 
     run = _run()
     if run is None:
@@ -142,11 +146,14 @@ def figure(
         return
     inputs = _inputs(run)
     _check_name(name, "figures", _read_record(run))
-    drawn = draw_figure(
-        name, draw, alt=alt, aspect=aspect, media=inputs.media, folder=run / "figures", root=inputs.root
-    )
-    _record(name, "figures", drawn)
-    _show(run, drawn)
+    if not inputs.draws:
+        hint = "Name it in the notebook's own code: `import octavo`, then `octavo.figure(…)`."
+        raise NotebookError(f"Octavo did not expect a figure, and will not draw '{name}'.", hint=hint)
+    file = run.parent / KEPT / f"{name}.declaration"
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(declare(name, draw, aspect))
+    _record(name, "figures", Figure(alt, (), declared=file.name, aspect=aspect))
+    _show(name)
 
 
 def sweep(name: str) -> pd.DataFrame:
@@ -221,6 +228,22 @@ def recorded(run: Path) -> dict[str, str]:
     """Return the names that a run has recorded so far, with their kinds."""
     record = _read_record(run)
     return {name: kind for kind in ("values", "tables", "figures") for name in getattr(record, kind)}
+
+
+def this_run() -> tuple[Path, RunInputs]:
+    """Return the folder of this run, and what it is given."""
+    run = Path(os.environ[RUN])
+    return run, _inputs(run)
+
+
+def figures(run: Path) -> dict[str, Figure]:
+    """Return the figures that the run which left a folder recorded."""
+    return _read_record(run).figures
+
+
+def is_quoted(run: Path) -> bool:
+    """Whether documents can show what a run records."""
+    return _inputs(run).quoted
 
 
 def keep_figure(name: str, drawn: Figure) -> None:
@@ -311,12 +334,9 @@ def _say(text: str) -> None:
     print(text)
 
 
-def _show(run: Path, drawn: Figure) -> None:
-    """Leave the drawing for the page in the executed notebook, for whoever opens that."""
-    from IPython.display import SVG, display
+def _show(name: str) -> None:
+    """Leave a mark in the executed notebook: in build/ the drawing stands there (see octavo.notebooks.attach)."""
+    from IPython.display import display
 
-    for medium in SHOWN:
-        for drawing in drawn.drawings:
-            if drawing.medium == medium and drawing.format == "svg":
-                display(SVG(filename=str(run / drawing.file)))  # type: ignore[no-untyped-call]
-                return
+    shown = {"text/plain": f"Figure '{name}'"}
+    display(shown, raw=True, metadata={MARK: {"figure": name}})  # type: ignore[no-untyped-call]

@@ -20,11 +20,10 @@ from octavo.engine.events import Listener
 from octavo.engine.graph import needed
 from octavo.engine.room import measure
 from octavo.engine.runner import build
-from octavo.engine.store import OUT, Store
+from octavo.engine.store import Store
 from octavo.engine.task import Outcome
 from octavo.figures import accepted, compare
-from octavo.model import Result, Results, Source, Verdict
-from octavo.notebooks.execute import read_record
+from octavo.model import Results, Source, Verdict
 
 
 @dataclass(frozen=True)
@@ -50,11 +49,11 @@ def repeat(whole: pipeline.Plan, outcomes: Mapping[str, Outcome], share: float |
     every = [name for names in whole.points.values() for name in names if outcomes.get(name) and outcomes[name].done]
     points = choose(every, share)
     project = msgspec.structs.replace(whole.project, kernels="ordinary", executor="local", on="")
-    tasks = needed(whole.tasks, points)
+    tasks = needed(whole.tasks, whole.with_drawings(points))
     with tempfile.TemporaryDirectory(dir=project.state, prefix="repeat-", ignore_cleanup_errors=True) as folder:
         store = Store(Path(folder), project.root)
         for task in tasks:
-            if task.name not in points:  # what the chosen ones read, and is not in doubt
+            if task.name.partition("@")[0] not in points:  # what the chosen ones read, and is not in doubt
                 _copy(outcomes[task.name], store)
         with pipeline.place(replace(whole, project=project), whole.jobs(), listen) as make_executor:
             again = build(
@@ -65,9 +64,11 @@ def repeat(whole: pipeline.Plan, outcomes: Mapping[str, Outcome], share: float |
                 listen=listen,
                 room=measure(project.gpus),
             )
-        ended = [name for name in points if again[name].done]
-        verdicts = _compared(_snapshot(outcomes, ended), _snapshot(again, ended), project.tolerances)
-    return Repeated(points, len(every), verdicts, tuple(again[name] for name in points if name not in ended))
+        ended = [name for name in points if all(again[task].done for task in whole.with_drawings([name]))]
+        then, now = (_snapshot(whole, found, ended) for found in (outcomes, again))
+        verdicts = _compared(then, now, project.tolerances)
+    failed = tuple(again[task] for task in whole.with_drawings(points) if not again[task].done)
+    return Repeated(points, len(every), verdicts, failed)
 
 
 def _copy(outcome: Outcome, store: Store) -> None:
@@ -75,11 +76,9 @@ def _copy(outcome: Outcome, store: Store) -> None:
     shutil.copytree(outcome.folder, store.folder_of(outcome.entry))
 
 
-def _snapshot(outcomes: Mapping[str, Outcome], points: Sequence[str]) -> accepted.Snapshot:
-    found = {}
-    for name in points:
-        if folder := outcomes[name].folder:
-            found[name] = Result(read_record(folder / OUT), folder / OUT, Source("", {}, ""))
+def _snapshot(whole: pipeline.Plan, outcomes: Mapping[str, Outcome], points: Sequence[str]) -> accepted.Snapshot:
+    nowhere = Source("", {}, "")
+    found = {name: pipeline.result_of(whole, outcomes[name], outcomes, nowhere) for name in points}
     return accepted.snapshot(Results(found))
 
 

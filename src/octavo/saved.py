@@ -2,6 +2,7 @@
 
 The hook sits where matplotlib prints a figure, which savefig, seaborn's grids and inline display all come to. What
 ``octavo.figure`` draws is left out: it is recorded there. A figure is called by its file, or by the cell that shows it.
+Where documents can show it, it is printed for them as well: in the formats that they take, with text that is text.
 """
 
 from __future__ import annotations
@@ -15,18 +16,19 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from octavo.figures.draw import DATA, DECLARED
+from octavo.figures.draw import DATA, DECLARED, FIXED, METADATA, PNG_DPI, POINTS
 from octavo.figures.record import FigureRecord, write
-from octavo.model import RUN, Drawing, Figure
+from octavo.model import RUN, SAVED, Drawing, Figure
 
 PRINTS = "matplotlib.backend_bases"  # the module whose canvases print figures
-SAVED = "saved"  # the medium of what a notebook saved itself
-FORMATS = ("png", "svg", "pdf")
+FORMATS = ("svg", "pdf", "png")
+PRINTED = ("facecolor", "edgecolor", "orientation", "bbox_inches", "pad_inches", "bbox_extra_artists")
 
 
 class Cells:
@@ -87,13 +89,16 @@ def hook(module: ModuleType, cells: Cells) -> None:
             data = write(_read(self.figure))
             if known.get(self.figure) != data:  # shown after it was saved, say
                 known[self.figure] = data
-                _note(self.figure, data, filename, options.get("format"), Path(folder), cells.number)
+                print_again = partial(printed, self, **{name: options[name] for name in PRINTED if name in options})
+                _note(self.figure, data, filename, options.get("format"), Path(folder), cells.number, print_again)
         return result
 
     canvas.print_figure = print_figure
 
 
-def _note(figure: Any, data: bytes, filename: Any, kind: str | None, run: Path, cell: int) -> None:
+def _note(
+    figure: Any, data: bytes, filename: Any, kind: str | None, run: Path, cell: int, print_again: Callable[..., object]
+) -> None:
     from octavo import recorder
 
     known = recorder.recorded(run)
@@ -108,8 +113,39 @@ def _note(figure: Any, data: bytes, filename: Any, kind: str | None, run: Path, 
         name = f"{_identifier(stem)}_{number}"
     (run / "figures").mkdir(exist_ok=True)
     (run / "figures" / f"{name}{DATA}").write_bytes(data)
-    drawings = tuple(_kept(figure, filename, kind, name, run))
-    recorder.keep_figure(name, Figure("", drawings, f"figures/{name}{DATA}"))
+    drawings = _for_documents(print_again, name, run) if recorder.is_quoted(run) else []
+    drawings = drawings or _kept(figure, filename, kind, name, run)
+    recorder.keep_figure(name, Figure("", tuple(drawings), f"figures/{name}{DATA}"))
+
+
+def _for_documents(print_again: Callable[..., object], name: str, run: Path) -> list[Drawing]:
+    """Print a figure in the formats that documents take; nothing where its canvas knows them not."""
+    import matplotlib as mpl
+
+    made: dict[str, bytes] = {}
+    declared = DECLARED.set(True)
+    try:
+        with mpl.rc_context():
+            fixed: dict[Any, Any] = {**FIXED, "svg.hashsalt": f"{name}.{SAVED}"}
+            mpl.rcParams.update(fixed)
+            for kind in FORMATS:
+                buffer = io.BytesIO()
+                print_again(buffer, format=kind, metadata=METADATA[kind], **({"dpi": PNG_DPI} if kind == "png" else {}))
+                made[kind] = buffer.getvalue()
+    except Exception:  # a canvas, or an artist, of whatever package: the file of the notebook's own is kept
+        return []
+    finally:
+        DECLARED.reset(declared)
+    size = re.search(rb'viewBox="0 0 ([0-9.]+) ([0-9.]+)"', made["svg"])  # what a tight box left of the figure
+    width, height = (round(float(points) / POINTS, 4) for points in size.groups()) if size else (0.0, 0.0)
+    drawings: list[Drawing] = []
+    for kind, content in made.items():
+        file = run / "figures" / f"{name}.{SAVED}.{kind}"
+        file.write_bytes(content)
+        dpi = float(PNG_DPI) if kind == "png" else 0.0
+        digest = hashlib.sha256(content).hexdigest()
+        drawings.append(Drawing(SAVED, kind, f"figures/{file.name}", width, height, digest, dpi))  # type: ignore[arg-type]
+    return drawings if width and height else []
 
 
 def _read(figure: Any) -> FigureRecord:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ def story(whole: pipeline.Plan, name: str) -> dict[str, Any]:
         "from": memory.entry.origin or None,
     }
     if folder and task != name:
-        told["recorded"] = _recorded(read_record(folder / "out"), name.partition(".")[2])
+        told["recorded"] = _recorded(read_record(folder / "out"), name.partition(".")[2], whole.drawn.get(task, ()))
     return told
 
 
@@ -98,10 +98,12 @@ def _results(whole: pipeline.Plan, notebook: str) -> list[str]:
     return [f"{notebook}.{name}" for kind in (record.values, record.tables, record.figures) for name in kind]
 
 
-def _recorded(record: Record, name: str) -> str:
+def _recorded(record: Record, name: str, drawn: Sequence[str]) -> str:
     if name in record.values:
         return printing.value(record.values[name])
     if name in record.tables:
         table = record.tables[name]
         return f"a table of {len(table.rows)} rows and {len(table.columns)} columns"
-    return f"a figure in {len(record.figures[name].drawings)} drawings"
+    if record.figures[name].declared:
+        return f"a figure, drawn by {', '.join(drawn)}"
+    return "a figure, as the notebook saved it"

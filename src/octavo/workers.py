@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import socket
 import sys
 import tempfile
@@ -73,6 +72,7 @@ DRAWING = (
     "matplotlib.backends.backend_svg",
     "octavo.figures.draw",
     "octavo.figures.extract",
+    "octavo.redraw",
 )
 WARM = "octavo.notebooks.warm"
 FIXED = {
@@ -218,16 +218,16 @@ def imports(notebooks: Iterable[Notebook]) -> tuple[str, ...]:
     drawing: tuple[str, ...] = ()
     for notebook in notebooks:
         found |= foreign_imports(notebook.imports, (notebook.path.parent,))
-        drawing = drawing or (DRAWING if _may_draw(notebook) else ())
+        drawing = drawing or (DRAWING if may_draw(notebook) else ())
     # Those that cost nothing, or are there anyway, would only make one process unfit for another project.
     costly = {name for name in found if name.split(".")[0] not in {*sys.stdlib_module_names, "octavo", "IPython"}}
     preloaded = (*KERNELS, *drawing)
     return (*preloaded, *sorted(costly - set(preloaded)), WARM)
 
 
-def _may_draw(notebook: Notebook) -> bool:
-    """Whether a notebook may call ``octavo.figure``: its code names it, or a module of its project imports octavo."""
-    if any("figure" in re.findall(r"\w+", code) for code in notebook.code):
+def may_draw(notebook: Notebook) -> bool:
+    """Whether a notebook may call ``octavo.figure``: its code takes it, or a module of its project names both words."""
+    if notebook.draws:
         return True
-    modules = local_modules(notebook.imports, (notebook.path.parent,))
-    return any(b"octavo" in module.read_bytes() for module in modules)
+    texts = (module.read_bytes() for module in local_modules(notebook.imports, (notebook.path.parent,)))
+    return any(b"octavo" in text and b"figure" in text for text in texts)

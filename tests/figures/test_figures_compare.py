@@ -151,5 +151,5 @@ def test_an_edited_record_is_not_compared() -> None:
 def test_results_of_a_notebook_that_failed_are_not_compared() -> None:
     """They are not missing: nobody knows what they would be."""
     verdicts = compare(Snapshot(), take(None, value(5.0), ["one.x"], "why"))
-    (verdict,) = without(verdicts, {"one": "Its notebook failed."})
+    (verdict,) = without(verdicts, {"one": "Its notebook failed."}, {})
     assert (verdict.state, verdict.differences) == ("not compared", ("Its notebook failed.",))

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 import pytest
+from tests.drawn import drawn
 
 from octavo.checks.rules import RULES
-from octavo.figures.draw import draw_figure
 from octavo.figures.quality import Shown, check
 from octavo.figures.record import read
 from octavo.model import Medium
@@ -28,7 +28,7 @@ def shown(
 ) -> Shown:
     """Return a figure of one medium as it is judged."""
     medium = Medium("column", 6.0, "", formats, 4.0)
-    figure = draw_figure("f", draw, alt=alt, aspect=1, media=(medium,), folder=folder, root=folder)
+    figure = drawn("f", draw, alt=alt, aspect=1, media=(medium,), folder=folder, root=folder)
     drawings = {d.medium: (folder / Path(d.file).name).read_text() for d in figure.drawings if d.format == "svg"}
     record = read((folder / Path(figure.data).name).read_bytes(), figure.data)
     return Shown("one.f", figure, record, drawings, captions)
@@ -76,7 +76,7 @@ def test_a_good_figure_has_no_findings(tmp_path: Path) -> None:
         ("line-printable", lambda fig: plain(fig).plot([1, 2], [1, 1], lw=0.2, color="black"), "0.2 pt"),
         (
             "text-apart",
-            lambda fig: plain(fig).text(3, 1, "over the edge of it all"),
+            lambda fig: (plain(fig), fig.text(0.97, 0.5, "over the edge of it all")),
             "'over the edge of it all' is cut off",
         ),
         ("text-apart", lambda fig: twice(plain(fig)), "'one' and 'two' lie on one another"),

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.drawn import drawn
 
 from octavo.figures.accepted import Drawn, Snapshot, take
 from octavo.figures.compare import compare
-from octavo.figures.draw import draw_figure
 from octavo.figures.record import FigureRecord
 from octavo.figures.svg import UnreadableDrawing, differences
 from octavo.model import Medium
@@ -31,7 +31,7 @@ def draw(tmp_path: Path) -> Draw:
             more(axes)
 
         medium = Medium("column", width, "", ("svg",), 2.0)
-        draw_figure("f", onto, alt="", aspect=1, media=(medium,), folder=tmp_path, root=tmp_path)
+        drawn("f", onto, alt="", aspect=1, media=(medium,), folder=tmp_path, root=tmp_path)
         return (tmp_path / "f.column.svg").read_text(encoding="utf-8")
 
     return make

@@ -12,7 +12,7 @@ import pytest
 
 import octavo
 from octavo.errors import NotebookError
-from octavo.model import RUN, BuildResults, Medium, Point, Record, RunInputs, Value
+from octavo.model import RUN, BuildResults, Point, Record, RunInputs, Value
 
 Run = Path
 
@@ -22,7 +22,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """The folder of a run that may read the sweep `fit` of two points."""
     points = tuple(Point({"est": e, "n": n}, Record({"att": v})) for e, n, v in (("a", 1, ATT), ("b", 2, Value(3))))
     clash = (Point({"att": 1}, Record({"att": ATT})),)
-    inputs = RunInputs(tmp_path, (Medium("column", 3.0, "", ("svg",)),), {"fit": points, "clash": clash})
+    inputs = RunInputs(tmp_path, {"fit": points, "clash": clash}, draws=True)
     (tmp_path / "run.json").write_bytes(msgspec.json.encode(inputs, enc_hook=str))
     monkeypatch.setenv(RUN, str(tmp_path))
     return tmp_path

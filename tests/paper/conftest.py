@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.drawn import drawn
 
 from octavo import paper
 from octavo.document import source
 from octavo.document.source import Content
-from octavo.figures.draw import draw_figure
 from octavo.model import Column, Medium, Record, Result, Results, Source, Table, Value
 
 REPOSITORY = Path(__file__).parents[2]
@@ -294,8 +294,7 @@ def made(folder: Path, effect: float = 1794.34, alt: str = "A line that goes up 
     media = tuple(
         Medium(name, width, STYLE, ("svg", "pdf", "png")) for name, width in (("column", 3.35), ("wide", 7.0))
     )
-    drawn = folder / "figures"
-    drawn.mkdir(parents=True)
+    figures = folder / "figures"
 
     def draw(figure: object) -> None:
         axes = figure.subplots()  # type: ignore[attr-defined]
@@ -303,7 +302,7 @@ def made(folder: Path, effect: float = 1794.34, alt: str = "A line that goes up 
         axes.set_xlabel("Weight (g)")
         axes.legend()
 
-    line = draw_figure("line", draw, alt=alt, aspect=0.6, media=media, folder=drawn, root=REPOSITORY)
+    line = drawn("line", draw, alt=alt, aspect=0.6, media=media, folder=figures, root=REPOSITORY)
     values = {
         "effect": Value(effect, se=632.85, low=551, high=3038, unit="USD", digits=0),
         "kind": Value("pomaceous"),

@@ -27,8 +27,19 @@ RULES: tuple[Rule, ...] = (
         "figure-text-readable", "error", "Text is at least 6 pt high, as placed.", "Raise font.size in the style sheet."
     ),
     Rule("figure-line-printable", "warning", "Lines are at least 0.5 pt thick, as placed.", "Make them thicker."),
-    Rule("figure-text-contrast", "warning", "Text stands out from white (4.5 to 1).", "Choose a darker colour."),
+    Rule(
+        "figure-text-contrast",
+        "warning",
+        "Text stands out from what is behind it (4.5 to 1).",
+        "Choose another colour.",
+    ),
     Rule("figure-text-apart", "warning", "No text is cut off or lies on another.", "Move or shorten it."),
+    Rule(
+        "figure-redrawn",
+        "warning",
+        "What documents show is drawn for where it stands, not scaled.",
+        "Declare it: octavo.figure(NAME, draw).",
+    ),
     Rule("figure-raster-sharp", "error", "A picture has 300 dots an inch, as placed.", "Save it finer, or as SVG."),
     Rule(
         "figure-colours-apart",

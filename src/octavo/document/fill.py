@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from octavo import printing
 from octavo.document.lookup import Lookup
-from octavo.document.source import Content, included
+from octavo.document.placing import placed
+from octavo.document.source import COLUMN, Content, included
 from octavo.errors import nearest, raise_all
-from octavo.model import Drawing, Place, Results, Table
+from octavo.model import SAVED, Drawing, Place, Result, Results, Table
 
 Node = dict[str, Any]
-DEFAULT_MEDIUM = "column"
+WEB = "web"
 
 
 def fill(content: Content, results: Results) -> Content:
     """Return the content with every value, table and figure of the results put in.
 
     A value becomes a node ``value`` with its ``name`` and text; a table gets rows; a figure becomes a node
-    ``drawing`` with its ``files`` by format, its ``width`` and ``height`` in inches and its ``alt``, and as ``narrow``
-    the same for the drawing of one column, if that is narrower.
+    ``drawing`` with its ``files`` by format, its ``width`` and ``height`` in inches and its ``alt``; as ``narrow`` it
+    has the same for one column, and as ``web`` for web pages, where it was drawn for these.
     Raises DocumentError (or Problems) for names that the results do not have, and media that were not drawn.
     """
     filler = _Filler(content.file, Lookup(results))
@@ -67,22 +67,24 @@ class _Filler:
         if found is None:
             return node
         figure, result = found
-        medium = node["data"]["width"] or DEFAULT_MEDIUM
-        drawn = [drawing for drawing in figure.drawings if drawing.medium == medium]
+        medium = node["data"]["width"] or COLUMN
+        media = self.lookup.results.media
+        drawn = placed(figure, medium, media)
         if not drawn:
-            media = sorted({drawing.medium for drawing in figure.drawings})
-            hint = nearest(medium, media) or f"Its media: {', '.join(media)} (see [tool.octavo.media])."
+            known = sorted({drawing.medium for drawing in figure.drawings if drawing.medium not in (SAVED, WEB)})
+            hint = nearest(medium, known) or f"Its media: {', '.join(known)} (see [tool.octavo.media])."
             self.lookup.problem(f"The figure '{name}' was not drawn for the width '{medium}'.", place, hint)
             return node
-        made = {**node, "type": "drawing", "name": name, **_drawing(drawn, result.folder, node["alt"] or figure.alt)}
-        narrow = [drawing for drawing in figure.drawings if drawing.medium == DEFAULT_MEDIUM]
-        if narrow and narrow[0].width < drawn[0].width:
-            made["narrow"] = {**made, **_drawing(narrow, result.folder, made["alt"])}
+        made = {**node, "type": "drawing", "name": name, **_drawing(drawn, result, node["alt"] or figure.alt)}
+        for use, other in (("narrow", COLUMN), ("web", WEB)):
+            drawings = [drawing for drawing in figure.drawings if drawing.medium == other]
+            if drawings:
+                made[use] = {**made, **_drawing(drawings, result, made["alt"])}
         return made
 
 
-def _drawing(drawn: Sequence[Drawing], folder: Path, alt: str) -> Node:
-    files = {drawing.format: str(folder / drawing.file) for drawing in drawn}
+def _drawing(drawn: Sequence[Drawing], result: Result, alt: str) -> Node:
+    files = {drawing.format: str(result.path(drawing.file)) for drawing in drawn}
     first = drawn[0]
     return {"files": files, "medium": first.medium, "width": first.width, "height": first.height, "alt": alt}
 

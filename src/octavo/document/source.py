@@ -101,18 +101,29 @@ def cited(content: Content) -> dict[str, Place]:
     return found
 
 
-def captions(content: Content) -> dict[str, tuple[str, ...]]:
-    """Return the captions under which the document shows each recorded figure, as text, by the name it is shown by."""
-    found: dict[str, tuple[str, ...]] = {}
+COLUMN = "column"  # the medium of a paper's figure that names none
+
+
+class ShownFigure(Frozen, frozen=True):
+    """A recorded figure that a document shows: by which name, for which medium (empty: the usual one), the caption."""
+
+    name: str
+    medium: str
+    caption: str
+
+
+def figures(content: Content) -> tuple[ShownFigure, ...]:
+    """Return the recorded figures that the document shows, each as often as it does."""
+    found: list[ShownFigure] = []
     for node, _ in walk(content):
         if node["type"] == "container":
             inside = [inner for inner, _ in _walk(node["children"], None)]
             caption = " ".join(_words(child) for child in inside if child["type"] == "caption")
             for inner in inside:
                 if inner["type"] == "iframe" and isinstance(inner.get("data"), dict):
-                    name = inner["data"].get("name", "")
-                    found[name] = (*found.get(name, ()), caption)
-    return found
+                    data = inner["data"]
+                    found.append(ShownFigure(data.get("name", ""), data.get("width") or "", caption))
+    return tuple(found)
 
 
 def _words(node: Node) -> str:

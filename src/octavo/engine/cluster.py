@@ -22,7 +22,7 @@ import msgspec
 from octavo.engine import key as keys
 from octavo.engine.cluster_worker import TREE, Answer, Job, Lacks, Made, Refused, Site, Vanished, take, work
 from octavo.engine.runner import disk_error
-from octavo.engine.store import OUT, load
+from octavo.engine.store import KEPT, OUT, load
 from octavo.engine.travel import PIECE, Held, Piece, pieces, read_tree
 from octavo.errors import BuildError, OctavoError, Unreachable
 
@@ -308,7 +308,7 @@ class DaskExecutor(Executor):
         for out in upstream.values():
             entry = load(out.parent)
             for name, (_, digest) in (entry.outputs if entry else {}).items():
-                if name.startswith(f"{OUT}/"):
+                if name.startswith((f"{OUT}/", f"{KEPT}/")):
                     path = out.parent / name
                     found[path.relative_to(self.home.root).as_posix()] = Held(digest)
                     self.contents.setdefault(digest, path)

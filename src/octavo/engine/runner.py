@@ -208,7 +208,7 @@ class _Run:
     def upstream(self, task: Task) -> dict[str, str]:
         """Return the digest of each result that a task depends on."""
         found = {name: self.outcomes[name].entry for name in task.after}
-        return {name: outputs_digest(entry) for name, entry in found.items() if entry}
+        return {name: outputs_digest(entry, kept=task.kept) for name, entry in found.items() if entry}
 
     def seconds(self) -> dict[str, float]:
         """Return what each task took last time."""

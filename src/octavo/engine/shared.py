@@ -33,7 +33,7 @@ from octavo.engine import remote
 from octavo.engine.events import Listener, Noted
 from octavo.engine.locks import held
 from octavo.engine.remote import Absent, Away, Remote
-from octavo.engine.store import CHANGED, ENTRY, LOG, OUT, Store, trace_of, write_atomically
+from octavo.engine.store import CHANGED, ENTRY, KEPT, LOG, OUT, Store, trace_of, write_atomically
 from octavo.engine.task import Entry
 
 LAYOUT = 1
@@ -407,7 +407,7 @@ def _inside(name: str) -> bool:
 
 
 def _of_result(file: str) -> bool:
-    return _inside(file) and file.partition("/")[0] in (OUT, LOG)
+    return _inside(file) and file.partition("/")[0] in (OUT, KEPT, LOG)
 
 
 def _of_project(read: str) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from octavo.engine import key as keys
-from octavo.engine.store import OUT, Store
+from octavo.engine.store import KEPT, OUT, Store
 from octavo.engine.task import LAST, REASONS, Entry, Memory, Task
 
 SHARED = "shared trace:"  # begins the reason of a file that perhaps another task read
@@ -47,12 +47,14 @@ def _as_last_time(key: str, store: Store, memory: Memory | None, digest: keys.Fi
     return (folder, memory.entry) if store.state_of(folder, memory.entry) == memory.state else None
 
 
-def outputs_digest(entry: Entry) -> str:
+def outputs_digest(entry: Entry, *, kept: bool = False) -> str:
     """Return the digest of a result's artifacts; what is only for a reader (``log/``) does not count.
 
-    A task that ran again and gave the same artifacts thus causes nothing further.
+    A task that ran again and gave the same artifacts thus causes nothing further. What it keeps beside them counts for
+    the tasks that ask for it (``kept``).
     """
-    return keys.of({n: digest for n, (_, digest) in entry.outputs.items() if n.startswith(f"{OUT}/")})
+    counted = (f"{OUT}/", f"{KEPT}/") if kept else f"{OUT}/"
+    return keys.of({n: digest for n, (_, digest) in entry.outputs.items() if n.startswith(counted)})
 
 
 def _why(

@@ -28,6 +28,7 @@ from octavo.errors import BuildError
 
 ENTRY = "entry.json"
 OUT = "out"
+KEPT = "kept"
 LOG = "log"
 DOUBTS = "doubts.json"
 MARKS = "marks"
@@ -103,7 +104,8 @@ class Store:
 
         They are touched, so that the next build reads this result whole, and makes it again.
         """
-        found = [n for n, (_, was) in entry.outputs.items() if n.startswith(OUT) and keys.of_file(folder / n) != was]
+        read = (f"{OUT}/", f"{KEPT}/")
+        found = [n for n, (_, was) in entry.outputs.items() if n.startswith(read) and keys.of_file(folder / n) != was]
         for name in found:
             with contextlib.suppress(OSError):
                 os.utime(folder / name)

@@ -21,9 +21,9 @@ LAST = ("sweep",)
 class Action(Protocol):
     """What a task does, in a process of its own. It must be picklable.
 
-    It writes its artifacts below ``folder/out`` and what is only for a reader (an executed notebook) below
-    ``folder/log``, and returns the files that it was seen to read. ``upstream`` has the ``out`` folder of every task
-    that it depends on.
+    It writes its artifacts below ``folder/out``, what is only for tasks that ask for it below ``folder/kept``, and what
+    is only for a reader (an executed notebook) below ``folder/log``, and returns the files that it was seen to read.
+    ``upstream`` has the ``out`` folder of every task that it depends on; ``kept`` lies beside that.
     """
 
     def __call__(self, folder: Path, upstream: Mapping[str, Path]) -> tuple[Path, ...]: ...
@@ -34,7 +34,7 @@ class Task:
     """One piece of work. ``parts`` maps a reason of REASONS or LAST to the digest of what stands behind it.
 
     ``retries`` is how often it is tried again when its worker or kernel was lost; with ``retry_errors``, also when it
-    failed in another way.
+    failed in another way. With ``kept`` it also depends on what the tasks before it keep beside their artifacts.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Task:
     device: bool = False  # it needs a graphics device for itself
     retries: int = 1
     retry_errors: bool = False
+    kept: bool = False
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -87,7 +87,7 @@ def used(store: Store, tasks: Sequence[Task]) -> dict[Path, str]:
         if was:
             found[store.folder_of(was.entry)] = task.name
         if all(name in current for name in task.after):
-            upstream = {name: outputs_digest(current[name]) for name in task.after}
+            upstream = {name: outputs_digest(current[name], kept=task.kept) for name in task.after}
             decision = decide(task, upstream, store, was, digest)
             if decision.stored:
                 folder, current[task.name] = decision.stored

@@ -22,7 +22,7 @@ from octavo import printing
 from octavo.errors import CheckError
 from octavo.figures import record as records
 from octavo.figures.record import FigureRecord
-from octavo.model import Align, Figure, Frozen, Results, Table, Value
+from octavo.model import Align, Figure, Frozen, Result, Results, Table, Value
 
 LEDGER = "accepted.json"
 VALUES = "values.json"
@@ -110,7 +110,7 @@ def snapshot(results: Results) -> Snapshot:
         record = result.record
         values.update({f"{notebook}.{name}": print_value(value) for name, value in record.values.items()})
         tables.update({f"{notebook}.{name}": print_table(table) for name, table in record.tables.items()})
-        figures.update({f"{notebook}.{name}": _drawn(fig, result.folder) for name, fig in record.figures.items()})
+        figures.update({f"{notebook}.{name}": _drawn(fig, result) for name, fig in record.figures.items()})
     return Snapshot(values, tables, figures)
 
 
@@ -190,9 +190,9 @@ def files(accepted: Accepted) -> dict[str, bytes]:
     return written
 
 
-def _drawn(figure: Figure, folder: Path) -> Drawn:
-    drawings = {d.medium: _text(folder / d.file) for d in figure.drawings if d.format == "svg"}
-    record = records.read((folder / figure.data).read_bytes(), figure.data) if figure.data else None
+def _drawn(figure: Figure, result: Result) -> Drawn:
+    drawings = {d.medium: _text(result.path(d.file)) for d in figure.drawings if d.format == "svg"}
+    record = records.read(result.path(figure.data).read_bytes(), figure.data) if figure.data else None
     return Drawn(figure.alt, drawings, record)
 
 

@@ -63,14 +63,19 @@ def compare(now: Snapshot, accepted: Accepted, tolerances: Mapping[str, float] |
     return tuple(found[mark] for mark in sorted(found))
 
 
-def without(verdicts: Iterable[Verdict], notebooks: Mapping[str, str]) -> tuple[Verdict, ...]:
-    """Return the verdicts with the results of ``notebooks`` (why each has none) as not compared."""
-    return tuple(
-        Verdict(v.name, v.kind, "not compared", (notebooks[notebook],))
-        if (notebook := v.name.partition(".")[0]) in notebooks
-        else v
-        for v in verdicts
-    )
+def without(
+    verdicts: Iterable[Verdict], notebooks: Mapping[str, str], undrawn: Mapping[str, str]
+) -> tuple[Verdict, ...]:
+    """Return the verdicts with those of results that there are none of as not compared, and why.
+
+    ``notebooks`` have no result at all; of the ``undrawn`` the figures are lacking.
+    """
+
+    def why(verdict: Verdict) -> str:
+        notebook = verdict.name.partition(".")[0]
+        return notebooks.get(notebook) or (undrawn.get(notebook, "") if verdict.kind == "figure" else "")
+
+    return tuple(Verdict(v.name, v.kind, "not compared", (why(v),)) if why(v) else v for v in verdicts)
 
 
 def _edited(accepted: Accepted) -> Iterator[tuple[tuple[str, Kind], str]]:

@@ -1,4 +1,4 @@
-"""Draw a figure for every medium: the same bytes for the same data, on paper and on a screen."""
+"""Draw a figure for a medium: the same bytes for the same data, on paper and on a screen."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import logging
 import pickle
 import random
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec.structs import replace
 
-from octavo.errors import BuildError, NotebookError, UsageError
+from octavo.errors import BuildError, NotebookError, OctavoError, UsageError
+from octavo.figures.declaration import Draw, keep, restore, set_random
 from octavo.figures.record import FigureRecord, restless, write
 from octavo.model import Drawing, Figure, Medium
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
-Draw = Callable[["MatplotlibFigure"], object]
+TRIED = 6.4  # inches across: the width of a trial, in no medium's style
 POINTS = 72  # an inch: what is drawn with lines is laid out in points
 PNG_DPI, PNG_ALONE_DPI = 150, 300  # beside drawings of lines, which are printed; where there are none
 # Text stays text, set in fonts that are embedded (PDF) or named (SVG); nothing of the clock or the machine.
@@ -38,50 +39,96 @@ DATA = ".record.json"  # what the name of a figure's record ends with
 GENERIC = {"serif", "sans-serif", "monospace", "cursive", "fantasy"}
 
 
-def draw_figure(
-    name: str, draw: Draw, *, alt: str, aspect: float, media: Sequence[Medium], folder: Path, root: Path
-) -> Figure:
-    """Call ``draw`` once for each medium and write its formats to ``folder`` as ``NAME.MEDIUM.FORMAT``.
+def declare(name: str, draw: object, aspect: float) -> bytes:
+    """Return a drawing function as it is kept. What was kept is tried: the notebook's variables stay as they are.
 
-    ``aspect`` is height divided by width, for media without a height. ``root`` is where the style sheets are named
-    from. Every medium sees the same random numbers, and the notebook goes on with those that it would have had.
+    Raises NotebookError for what is no function, cannot be kept, or draws nothing; and whatever it raises itself.
+    """
+    if not callable(draw):
+        hint = "Write a function that draws on the figure it is given: def draw(fig): …"
+        raise NotebookError(f"What draws '{name}' must be a function, not {type(draw).__name__}.", hint=hint)
+    kept = keep(name, draw)
+    try:
+        random = try_out(name, restore(kept, name).draw, aspect)
+    except OctavoError:
+        raise
+    except Exception as error:
+        try_out(name, draw, aspect)  # raises the same, and the lines of the cell are told
+        what = (
+            f"The figure '{name}' can be drawn here, but not from what is kept of it: {type(error).__name__}: {error}."
+        )
+        hint = "Give its drawing function what it needs as variables of the notebook."
+        raise NotebookError(what, hint=hint) from error
+    return keep(name, draw, with_random=True) if random else kept
+
+
+def draw_figure(
+    name: str, kept: bytes, figure: Figure, medium: Medium, *, first: bool, folder: Path, root: Path
+) -> Figure:
+    """Draw a declared figure for a medium, of what was ``kept`` of it; return it with its drawings.
+
+    Its formats are written to ``folder`` as ``NAME.MEDIUM.FORMAT``, and for the ``first`` medium what it shows as data.
+    ``root`` is where the style sheet is named from. Every medium sees the same random numbers.
     Raises NotebookError for a drawing that stays empty or has a character that no font can show.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    made = _of_kept(name, kept, medium, figure.aspect, root)
+    width, height = _size(medium, figure.aspect)
     drawings: list[Drawing] = []
+    for kind, content in made.files.items():
+        file = folder / f"{name}.{medium.name}.{kind}"
+        file.write_bytes(content)
+        dpi = float(_dpi(medium)) if kind == "png" else 0.0
+        digest = hashlib.sha256(content).hexdigest()
+        drawings.append(Drawing(medium.name, kind, f"figures/{file.name}", width, height, digest, dpi))  # type: ignore[arg-type]
+    crowded = {medium.name: made.crowded} if made.crowded else {}
+    drawn = Figure(figure.alt, tuple(drawings), crowded=crowded)
+    if not first:
+        return drawn
     shown = folder / f"{name}{DATA}"
-    made = [_drawn(name, draw, medium, aspect, root) for medium in media]
-    for medium, drawn in zip(media, made, strict=True):
-        for kind, data in drawn.files.items():
-            file = folder / f"{name}.{medium.name}.{kind}"
-            file.write_bytes(data)
-            width, height = _size(medium, aspect)
-            digest = hashlib.sha256(data).hexdigest()
-            dpi = float(_dpi(medium)) if kind == "png" else 0.0
-            drawings.append(Drawing(medium.name, kind, f"figures/{file.name}", width, height, digest, dpi))  # type: ignore[arg-type]
-    if not made:
-        return Figure(alt, ())
-    shown.write_bytes(write(made[0].record))
-    moved: tuple[str, ...] = ()
-    # Once more where that may tell: the drawings for other media are witnesses as well, if drawn otherwise on purpose.
-    if made[0].random or len(made) == 1 or any(restless(made[0].record, other.record) for other in made[1:]):
-        with _other_random_numbers():
-            again = _drawn(name, draw, replace(media[0], formats=()), aspect, root)
-        moved = restless(made[0].record, again.record)
-    crowded = {medium.name: drawn.crowded for medium, drawn in zip(media, made, strict=True) if drawn.crowded}
-    return Figure(alt, tuple(drawings), f"figures/{shown.name}", moved, crowded)
+    shown.write_bytes(write(made.record))
+    with _other_random_numbers():
+        again = _of_kept(name, kept, replace(medium, formats=()), figure.aspect, root, given=False)
+    return replace(drawn, data=f"figures/{shown.name}", restless=restless(made.record, again.record))
+
+
+def _of_kept(name: str, kept: bytes, medium: Medium, aspect: float, root: Path, *, given: bool = True) -> Drawn:
+    """Draw what was kept, restored anew; with the random numbers that it had in its notebook, if they are ``given``."""
+    declared = restore(kept, name)
+    if given:
+        set_random(declared.random)
+    return _drawn(name, declared.draw, medium, aspect, root)
+
+
+def try_out(name: str, draw: Draw, aspect: float) -> bool:
+    """Draw once, for no medium; return whether it took numbers from the global generators, Python's or numpy's.
+
+    They are put back: the notebook goes on with those that it would have had. Raises NotebookError for a drawing that
+    stays empty, and whatever ``draw`` raises.
+    """
+    from matplotlib.figure import Figure as MatplotlibFigure
+
+    with _own_style(), _same_random_numbers() as taken, _quiet_font_logs(), _declared():
+        figure = MatplotlibFigure(figsize=(TRIED, round(TRIED * aspect, 4)))
+        draw(figure)
+        _not_empty(name, figure)
+        return taken()
+
+
+def _not_empty(name: str, figure: MatplotlibFigure) -> None:
+    if not any(axes.has_data() or axes.texts or axes.images for axes in figure.axes):
+        raise NotebookError(
+            f"The figure '{name}' stayed empty: draw(fig) drew nothing on it.",
+            hint="Draw on the figure that is given, `ax = fig.subplots()`, not with matplotlib.pyplot.",
+        )
 
 
 class Drawn(NamedTuple):
-    """A figure as it came out for one medium: files by format, record, texts in each other's way.
-
-    ``random`` says whether it took numbers from the global generators, Python's or numpy's.
-    """
+    """A figure as it came out for one medium: files by format, record, texts in each other's way."""
 
     files: dict[str, bytes]
     record: FigureRecord
     crowded: tuple[str, ...]
-    random: bool
 
 
 def preview(draw: Draw, medium: Medium, root: Path, *, aspect: float) -> bytes:
@@ -107,41 +154,54 @@ def _drawn(name: str, draw: Draw, medium: Medium, aspect: float, root: Path) -> 
     written: dict[str, bytes] = {}
     with (
         _style(name, medium, root),
-        _same_random_numbers() as taken,
+        _same_random_numbers(),
         _glyphs_are_errors(name),
         _quiet_font_logs(),
         _declared(),
     ):
         figure = MatplotlibFigure(figsize=_size(medium, aspect))
         draw(figure)
-        asked = taken()
-        if not any(axes.has_data() or axes.texts or axes.images for axes in figure.axes):
-            raise NotebookError(
-                f"The figure '{name}' stayed empty: draw(fig) drew nothing on it.",
-                hint="Draw on the figure that is given, `ax = fig.subplots()`, not with matplotlib.pyplot.",
-            )
+        _not_empty(name, figure)
         for kind in medium.formats:
             buffer = io.BytesIO()
             figure.savefig(buffer, format=kind, metadata=METADATA[kind], dpi=_dpi(medium))
             written[kind] = buffer.getvalue()
         dpi = _dpi(medium) if medium.formats[-1:] == ("png",) else POINTS
-        return Drawn(written, record(figure), crowding(figure, dpi) if written else (), asked)
+        return Drawn(written, record(figure), crowding(figure, dpi) if written else ())
 
 
 @contextmanager
 def _style(name: str, medium: Medium, root: Path) -> Iterator[None]:
-    """Set matplotlib's own defaults, then the medium's style: what a notebook set before changes no figure."""
+    """Set Octavo's style for a medium, then the project's own, and what is the same for all: text that is text."""
+    import matplotlib as mpl
+    from matplotlib import style
+
+    with _own_style():
+        style.use(_octavos(medium.name))
+        if medium.style:
+            _use(root / medium.style, medium)
+        fixed: dict[Any, Any] = {**FIXED, "svg.hashsalt": f"{name}.{medium.name}"}
+        mpl.rcParams.update(fixed)
+        yield
+
+
+@contextmanager
+def _own_style() -> Iterator[None]:
+    """Set matplotlib's own defaults for a while: what a notebook set before changes no figure."""
     import matplotlib as mpl
     from matplotlib import style
 
     add_fonts()
     with mpl.rc_context():
         style.use("default")  # leaves the backend to the notebook
-        if medium.style:
-            _use(root / medium.style, medium)
-        fixed: dict[Any, Any] = {**FIXED, "svg.hashsalt": f"{name}.{medium.name}"}
-        mpl.rcParams.update(fixed)
         yield
+
+
+def _octavos(medium: str) -> Path:
+    """Return the style sheet that comes with Octavo for a medium; a project's own medium begins as a column does."""
+    sheets = Path(__file__).with_name("styles")
+    sheet = sheets / f"{medium}.mplstyle"
+    return sheet if sheet.is_file() else sheets / "column.mplstyle"
 
 
 def _use(sheet: Path, medium: Medium) -> None:

@@ -15,12 +15,13 @@ from xml.etree import ElementTree
 
 from octavo.figures.record import FigureRecord, Panel, Series
 from octavo.figures.svg import UnreadableDrawing
-from octavo.model import Figure, Finding, Frozen
+from octavo.model import SAVED, Figure, Finding, Frozen
 
 SMALLEST = 6.0  # points: what can be read without a glass
 THINNEST = 0.5  # points: what a printer holds
 APART, AT_EASE = 5.0, 10.0  # distances of colours: told apart at all, and without effort
-CONTRAST = 4.5  # of text to white, as WCAG 2 has it for text of ordinary size
+CONTRAST = 4.5  # of text to what is behind it, as WCAG 2 has it for text of ordinary size
+WHITE, BLACK = "#ffffff", "#000000"
 SHARP = 300.0  # dots an inch
 SHOWN = 3  # places of one rule that are told
 HALF_TONES = ("curves", "span", "segments")  # what is there to guide the eye has no colour to be told apart
@@ -41,7 +42,8 @@ Severity = Literal["error", "warning"]
 class Shown(Frozen, frozen=True):
     """A figure as it is judged: its full name, what was recorded of it, what it shows, its SVG for each medium.
 
-    ``captions`` are the captions under which the documents show it.
+    ``captions`` are the captions under which the documents show it. ``scales`` says of a figure that its notebook saved
+    how much larger they show it, by medium.
     """
 
     name: str
@@ -49,6 +51,15 @@ class Shown(Frozen, frozen=True):
     record: FigureRecord
     drawings: dict[str, str]
     captions: tuple[str, ...] = ()
+    scales: dict[str, float] = {}
+
+    def as_placed(self) -> Iterator[tuple[str, str, float]]:
+        """Yield each drawing as it stands somewhere: for which medium, its SVG, how much larger than it was drawn."""
+        for medium, svg in self.drawings.items():
+            if medium != SAVED:
+                yield medium, svg, 1.0
+            else:
+                yield from ((place, svg, scale) for place, scale in (self.scales or {SAVED: 1.0}).items())
 
 
 def check(shown: Shown) -> tuple[Finding, ...]:
@@ -64,10 +75,11 @@ def _finding(shown: Shown, rule: str, severity: Severity, text: str, hint: str) 
 
 
 def _text_can_be_read(shown: Shown) -> Iterator[Finding]:
-    small = _by_words(
-        shown, lambda svg: sorted(f"{size:g} pt" for size, _, _ in _texts(svg) if size < SMALLEST - 0.05)[:1]
-    )
-    for words, media in small.items():
+    def smallest(svg: str, scale: float) -> list[str]:
+        small = [size * scale for size, _, _ in _texts(svg) if size * scale < SMALLEST - 0.05]
+        return [f"{min(small):.3g} pt"] if small else []
+
+    for words, media in _by_words(shown, smallest).items():
         text = f"In the drawing for {media} text is {words} high, as placed."
         yield _finding(
             shown, "text-readable", "error", text, f"At least {SMALLEST:g} pt: raise font.size in its style sheet."
@@ -75,10 +87,10 @@ def _text_can_be_read(shown: Shown) -> Iterator[Finding]:
 
 
 def _lines_can_be_printed(shown: Shown) -> Iterator[Finding]:
-    def thinnest(svg: str) -> list[str]:
-        widths = [float(width) for width in re.findall(r"stroke-width: ?([0-9.]+)", svg)]
+    def thinnest(svg: str, scale: float) -> list[str]:
+        widths = [float(width) * scale for width in re.findall(r"stroke-width: ?([0-9.]+)", svg)]
         thin = [width for width in widths if 0 < width < THINNEST - 0.005]
-        return [f"{min(thin):g} pt"] if thin else []
+        return [f"{min(thin):.3g} pt"] if thin else []
 
     for words, media in _by_words(shown, thinnest).items():
         text = f"In the drawing for {media} lines are {words} thick, as placed."
@@ -87,20 +99,30 @@ def _lines_can_be_printed(shown: Shown) -> Iterator[Finding]:
 
 
 def _text_stands_out(shown: Shown) -> Iterator[Finding]:
-    def pale(svg: str) -> list[str]:
-        found = {(fill, text) for _, fill, text in _texts(svg) if fill and _contrast(fill) < CONTRAST}
-        return [f"'{text}' ({fill})" for fill, text in sorted(found)][:SHOWN]
+    def pale(svg: str, _: float) -> list[str]:
+        back = _background(svg)
+        # SVG's own colour of text is black, and matplotlib leaves it out.
+        found = {(fill or BLACK, text) for _, fill, text in _texts(svg) if _contrast(fill or BLACK, back) < CONTRAST}
+        words = [f"'{text}' ({fill})" for fill, text in sorted(found)][:SHOWN]
+        return [f"{', '.join(words)}, on {'white' if back == WHITE else back}"] if words else []
 
     for words, media in _by_words(shown, pale).items():
-        text = f"In the drawing for {media} text is hard to see on white: {words}."
-        yield _finding(shown, "text-contrast", "warning", text, "Choose a darker colour for it.")
+        text = f"In the drawing for {media} text is hard to see: {words}."
+        hint = "Choose another colour for it: mpl.rcParams['text.color'] is that of the medium."
+        yield _finding(shown, "text-contrast", "warning", text, hint)
 
 
-def _by_words(shown: Shown, look: Callable[[str], list[str]]) -> dict[str, str]:
+def _background(svg: str) -> str:
+    """Return the colour behind a drawing of matplotlib's: the first thing drawn, white where there is none."""
+    found = re.search(r'<g id="patch_1">\s*<path [^>]*style="fill: ?(#[0-9a-f]{6})', svg)
+    return found[1] if found else WHITE
+
+
+def _by_words(shown: Shown, look: Callable[[str, float], list[str]]) -> dict[str, str]:
     """Return what is seen in the drawings, each thing once, with the media of whose drawings it is true."""
     found: dict[str, list[str]] = {}
-    for medium, svg in shown.drawings.items():
-        if words := look(svg):
+    for medium, svg, scale in shown.as_placed():
+        if words := look(svg, scale):
             found.setdefault(", ".join(words), []).append(medium)
     return {words: ", ".join(media) for words, media in found.items()}
 
@@ -120,11 +142,25 @@ def _texts(svg: str) -> Iterator[tuple[float, str, str]]:
             yield float(size[1]), fill[1] if fill else "", words
 
 
-def _contrast(colour: str) -> float:
-    """Return the contrast of a colour to white (WCAG 2.2, relative luminance)."""
+def _contrast(colour: str, back: str) -> float:
+    """Return the contrast of two colours (WCAG 2.2)."""
+    darker, lighter = sorted((_luminance(colour), _luminance(back)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    """Return the relative luminance of a colour (WCAG 2.2)."""
     parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return 1.05 / (0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] + 0.05)
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _is_redrawn(shown: Shown) -> Iterator[Finding]:
+    """Tell of what is only scaled: its type and its lines are not those of the medium."""
+    if shown.scales:
+        how = ", ".join(f"{scale:.2g} times as large for {medium}" for medium, scale in shown.scales.items())
+        text = f"Its notebook saved it, so it is not drawn for where it stands, but scaled: {how}."
+        yield _finding(shown, "redrawn", "warning", text, "Declare it: octavo.figure(NAME, draw).")
 
 
 def _texts_have_room(shown: Shown) -> Iterator[Finding]:
@@ -291,6 +327,7 @@ RULES: tuple[Callable[[Shown], Iterator[Finding]], ...] = (
     _text_stands_out,
     _texts_have_room,
     _raster_is_sharp,
+    _is_redrawn,
     _colours_can_be_told_apart,
     _greys_can_be_told_apart,
     _bars_begin_at_zero,

@@ -6,8 +6,10 @@ An edit of a comment or of Markdown runs nothing. The executed notebook in ``bui
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
+from octavo.model import MARK
 from octavo.notebooks.neutral import MOMENT
 from octavo.notebooks.source import has_code, text_of, words
 
@@ -36,6 +38,17 @@ def attach(executed: bytes, source: bytes) -> bytes:
             cells.append(injected[done])
     numbered = [{**cell, "id": f"cell-{place}"} if "id" in cell else cell for place, cell in enumerate(cells, 1)]
     return (json.dumps({**ran, "cells": numbered}, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()
+
+
+def show(executed: bytes, drawings: Mapping[str, str]) -> bytes:
+    """Return an executed notebook with ``drawings`` (SVG, by name) of its declared figures where these are declared."""
+    book = json.loads(executed)
+    for cell in book["cells"]:
+        for output in cell.get("outputs", ()):
+            name = output.get("metadata", {}).get(MARK, {}).get("figure")
+            if name in drawings:
+                output["data"]["image/svg+xml"] = drawings[name].splitlines(keepends=True)
+    return (json.dumps(book, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode() if drawings else executed
 
 
 def _filled(cell: Cell, ran: Cell) -> Cell:

@@ -25,10 +25,12 @@ def recorder_files() -> tuple[Path, ...]:
     inside = (
         "__init__.py",
         "recorder.py",
+        "redraw.py",
         "model.py",
         "printing.py",
         "figures/artists.py",
         "figures/crowding.py",
+        "figures/declaration.py",
         "figures/draw.py",
         "figures/extract.py",
         "figures/record.py",
@@ -38,7 +40,8 @@ def recorder_files() -> tuple[Path, ...]:
         "notebooks/pristine.py",
         "notebooks/trace.py",
     )
-    return tuple(package / name for name in inside)
+    styles = sorted((package / "figures" / "styles").glob("*.mplstyle"))
+    return (*(package / name for name in inside), *styles)
 
 
 def this_python(program: str) -> bool:

@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from octavo.errors import BuildError, KernelError, NotebookError
-from octavo.model import RUN, Doubts, Medium, Point, Record, RunInputs, Scalar
+from octavo.model import RUN, Doubts, Point, Record, RunInputs, Scalar
 from octavo.notebooks import forking
 from octavo.notebooks.modules import foreign_imports
 from octavo.notebooks.neutral import neutralise
@@ -41,15 +41,15 @@ class RunPoint:
     another environment, one is started. ``code`` is the notebook's, as the key holds it.
 
     ``sweeps`` names, for every sweep that the notebook reads, its points: the task of each and its parameters. The
-    partly executed notebook of a failed run is kept at ``failed``. ``folders`` is the file of what the build
-    found of the project's folders; in ``marks`` it marks what it opens itself, ``opened_by_octavo`` apart.
+    partly executed notebook of a failed run is kept at ``failed``. ``folders`` is the file of what the build found of
+    the project's folders; in ``marks`` it marks what it opens itself, ``opened_by_octavo`` apart. Its figures are drawn
+    afterwards if it ``draws`` (see octavo.notebooks.drawing); documents show what it records if it may be ``quoted``.
     """
 
     notebook: Path
     name: str
     parameters: Mapping[str, Scalar]
     root: Path
-    media: tuple[Medium, ...]
     sweeps: Mapping[str, tuple[tuple[str, Mapping[str, Scalar]], ...]]
     ignored: tuple[Path, ...]
     timeout: float
@@ -60,13 +60,14 @@ class RunPoint:
     folders: Path
     marks: Path
     opened_by_octavo: tuple[Path, ...]
+    draws: bool
+    quoted: bool
 
     def __call__(self, folder: Path, upstream: Mapping[str, Path]) -> tuple[Path, ...]:
         """Execute the notebook; leave its record and figures in ``out``, the executed notebook in ``log``."""
         out, log = folder / "out", folder / "log"
         log.mkdir()
-        inputs = RunInputs(self.root, self.media, self._points(upstream))
-        (out / "run.json").write_bytes(msgspec.json.encode(inputs, enc_hook=str))
+        (out / "run.json").write_bytes(msgspec.json.encode(self._inputs(upstream), enc_hook=str))
         trace = folder / "trace.json"
         source = folder / "source.ipynb"
         taken = self._take(source)
@@ -131,6 +132,9 @@ class RunPoint:
                 hint="Run the same command again.",
             )
         return taken
+
+    def _inputs(self, upstream: Mapping[str, Path]) -> RunInputs:
+        return RunInputs(self.root, self._points(upstream), self.draws, self.quoted)
 
     def _points(self, upstream: Mapping[str, Path]) -> dict[str, tuple[Point, ...]]:
         return {

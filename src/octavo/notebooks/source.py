@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import re
 from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from octavo.errors import NotebookError
 from octavo.notebooks.parameters import ParametersCell, declared
 
 PARAMETERS_TAG = "parameters"
+PYPLOT = ("plt", "pyplot")  # have a `figure` of their own, under these names in every notebook
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Notebook:
 
     ``code`` holds for every cell with code either its syntax tree as text (comments, layout and outputs gone) or, where
     a magic or a shell line stands in it, its text. ``parameters`` is what its parameters cell declares.
+    ``draws`` says whether its own code takes ``octavo.figure``.
     ``text`` is a digest of all that its cells say, comments and Markdown too.
     """
 
@@ -36,6 +39,7 @@ class Notebook:
     imports: frozenset[str]
     kernel: str
     language: str
+    draws: bool
     text: str
 
 
@@ -66,6 +70,7 @@ def load(path: Path, where: str) -> Notebook:
         imports=frozenset(name for tree in known for name in imported(tree)),
         kernel=metadata.get("kernelspec", {}).get("name", "python3"),
         language=metadata.get("kernelspec", {}).get("language", "python"),
+        draws=any(_draws(tree, text_of(cell)) for cell, tree in zip(cells, trees, strict=True)),
         text=hashlib.sha256(json.dumps(words(data)).encode()).hexdigest(),
     )
 
@@ -162,6 +167,23 @@ def _aliases(tree: ast.AST) -> list[str]:
     """Return the names under which the code imports ``octavo.sweep``."""
     found = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module == "octavo"]
     return [alias.asname for node in found for alias in node.names if alias.name == "sweep" and alias.asname]
+
+
+def _draws(tree: ast.Module | None, text: str) -> bool:
+    """Whether a cell takes ``figure`` from octavo, under whatever name; of one with magics its words are asked."""
+    if tree is None:
+        return bool(re.search(r"\bfigure\b", text))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "octavo":
+            if {alias.name for alias in node.names} & {"figure", "*"}:
+                return True
+        elif isinstance(node, ast.Attribute) and node.attr == "figure" and _name(node.value) not in PYPLOT:
+            return True
+    return False
+
+
+def _name(node: ast.expr) -> str:
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _sweeps(tree: ast.AST, called: Set[str]) -> list[str]:

@@ -276,7 +276,7 @@ def _picture(full: str, result: Result, figure: Figure) -> tuple[str, str]:
     shown.sort(key=lambda d: (d.format != "svg", _rank(d.medium)))
     if not shown:
         return "", ""
-    file = result.folder / shown[0].file
+    file = result.path(shown[0].file)
     drawing = file.read_text(encoding="utf-8") if shown[0].format == "svg" and file.is_file() else ""
     return _address(full.partition(".")[0], shown[0]), drawing
 

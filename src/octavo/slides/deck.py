@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from octavo.model import Align, Frozen, Place
-from octavo.slides.layout import SIZES, STAGE, Zone, columns
+from octavo.slides.layout import PALETTES, SIZES, STAGE, Palette, Zone, columns
 
 Script = Literal["", "sub", "super"]
 
@@ -163,6 +163,12 @@ class Deck(Frozen, frozen=True):
     notes: tuple[Flow, ...]
     slides: tuple[Slide, ...]
     place: Place
+    theme: str = "light"
+
+    @property
+    def palette(self) -> Palette:
+        """The colours of its theme."""
+        return PALETTES[self.theme]
 
 
 def plain(inlines: Inlines) -> str:

@@ -8,6 +8,7 @@ import msgspec
 
 from octavo import printing
 from octavo.document.lookup import Lookup
+from octavo.document.placing import placed
 from octavo.errors import raise_all
 from octavo.model import Results, Table
 from octavo.slides.deck import (
@@ -25,9 +26,7 @@ from octavo.slides.deck import (
     Shown,
     Slide,
 )
-from octavo.slides.layout import INCH
-
-MEDIUM = "slide"
+from octavo.slides.layout import INCH, Palette
 
 
 def fill(deck: Deck, results: Results) -> Deck:
@@ -35,15 +34,16 @@ def fill(deck: Deck, results: Results) -> Deck:
 
     Raises DocumentError (or Problems) for names that the results do not have, and figures not drawn for slides.
     """
-    filler = _Filler(results)
+    filler = _Filler(results, deck.palette)
     filled = filler.deck(deck)
     raise_all(filler.lookup.problems)
     return filled
 
 
 class _Filler:
-    def __init__(self, results: Results) -> None:
+    def __init__(self, results: Results, palette: Palette) -> None:
         self.lookup = Lookup(results)
+        self.palette = palette
 
     def deck(self, deck: Deck) -> Deck:
         return msgspec.structs.replace(
@@ -98,16 +98,17 @@ class _Filler:
         if found is None:
             return shown
         figure, result = found
-        drawings = {d.format: d for d in figure.drawings if d.medium == MEDIUM}
+        medium = self.palette.medium
+        drawings = {d.format: d for d in placed(figure, medium, self.lookup.results.media)}
         lacking = sorted({"png", "svg"} - set(drawings))
         if lacking:
             self.lookup.problem(
                 f"The figure '{shown.name}' was not drawn for slides as {' and '.join(lacking)}.",
                 shown.place,
-                'Add [tool.octavo.media.slide] with formats = ["svg", "pdf", "png"] to pyproject.toml.',
+                f'Add [tool.octavo.media.{medium}] with formats = ["svg", "pdf", "png"] to pyproject.toml.',
             )
             return shown
-        files = {str(kind): result.folder / drawing.file for kind, drawing in drawings.items()}
+        files = {str(kind): result.path(drawing.file) for kind, drawing in drawings.items()}
         drawing = drawings["svg"]
         picture = Picture(files, drawing.width * INCH, drawing.height * INCH)
         return msgspec.structs.replace(shown, picture=picture, alt=shown.alt or figure.alt)

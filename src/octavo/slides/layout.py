@@ -59,11 +59,30 @@ COVER_TITLE = Zone(96, 120, WIDTH - 96 - MARGIN, 150)
 COVER_SUBTITLE = Zone(96, 286, WIDTH - 96 - MARGIN, 76)
 COVER_BYLINE = Zone(96, 412, WIDTH - 96 - MARGIN, 60)
 
-# Colours, as RRGGBB: text, quiet text, accent, hairlines.
-INK = "17212B"
-QUIET = "54616E"
-ACCENT = "0B5A8A"
-LINE = "C9D1D9"
+
+class Palette(Frozen, frozen=True):
+    """Colours, as RRGGBB: behind all, text, quiet text, accent; six more that PowerPoint offers whoever edits a slide.
+
+    ``medium`` is that of the figures which stand on such slides.
+    """
+
+    medium: str
+    back: str
+    raised: str
+    ink: str
+    quiet: str
+    accent: str
+    further: tuple[str, str, str, str, str]
+
+
+# Okabe and Ito's colours; on dark, lighter ones of the same hues.
+LIGHT = Palette(
+    "slide", "FFFFFF", "F2F5F8", "17212B", "54616E", "0B5A8A", ("D55E00", "009E73", "CC79A7", "E69F00", "56B4E9")
+)
+DARK = Palette(
+    "slide_dark", "14191F", "232B34", "F2F4F6", "B4BEC8", "6FB7E9", ("F58A3C", "3CC79A", "E3A0C6", "F0BE4A", "9AD2F5")
+)
+PALETTES = {"light": LIGHT, "dark": DARK}
 
 
 def drop(room: float, tallest: float) -> float:

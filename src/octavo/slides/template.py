@@ -11,7 +11,7 @@ from typing import Any
 
 from octavo.model import Frozen
 from octavo.slides import layout as at
-from octavo.slides.layout import Zone
+from octavo.slides.layout import Palette, Zone
 from octavo.slides.package import settle
 
 EMU = 12700  # English metric units a point
@@ -20,20 +20,6 @@ NAMESPACES = (
     'xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships" '
     'xmlns:p="http://schemas.openxmlformats.org/presentationml/2006/main"'
 )
-COLOURS = {
-    "dk1": at.INK,
-    "lt1": "FFFFFF",
-    "dk2": at.QUIET,
-    "lt2": "F2F5F8",
-    "accent1": at.ACCENT,
-    "accent2": "D55E00",
-    "accent3": "009E73",
-    "accent4": "CC79A7",
-    "accent5": "E69F00",
-    "accent6": "56B4E9",
-    "hlink": at.ACCENT,
-    "folHlink": at.QUIET,
-}
 
 
 class Holder(Frozen, frozen=True):
@@ -118,8 +104,8 @@ LAYOUTS = (
 )
 
 
-def make() -> bytes:
-    """Return the template as the bytes of a .pptx: the same on every machine."""
+def make(palette: Palette = at.LIGHT) -> bytes:
+    """Return the template in some colours as the bytes of a .pptx: the same on every machine."""
     from pptx import Presentation
     from pptx.util import Pt
 
@@ -128,7 +114,7 @@ def make() -> bytes:
     show.element.sldSz.attrib.pop("type", None)
     _drop(show.part, "/printerSettings")
     _drop(show.part.package, "/thumbnail", "/extended-properties")
-    _retheme(show.slide_master.part)
+    _retheme(show.slide_master.part, palette)
     for spare in list(show.slide_layouts)[len(LAYOUTS) :]:
         show.slide_layouts.remove(spare)
     for element, layout in zip(list(show.slide_layouts), LAYOUTS, strict=True):
@@ -146,14 +132,14 @@ def _drop(owner: Any, *kinds: str) -> None:
         relations.pop(key)
 
 
-def _retheme(master: Any) -> None:
+def _retheme(master: Any, palette: Palette) -> None:
     from lxml import etree
     from pptx.opc.constants import RELATIONSHIP_TYPE
 
     part = master.part_related_by(RELATIONSHIP_TYPE.THEME)
     tree = etree.fromstring(part.blob)
     space = {"a": "http://schemas.openxmlformats.org/drawingml/2006/main"}
-    for name, colour in COLOURS.items():
+    for name, colour in _scheme(palette).items():
         slot = tree.find(f".//a:clrScheme/a:{name}", space)
         slot[:] = [slot.makeelement(f"{{{space['a']}}}srgbClr", val=colour)]
     for font in tree.iterfind(".//a:fontScheme/*", space):
@@ -164,6 +150,20 @@ def _retheme(master: Any) -> None:
     tree.find(".//a:clrScheme", space).set("name", "Octavo")
     tree.find(".//a:fontScheme", space).set("name", "Octavo")
     part._blob = etree.tostring(tree, xml_declaration=True, encoding="UTF-8", standalone=True)
+
+
+def _scheme(palette: Palette) -> dict[str, str]:
+    """Return the colours under PowerPoint's names: its first dark and light are text and what is behind it, here."""
+    return {
+        "dk1": palette.ink,
+        "lt1": palette.back,
+        "dk2": palette.quiet,
+        "lt2": palette.raised,
+        "accent1": palette.accent,
+        **{f"accent{number}": colour for number, colour in enumerate(palette.further, 2)},
+        "hlink": palette.accent,
+        "folHlink": palette.quiet,
+    }
 
 
 def _relayout(element: Any, layout: Layout) -> None:

@@ -16,6 +16,7 @@ from octavo.errors import raise_all
 from octavo.paper import matter
 
 FORM = "html"
+ENLARGED = 1.35  # type of 8 points, for paper, beside the page's own of 17 pixels
 
 
 def write(content: Content, *, root: Path, bibliography: Path | None) -> bytes:
@@ -61,6 +62,7 @@ class HtmlBridge(Bridge):
     def __init__(self, content: Content) -> None:
         super().__init__(content)
         self.drawings = 0
+        self.in_panels = False
         self.tables = 0
 
     def inline_abbreviation(self, node: Node) -> list[Element]:
@@ -75,18 +77,25 @@ class HtmlBridge(Bridge):
                 f'Add "svg" to the formats of [tool.octavo.media.{node["medium"]}].',
             )
             return []
+        # A drawing for the page stands there as it is. In panels, and where there is none, that for paper, enlarged.
+        web = None if self.in_panels else node.get("web")
+        shown, enlarged = (web, 1.0) if web and "svg" in web["files"] else (node, ENLARGED)
         narrow = node.get("narrow")
-        if not narrow or "svg" not in narrow["files"]:
-            return [self.picture(node, "drawing")]
+        if not narrow or "svg" not in narrow["files"] or narrow["width"] >= shown["width"]:
+            return [self.picture(shown, "drawing", enlarged)]
         # Shrunk to a phone, a wide drawing's words cannot be read: there the drawing of one column is shown.
-        return [self.picture(node, "drawing on-wide"), self.picture(narrow, "drawing on-narrow")]
+        return [
+            self.picture(shown, "drawing on-wide", enlarged),
+            self.picture(narrow, "drawing on-narrow", ENLARGED),
+        ]
 
-    def picture(self, node: Node, classes: str) -> Element:
+    def picture(self, node: Node, classes: str, enlarged: float) -> Element:
         """Return a drawing as it stands in the page."""
         self.drawings += 1
         text = Path(node["files"]["svg"]).read_text(encoding="utf-8")
         made = svg.inline(text, f"d{self.drawings}", node["alt"])
-        return raw(FORM, f'<span class="{classes}" style="max-width:{node["width"] * 1.35:.2f}in">{made}</span>')
+        width = node["width"] * enlarged
+        return raw(FORM, f'<span class="{classes}" style="max-width:{width:.2f}in">{made}</span>')
 
     def inline_inline_math(self, node: Node) -> list[Element]:
         formula = self.formula(node)
@@ -105,7 +114,9 @@ class HtmlBridge(Bridge):
         if not panels:
             return super().float(node, body, caption)
         identifier = self.numbering.target(node) or ""
+        self.in_panels = True
         inner = [element("Div", [attributes("", ["panels"]), self.blocks(panels)])]
+        self.in_panels = False
         return [element("Figure", [attributes(identifier), [None, [element("Plain", caption)]], inner])]
 
     def table(self, node: Node, identifier: str, caption: list[Element]) -> Element:

@@ -84,7 +84,7 @@ def texts(deck: Deck) -> str:
 def _lay_out(deck: Deck, folder: Path) -> Path:
     template = Path(__file__).with_name("deck.typ")
     shutil.copyfile(template, folder / "template.typ")
-    (folder / "layout.json").write_text(json.dumps(_measures()), encoding="utf-8")
+    (folder / "layout.json").write_text(json.dumps(_measures(deck.palette)), encoding="utf-8")
     for number, slide in enumerate(deck.slides, start=2):
         if slide.shown and slide.shown.picture:
             kind = _format(slide.shown)
@@ -94,7 +94,7 @@ def _lay_out(deck: Deck, folder: Path) -> Path:
     return path
 
 
-def _measures() -> dict[str, Any]:
+def _measures(palette: layout.Palette) -> dict[str, Any]:
     import msgspec
 
     zones = {
@@ -113,9 +113,10 @@ def _measures() -> dict[str, Any]:
         "height": layout.HEIGHT,
         "leading": layout.LEADING,
         "step": layout.STEP,
-        "ink": layout.INK,
-        "quiet": layout.QUIET,
-        "accent": layout.ACCENT,
+        "back": palette.back,
+        "ink": palette.ink,
+        "quiet": palette.quiet,
+        "accent": palette.accent,
     }
     plain_measures: dict[str, Any] = msgspec.to_builtins(measures)
     return plain_measures

@@ -47,7 +47,7 @@ def write(deck: Deck) -> str:
         "deck": {
             "title": plain(deck.title),
             "authors": ", ".join(deck.authors),
-            "styles": list(_styles()),
+            "styles": list(_styles(deck)),
             "scripts": list(_scripts()),
         }
     }
@@ -69,12 +69,12 @@ def _cells(number: int, html: str, notes: tuple[Flow, ...]) -> Iterable[dict[str
         yield {"cell_type": "raw", "id": f"{kind}-{number}", "metadata": metadata, "source": source}
 
 
-def _styles() -> Iterable[str]:
+def _styles(deck: Deck) -> Iterable[str]:
     dist = assets.reveal() / "dist"
     yield (dist / "reset.css").read_text(encoding="utf-8").strip()
     yield (dist / "reveal.css").read_text(encoding="utf-8").strip()
     yield assets.font_faces([name for name, _, _ in assets.FACES])
-    yield _measures()
+    yield _measures(deck.palette)
     yield (TEMPLATES / "deck" / "deck.css").read_text(encoding="utf-8").strip()
 
 
@@ -89,7 +89,7 @@ def _px(points: float) -> str:
     return f"{points * 4 / 3:.3f}".rstrip("0").rstrip(".") + "px"
 
 
-def _measures() -> str:
+def _measures(palette: layout.Palette) -> str:
     names = ("cover", "subtitle", "byline", "title", "text", "second", "caption", "foot")
     variables = {name: _px(getattr(SIZES, name)) for name in names}
     variables |= {
@@ -99,9 +99,10 @@ def _measures() -> str:
         "item-gap": _px(layout.ITEM_GAP),
         "step": _px(layout.STEP),
         "leading": str(layout.LEADING),
-        "ink": f"#{layout.INK}",
-        "quiet": f"#{layout.QUIET}",
-        "accent": f"#{layout.ACCENT}",
+        "back": f"#{palette.back}",
+        "ink": f"#{palette.ink}",
+        "quiet": f"#{palette.quiet}",
+        "accent": f"#{palette.accent}",
     }
     lines = "".join(f"  --{name}: {value};\n" for name, value in variables.items())
     return f":root {{\n{lines}}}"
