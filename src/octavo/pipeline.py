@@ -453,6 +453,7 @@ def _faults(project: Project, sweep: Sweep, notebook: Notebook) -> list[OctavoEr
                     hint=nearest(name, known) or f"Known: {', '.join(known)}.",
                 )
             )
+    problems += [NotebookError(what, where=notebook.name, hint=hint) for what, hint in notebook.undrawable]
     if notebook.language.lower() != "python":
         problems.append(NotebookError(f"Its language is {notebook.language}; Octavo runs Python.", where=notebook.name))
     return problems

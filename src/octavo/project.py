@@ -98,8 +98,8 @@ Tolerance = Annotated[float, Meta(gt=0, lt=1)] | Literal["closed form", "iterati
 class MediumSection(Section, frozen=True):
     """``[tool.octavo.media.NAME]``: a place where figures are shown; sizes in inches.
 
-    ``style`` is a style sheet of matplotlib's, on top of Octavo's own; where none is named, ``figures/NAME.mplstyle`` if
-    there is one.
+    ``style`` is a style sheet of matplotlib's, on top of Octavo's own; where none is named, ``figures/NAME.mplstyle``
+    if there is one.
     """
 
     width: Positive

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from octavo.errors import NotebookError
+from octavo.notebooks import drawable
 from octavo.notebooks.parameters import ParametersCell, declared
 
 PARAMETERS_TAG = "parameters"
@@ -27,7 +28,8 @@ class Notebook:
 
     ``code`` holds for every cell with code either its syntax tree as text (comments, layout and outputs gone) or, where
     a magic or a shell line stands in it, its text. ``parameters`` is what its parameters cell declares.
-    ``draws`` says whether its own code takes ``octavo.figure``.
+    ``draws`` says whether its own code takes ``octavo.figure``; ``undrawable`` why a figure of its could not be drawn
+    again, and the way out.
     ``text`` is a digest of all that its cells say, comments and Markdown too.
     """
 
@@ -40,6 +42,7 @@ class Notebook:
     kernel: str
     language: str
     draws: bool
+    undrawable: tuple[tuple[str, str], ...]
     text: str
 
 
@@ -54,6 +57,7 @@ def load(path: Path, where: str) -> Notebook:
             "This is not a notebook of format 4.", where=where, hint="Open it in JupyterLab and save it again."
         )
     parsed = [(cell, *_parsed(text_of(cell))) for cell in data["cells"] if cell.get("cell_type") == "code"]
+    numbered = [(number, tree) for number, (_, tree, _) in enumerate(parsed, 1) if tree]
     parsed = [(cell, tree, code) for cell, tree, code in parsed if not _is_empty(tree)]
     cells, trees = [cell for cell, _, _ in parsed], [tree for _, tree, _ in parsed]
     metadata = data.get("metadata", {})
@@ -71,6 +75,7 @@ def load(path: Path, where: str) -> Notebook:
         kernel=metadata.get("kernelspec", {}).get("name", "python3"),
         language=metadata.get("kernelspec", {}).get("language", "python"),
         draws=any(_draws(tree, text_of(cell)) for cell, tree in zip(cells, trees, strict=True)),
+        undrawable=drawable.faults(numbered),
         text=hashlib.sha256(json.dumps(words(data)).encode()).hexdigest(),
     )
 
