@@ -34,7 +34,9 @@ def test_the_story_of_a_point_that_would_run(study: Tiny) -> None:
 def test_a_table_a_figure_and_what_was_never_built(study: Tiny) -> None:
     """Tables and figures have a story too; a notebook that never ran says so."""
     assert study.octavo("why", "all.rows").out.startswith("all.rows = a table of 3 rows and 2 columns\n")
-    assert study.octavo("why", "all.line").out.startswith("all.line = a figure in ")
+    assert study.octavo("why", "all.line").out.startswith(
+        "all.line = a figure, drawn by all@column, all@wide, all@slide\n"
+    )
     study.write({"notebooks/new.ipynb": ["1"]})
     assert study.octavo("why", "new").out.endswith("  It has not been built yet.\n")
 

@@ -43,7 +43,7 @@ def ran(said: Said) -> list[str]:
 def test_verify_finds_and_removes_what_is_damaged(study: Tiny) -> None:
     """Results whose record, entry or executed notebook changed by a bit: named, removed, made anew."""
     whole = study.octavo("store", "verify")
-    assert whole.code == 0 and whole.out.startswith("All 4 results are whole: ")
+    assert whole.code == 0 and whole.out.startswith("All 7 results are whole: ")
     before = study.read("build/results.json")
     flip(folder_of(study, "fit/a=1") / "out/record.json")
     flip(folder_of(study, "fit/a=2") / "log/notebook.ipynb", 100)
@@ -57,13 +57,13 @@ def test_verify_finds_and_removes_what_is_damaged(study: Tiny) -> None:
         "damaged  fit/a=2: log/notebook.ipynb",
     ]
     assert said.out.splitlines()[-1] == (
-        "3 of 4 results were damaged; 3 were removed. `octavo build` makes anew what it needs of them."
+        "3 of 7 results were damaged; 3 were removed. `octavo build` makes anew what it needs of them."
     )
     assert study.octavo("store", "verify").code == 0, "they are gone"
     assert ran(study.octavo("build", "--json")) == ["all", "fit/a=1", "fit/a=2"]
     assert study.read("build/results.json") == before
     as_json = json.loads(study.octavo("store", "verify", "--json").out)
-    assert (as_json["results"], as_json["damaged"]) == (4, [])
+    assert (as_json["results"], as_json["damaged"]) == (7, [])
 
 
 def test_verify_tells_json(study: Tiny) -> None:
@@ -86,10 +86,10 @@ def test_gc_removes_what_nothing_uses(study: Tiny) -> None:
     assert study.octavo("store", "gc").out == "Nothing to remove: every result is used, or younger than 30 days.\n"
     du = study.octavo("store", "du").out
     assert [line.split()[:3] for line in du.splitlines()[:4]] == [
-        ["all", "1", "results"],
+        ["all", "4", "results"],
         ["fit", "3", "results"],
         ["not", "used", "any"],
-        ["in", "all", "7"],
+        ["in", "all", "10"],
     ]
     assert du.endswith("`octavo store gc` would free 0 B.\n")
     dry = study.octavo("store", "gc", "--keep-days", "0", "--dry-run")
@@ -120,7 +120,7 @@ def test_gc_keeps_the_last_results_of_what_is_stale(study: Tiny) -> None:
     assert study.octavo("store", "gc", "--keep-days", "0").out.startswith("Nothing to remove")
     (study.root / "notebooks/all.ipynb").unlink()
     gone = json.loads(study.octavo("store", "gc", "--keep-days", "0", "--json").out)
-    assert (len(gone["results"]), gone["removed"]) == (1, True) and gone["bytes"] > 0
+    assert (len(gone["results"]), gone["removed"]) == (4, True) and gone["bytes"] > 0
 
 
 def test_gc_takes_away_what_killed_builds_left(study: Tiny) -> None:

@@ -38,11 +38,11 @@ def found(*cells: str) -> list[str]:
             "Cell 2: what draws 'f' uses 'db', a connection to a database: it cannot be kept.",
         ),
         (
-            "with open('x') as file:\n    pass\ndef draw(fig):\n    fig.suptitle(file.read())\noctavo.figure('f', draw)",
+            "with open('x') as file:\n    pass\noctavo.figure('f', lambda fig: fig.suptitle(file.read()))",
             "Cell 2: what draws 'f' uses 'file', a file that is closed by then: it cannot be kept.",
         ),
         (
-            "rows = (n for n in range(3))\ndef draw(fig):\n    fig.subplots().plot(list(rows))\noctavo.figure('f', draw)",
+            "rows = (n for n in range(3))\noctavo.figure('f', lambda fig: fig.subplots().plot(list(rows)))",
             "Cell 2: what draws 'f' uses 'rows', a generator, which gives its items once: it cannot be kept.",
         ),
         (
@@ -69,7 +69,7 @@ def test_what_cannot_be_kept_is_told_with_its_cell(cell: str, said: str) -> None
         "text = open('x').read()\noctavo.figure('f', lambda fig: fig.suptitle(text))",
         "rows = (n for n in range(3))\nrows = list(rows)\noctavo.figure('f', lambda fig: fig.subplots().plot(rows))",
         "db = sqlite3.connect('x')\noctavo.figure('f', lambda fig, db=3: fig.subplots().plot([db]))",
-        "def draw(fig):\n    def inner():\n        yield 1\n    fig.subplots().plot(list(inner()))\noctavo.figure('f', draw)",
+        "def draw(fig):\n    def one():\n        yield 1\n    fig.subplots().plot([*one()])\noctavo.figure('f', draw)",
         "plt.figure('f', 3)",
         "octavo.figure(name, draw)",
         "from elsewhere import draw\noctavo.figure('f', draw)",

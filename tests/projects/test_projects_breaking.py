@@ -322,7 +322,7 @@ def rot(project: Tiny, task: str, name: str) -> None:
     [
         ("fit/a=2", "out/record.json", ("notebooks/all.ipynb", "'sum'", "'total'")),  # what reads the sweep runs
         ("fit/a=2", "out/record.json", ("pyproject.toml", "[1, 2, 3]", "[1, 2, 3, 4]")),  # and results.json is made
-        ("all", "out/figures/line.column.svg", ()),  # the drawing is published anew
+        ("all@column", "out/figures/line.column.svg", ()),  # the drawing is published anew
         ("all", "log/notebook.ipynb", ()),
     ],
 )

@@ -25,6 +25,11 @@ def ran(said: Said) -> list[str]:
     return sorted(" ".join([words[2], *words[5:]]) for words in lines)
 
 
+def drawings(of: str, why: str) -> list[str]:
+    """Return the lines of what draws the figures of a notebook, for the media that every project has."""
+    return [f"{of}@{medium} ({why})" for medium in ("column", "slide", "wide")]
+
+
 def results(project: Tiny) -> dict[str, list[dict[str, object]]]:
     """Return build/results.json as plain numbers: for each notebook its points and their values."""
     read = json.loads(project.read("build/results.json"))["notebooks"]
@@ -37,9 +42,10 @@ def results(project: Tiny) -> dict[str, list[dict[str, object]]]:
 def test_a_first_build_runs_every_point_and_publishes(built_once: tuple[Tiny, Said]) -> None:
     """A first build runs all points, says so in plain lines when nobody watches, and shows the results in build/."""
     project, said = built_once
-    assert (said.code, ran(said)) == (0, ["all (new)", "fit/a=1 (new)", "fit/a=2 (new)", "fit/a=3 (new)"])
-    assert said.out.startswith("Built in") and "4 ran, 0 from the store" in said.out
-    assert "\x1b" not in said.err and "[4/4] ran     all" in said.err
+    points = ["fit/a=1 (new)", "fit/a=2 (new)", "fit/a=3 (new)"]
+    assert (said.code, ran(said)) == (0, ["all (new)", *drawings("all", "new"), *points])
+    assert said.out.startswith("Built in") and "7 ran, 0 from the store" in said.out
+    assert "\x1b" not in said.err and "[4/7] ran     all" in said.err
     made = {p.relative_to(project.root / "build").as_posix() for p in (project.root / "build").rglob("*.*")}
     assert {"results.json", "notebooks/all.ipynb", "notebooks/fit/a=2.ipynb", "figures/all.line.column.svg"} <= made
     assert results(project)["fit"] == [{"a": n, "twice": 14 * n} for n in (1, 2, 3)]
@@ -72,14 +78,14 @@ def test_a_build_with_nothing_to_do_writes_nothing(study: Tiny) -> None:
     seconds = time.monotonic() - begun
     print(f"a build with nothing to do: {seconds:.2f} s")
     assert (said.code, said.err) == (0, "")
-    assert said.out.startswith("Nothing to do: all 4 results are up to date.")
+    assert said.out.startswith("Nothing to do: all 7 results are up to date.")
     assert study.files() == before
     assert seconds < 3
 
 
 def test_status_runs_nothing_and_writes_nothing(study: Tiny) -> None:
     """`octavo status` names what is stale and why, in the order of the build, and leaves every file alone."""
-    assert study.octavo("status").out == "All 4 results are up to date.\n"
+    assert study.octavo("status").out == "All 7 results are up to date.\n"
     study.write({"data/n.txt": "8\n"})
     before = study.files()
     said = study.octavo("status")
@@ -87,7 +93,8 @@ def test_status_runs_nothing_and_writes_nothing(study: Tiny) -> None:
     assert said.out.splitlines() == [
         *(f"fit/a={n}: data file data/n.txt changed" for n in (1, 2, 3)),
         "all: upstream: fit/a=1 will run",
-        "4 would run, 0 up to date.",
+        *(f"all@{medium}: upstream: all will run" for medium in ("column", "wide", "slide")),
+        "7 would run, 0 up to date.",
     ]
     assert study.files() == before
     assert json.loads(study.octavo("status", "--json", "fit").out)["total"] == 3
@@ -113,7 +120,7 @@ def test_an_edit_of_code_reruns_that_and_what_depends_on_it(study: Tiny) -> None
     study.replace("notebooks/fit.ipynb", "helper.twice(a) * n", "helper.twice(a) * n + 1")
     said = study.octavo("build")
     points = [f"fit/a={n} (code changed)" for n in (1, 2, 3)]
-    assert ran(said) == ["all (upstream: fit/a=1 changed)", *points]
+    assert ran(said) == ["all (upstream: fit/a=1 changed)", *drawings("all", "upstream: all changed"), *points]
     assert results(study)["all"] == [{"sum": 87}]
 
 
@@ -130,7 +137,8 @@ def test_one_changed_parameter_value_runs_one_point(study: Tiny) -> None:
     """A new value of a sweep runs its point and the readers; the removed point is nowhere any more."""
     study.replace("pyproject.toml", "[1, 2, 3]", "[1, 2, 4]")
     said = study.octavo("build")
-    assert ran(said) == ["all (upstream: fit/a=3 is gone)", "fit/a=4 (new)"]
+    drawn = drawings("all", "upstream: all changed")
+    assert ran(said) == ["all (upstream: fit/a=3 is gone)", *drawn, "fit/a=4 (new)"]
     assert results(study) == {"fit": [{"a": n, "twice": 14 * n} for n in (1, 2, 4)], "all": [{"sum": 98}]}
     left = sorted(p.name for p in (study.root / "build/notebooks/fit").iterdir())
     assert left == ["a=1.ipynb", "a=2.ipynb", "a=4.ipynb"]
@@ -145,11 +153,12 @@ def test_force_and_dry_run(study: Tiny) -> None:
     assert said.out.splitlines() == [
         "fit/a=1: forced",
         "all: upstream: fit/a=1 will run",
-        "2 would run, 2 up to date.",
+        *(f"all@{medium}: upstream: all will run" for medium in ("column", "wide", "slide")),
+        "5 would run, 2 up to date.",
     ]
     assert study.files() == before
     said = study.octavo("build", "--force", "fit/a=1")
-    assert "1 ran, 3 from the store" in said.out and "fit/a=1" in said.err and "(forced)" in said.err
+    assert "1 ran, 6 from the store" in said.out and "fit/a=1" in said.err and "(forced)" in said.err
     said = study.octavo("build", "--force", "fitt")
     assert (said.code, said.err.splitlines()[1]) == (2, "  did you mean 'fit'?")
 

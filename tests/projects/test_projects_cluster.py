@@ -139,7 +139,7 @@ def test_a_cluster_within_the_build_gives_the_same_bytes(study: Tiny) -> None:
     before = anew(study)
     study.replace("pyproject.toml", "jobs = 2", 'jobs = 2\nexecutor = "dask"')
     said = study.octavo("build")
-    assert (said.code, "4 ran" in said.out) == (0, True), said
+    assert (said.code, "7 ran" in said.out) == (0, True), said
     assert dict(contents(study.root)) == before
     assert "distributed" not in said.err and not list((study.root / ".octavo").glob("tmp/*"))
 
@@ -148,9 +148,9 @@ def test_a_scheduler_of_the_users_gives_the_same_bytes(study: Tiny, pair: Cluste
     """`--on` a scheduler whose workers see the files: the same results, and nothing is left in the project."""
     before = anew(study)
     said = study.octavo("build", "--on", pair.address)
-    assert (said.code, "4 ran" in said.out) == (0, True), said
+    assert (said.code, "7 ran" in said.out) == (0, True), said
     assert dict(contents(study.root)) == before
-    assert len(said.err.splitlines()) == 4, "one line a task, and none of Dask's"
+    assert len(said.err.splitlines()) == 7, "one line a task, and none of Dask's"
 
 
 @needs_root
@@ -162,15 +162,16 @@ def test_a_worker_without_the_files_gives_the_same_bytes(
     study = built_once[0].copy(hidden / "study")
     before = anew(study)
     said = study.octavo("build", "--on", far.address)
-    assert (said.code, "4 ran" in said.out) == (0, True), said
+    assert (said.code, "7 ran" in said.out) == (0, True), said
     assert dict(contents(study.root)) == before
     study.replace("notebooks/helper.py", "2 * x", "3 * x")
     first = {p.name for p in far.folder.glob("far/**/octavo/objects/*")}
     said = study.octavo("build", "--on", far.address)
-    assert (said.code, "4 ran" in said.out) == (0, True), said
+    assert (said.code, "7 ran" in said.out) == (0, True), said
     second = {p.name for p in far.folder.glob("far/**/octavo/objects/*")} - first
-    # What the build is, its tree, the edited module, and two of three records: the third is as another one was before.
-    assert len(second) == 5, second
+    # What the build is, its tree, the edited module, two of three records (the third is as another one was before), and
+    # for the drawings the record and the declaration of the notebook that reads them.
+    assert len(second) == 7, second
     assert "126" in study.read("build/results.json")
 
 
@@ -222,7 +223,7 @@ def test_a_worker_that_does_not_fit_is_left_out(study: Tiny, tmp_path: Path) -> 
         mixed.worker("odd", PYTHONPATH=str(packages), threads=4)
         mixed.worker("even")
         said = study.octavo("build", "--on", mixed.address)
-    assert said.code == 0 and "4 ran" in said.out, said.err
+    assert said.code == 0 and "7 ran" in said.out, said.err
     assert said.err.count("is left out. The worker on ") == 1
     assert "Here: nothing else. There: strange-1.0." in said.err
 

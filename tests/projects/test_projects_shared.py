@@ -64,24 +64,24 @@ def test_a_fresh_clone_gets_everything_and_executes_nothing(study: Tiny, tmp_pat
     clone = bare(study, tmp_path / "clone")
     said = clone.octavo("status", under=shared)
     assert said.out.endswith(
-        "4 would run, 0 up to date.\nThe shared store was not asked: `octavo status --shared` asks it.\n"
+        "7 would run, 0 up to date.\nThe shared store was not asked: `octavo status --shared` asks it.\n"
     )
     said = clone.octavo("status", "--shared", under=shared)
-    assert said.out == "0 would run, 4 would be fetched from the shared store, 0 up to date.\n"
+    assert said.out == "0 would run, 7 would be fetched from the shared store, 0 up to date.\n"
     said = clone.octavo("build", under=shared)
     assert (said.code, said.err) == (0, "")
-    assert "0 ran, 4 from the store, 4 of them fetched from the shared one." in said.out
+    assert "0 ran, 7 from the store, 7 of them fetched from the shared one." in said.out
     assert built(clone.root) == built(study.root)
     why = clone.octavo("why", "all.sum", under=shared).out
     assert f"  fetched      from the shared store {tmp_path}/lab\n" in why
     ran_at = re.compile(r"  ran          .*")
     assert ran_at.findall(why) == ran_at.findall(study.octavo("why", "all.sum").out)
     said = clone.octavo("status", under=shared)
-    assert said.out == "All 4 results are up to date (4 of them came from the shared store).\n"
+    assert said.out == "All 7 results are up to date (7 of them came from the shared store).\n"
     tasks = json.loads(clone.octavo("build", "--json", under=shared).out)["tasks"]
     assert {task["from"] for task in tasks} == {f"{tmp_path}/lab"}
     said = clone.replace("data/n.txt", "7", "8").octavo("build", under=shared)
-    assert "4 ran, 0 from the store. See" in said.out
+    assert "7 ran, 0 from the store. See" in said.out
 
 
 def test_the_store_is_named_in_pyproject_or_by_the_environment(tiny: Callable[..., Tiny], tmp_path: Path) -> None:

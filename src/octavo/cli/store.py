@@ -146,7 +146,7 @@ def by_source(shares: tuple[upkeep.Share, ...]) -> dict[str, tuple[int, int]]:
     """Return results and bytes of each notebook and document; what nothing uses stands under the empty name."""
     found: dict[str, list[upkeep.Share]] = defaultdict(list)
     for share in shares:
-        found[share.task.split("/")[0].split(".")[0]].append(share)
+        found[share.task.split("/")[0].split("@")[0].split(".")[0]].append(share)
     return {name: (sum(s.results for s in own), sum(s.size for s in own)) for name, own in found.items()}
 
 
