@@ -107,6 +107,7 @@ def quality(built: Built, places: Sequence[ShownFigure]) -> FigureCheck:
     from octavo.figures import accepted, quality
 
     results, found, waived = built.results(), [], []
+    smallest = {medium.name: medium.smallest for medium in results.media}
     now = accepted.snapshot(results)
     _waivers_are_known(built.project.waivers, {*now.values, *now.tables, *now.figures, *_accepted_names(built)})
     for notebook, result in sorted(results.results.items()):
@@ -117,7 +118,7 @@ def quality(built: Built, places: Sequence[ShownFigure]) -> FigureCheck:
                 continue
             here = [place for place in places if place.name in (name, full)]
             captions, scales = tuple(place.caption for place in here), _scales(figure, here, results.media)
-            shown = quality.Shown(full, figure, drawn.record, drawn.drawings, captions, scales)
+            shown = quality.Shown(full, figure, drawn.record, drawn.drawings, captions, scales, smallest)
             for finding in quality.check(shown):
                 reason = built.project.waivers.get(full, {}).get(finding.rule)
                 if reason:

@@ -127,7 +127,8 @@ class Record(Frozen, frozen=True):
 class Medium(Frozen, frozen=True):
     """A place where figures are shown. Sizes in inches; ``style`` is a matplotlib style sheet of the project.
 
-    Without ``height`` the figure's own aspect ratio (height divided by width) gives it.
+    Without ``height`` the figure's own aspect ratio (height divided by width) gives it. ``smallest`` is the height of
+    type, in points, that is still read there.
     """
 
     name: str
@@ -135,6 +136,7 @@ class Medium(Frozen, frozen=True):
     style: str
     formats: tuple[Literal["svg", "pdf", "png"], ...]
     height: float | None = None
+    smallest: float = 6.0
 
 
 class Point(Frozen, frozen=True):

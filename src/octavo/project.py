@@ -99,13 +99,14 @@ class MediumSection(Section, frozen=True):
     """``[tool.octavo.media.NAME]``: a place where figures are shown; sizes in inches.
 
     ``style`` is a style sheet of matplotlib's, on top of Octavo's own; where none is named, ``figures/NAME.mplstyle``
-    if there is one.
+    if there is one. ``smallest`` is the height of type, in points, that is still read there; a venue may ask for more.
     """
 
     width: Positive
     height: Positive | None = None
     style: str = ""
     formats: tuple[Literal["svg", "pdf", "png"], ...] = ("svg", "pdf")
+    smallest: Positive = 6.0
 
 
 class StoreSection(Section, frozen=True):
@@ -234,10 +235,10 @@ class Project(msgspec.Struct, frozen=True):
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
 
 
-SLIDE = MediumSection(width=11.5, height=5.2, formats=("svg", "pdf", "png"))
+SLIDE = MediumSection(width=11.5, height=5.2, formats=("svg", "pdf", "png"), smallest=18)
 DEFAULT_MEDIA = {"column": MediumSection(width=3.35), "wide": MediumSection(width=7.0), "slide": SLIDE}
 # Drawn where a document shows them.
-FURTHER_MEDIA = {"web": MediumSection(width=6.5, formats=("svg",)), "slide_dark": SLIDE}
+FURTHER_MEDIA = {"web": MediumSection(width=7.5, formats=("svg",), smallest=9), "slide_dark": SLIDE}
 
 
 def find_root(start: Path) -> Path:
@@ -453,7 +454,7 @@ def _media(section: OctavoSection, root: Path, text: str, problems: list[OctavoE
                     hint="Write the file, or take the line out to draw in Octavo's own style.",
                 )
             )
-        yield Medium(name, medium.width, style, medium.formats, medium.height)
+        yield Medium(name, medium.width, style, medium.formats, medium.height, medium.smallest)
 
 
 def _document(

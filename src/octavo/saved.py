@@ -19,8 +19,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
+
+from msgspec.structs import replace
 
 from octavo.figures.draw import DATA, DECLARED, FIXED, METADATA, PNG_DPI, POINTS
 from octavo.figures.record import FigureRecord, write
@@ -89,21 +91,34 @@ def hook(module: ModuleType, cells: Cells) -> None:
             data = write(_read(self.figure))
             if known.get(self.figure) != data:  # shown after it was saved, say
                 known[self.figure] = data
-                print_again = partial(printed, self, **{name: options[name] for name in PRINTED if name in options})
-                _note(self.figure, data, filename, options.get("format"), Path(folder), cells.number, print_again)
+                again = partial(printed, self, **{name: options[name] for name in PRINTED if name in options})
+                _note(Printed(self.figure, filename, options.get("format"), again), data, Path(folder), cells.number)
         return result
 
     canvas.print_figure = print_figure
 
 
-def _note(
-    figure: Any, data: bytes, filename: Any, kind: str | None, run: Path, cell: int, print_again: Callable[..., object]
-) -> None:
+class Printed(NamedTuple):
+    """A figure that was printed: to which file, or into what; ``again`` prints it once more, in a format, as then."""
+
+    figure: Any
+    filename: Any
+    format: str | None
+    again: partial[Any]
+
+    def is_tight(self) -> bool:
+        """Whether it was printed in the box that its artists take up, not in its own."""
+        import matplotlib as mpl
+
+        return bool((self.again.keywords.get("bbox_inches") or mpl.rcParams["savefig.bbox"]) == "tight")
+
+
+def _note(printed: Printed, data: bytes, run: Path, cell: int) -> None:
     from octavo import recorder
 
     known = recorder.recorded(run)
-    named = isinstance(filename, str | os.PathLike)
-    stem = Path(filename).stem if named else f"cell{cell}"
+    named = isinstance(printed.filename, str | os.PathLike)
+    stem = Path(printed.filename).stem if named else f"cell{cell}"
     name, number = _identifier(stem), 1
     while (taken := known.get(name)) is not None:
         there = run / "figures" / f"{name}{DATA}"
@@ -113,14 +128,16 @@ def _note(
         name = f"{_identifier(stem)}_{number}"
     (run / "figures").mkdir(exist_ok=True)
     (run / "figures" / f"{name}{DATA}").write_bytes(data)
-    drawings = _for_documents(print_again, name, run) if recorder.is_quoted(run) else []
-    drawings = drawings or _kept(figure, filename, kind, name, run)
-    recorder.keep_figure(name, Figure("", tuple(drawings), f"figures/{name}{DATA}"))
+    figure = _for_documents(printed, name, run) if recorder.is_quoted(run) else None
+    figure = figure or Figure("", tuple(_kept(printed, name, run)))
+    recorder.keep_figure(name, replace(figure, data=f"figures/{name}{DATA}"))
 
 
-def _for_documents(print_again: Callable[..., object], name: str, run: Path) -> list[Drawing]:
-    """Print a figure in the formats that documents take; nothing where its canvas knows them not."""
+def _for_documents(printed: Printed, name: str, run: Path) -> Figure | None:
+    """Print a figure in the formats that documents take; None where its canvas knows them not."""
     import matplotlib as mpl
+
+    from octavo.figures.crowding import crowding
 
     made: dict[str, bytes] = {}
     declared = DECLARED.set(True)
@@ -130,10 +147,12 @@ def _for_documents(print_again: Callable[..., object], name: str, run: Path) -> 
             mpl.rcParams.update(fixed)
             for kind in FORMATS:
                 buffer = io.BytesIO()
-                print_again(buffer, format=kind, metadata=METADATA[kind], **({"dpi": PNG_DPI} if kind == "png" else {}))
+                finely = {"dpi": PNG_DPI} if kind == "png" else {}
+                printed.again(buffer, format=kind, metadata=METADATA[kind], **finely)
                 made[kind] = buffer.getvalue()
+        crowded = crowding(printed.figure, PNG_DPI, has_edges=not printed.is_tight())
     except Exception:  # a canvas, or an artist, of whatever package: the file of the notebook's own is kept
-        return []
+        return None
     finally:
         DECLARED.reset(declared)
     size = re.search(rb'viewBox="0 0 ([0-9.]+) ([0-9.]+)"', made["svg"])  # what a tight box left of the figure
@@ -145,7 +164,9 @@ def _for_documents(print_again: Callable[..., object], name: str, run: Path) -> 
         dpi = float(PNG_DPI) if kind == "png" else 0.0
         digest = hashlib.sha256(content).hexdigest()
         drawings.append(Drawing(SAVED, kind, f"figures/{file.name}", width, height, digest, dpi))  # type: ignore[arg-type]
-    return drawings if width and height else []
+    if not width or not height:
+        return None
+    return Figure("", tuple(drawings), crowded={SAVED: crowded} if crowded else {})
 
 
 def _read(figure: Any) -> FigureRecord:
@@ -157,8 +178,9 @@ def _read(figure: Any) -> FigureRecord:
         return FigureRecord(not_compared=(f"{type(error).__name__}: {error}",))
 
 
-def _kept(figure: Any, filename: Any, kind: str | None, name: str, run: Path) -> list[Drawing]:
+def _kept(printed: Printed, name: str, run: Path) -> list[Drawing]:
     """Keep what was printed, for whoever compares by eye; nothing where it went elsewhere than to a file or bytes."""
+    filename, kind = printed.filename, printed.format
     if isinstance(filename, str | os.PathLike):
         file, kind = Path(filename), kind or Path(filename).suffix[1:]
         if not file.is_file():  # matplotlib put a suffix behind its name
@@ -172,7 +194,7 @@ def _kept(figure: Any, filename: Any, kind: str | None, name: str, run: Path) ->
         return []
     file = run / "figures" / f"{name}.{SAVED}.{kind}"
     file.write_bytes(content)
-    width, height = (round(float(length), 4) for length in figure.get_size_inches())
+    width, height = (round(float(length), 4) for length in printed.figure.get_size_inches())
     digest = hashlib.sha256(content).hexdigest()
     dots = (
         int.from_bytes(content[16:20], "big") / width if kind == "png" and width else 0.0

@@ -139,6 +139,15 @@ def test_an_artist_that_is_not_known_makes_the_drawing_decide() -> None:
         assert verdict.state == "not compared" and "Not compared: Sculpture." in verdict.differences[0]
 
 
+def test_a_cell_that_prints_the_same_is_drift() -> None:
+    """Beyond the tolerance a cell's number is told; whole numbers and words have no more than they print."""
+    verdict = only(table(("a", 1.2), ("b", 3)), table(("a", 1.3), ("b", 3)))
+    assert verdict.state == "drift"
+    assert verdict.differences == ("Row 1 (a), column 'Est': 1.2 became 1.3; in print it is the same.",)
+    assert only(table(("a", 1.2)), table(("a", 1.2 + 1e-9))).state == "same"
+    assert only(table(("a", 1.2)), table(("a", 1.6))).state == "changed"
+
+
 def test_an_edited_record_is_not_compared() -> None:
     """A number that someone changed in figures/values.json is not believed."""
     accepted = take(None, value(5.0), ["one.x"], "why")

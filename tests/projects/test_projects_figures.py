@@ -71,7 +71,7 @@ def slow(built: Tiny, tmp_path: Path) -> Tiny:
 
 def test_every_medium_has_its_size_type_and_lines(built: Tiny) -> None:
     """At its placed size, with the type and the lines of its own style; text is text."""
-    size = {"column": 3.35, "wide": 7.0, "slide": 11.5, "web": 6.5}
+    size = {"column": 3.35, "wide": 7.0, "slide": 11.5, "web": 7.5}
     type_size = {"column": 8, "wide": 8, "slide": 20, "web": 11}
     line = {"column": 1.2, "wide": 1.2, "slide": 2.6, "web": 1.6}
     for medium in MEDIA:
@@ -253,5 +253,5 @@ def test_what_a_notebook_saves_is_scaled_and_told(tiny: Callable[..., Tiny]) -> 
     assert ">Weight (g)<" in project.read("build/figures/plain.costs.saved.svg")
     project.octavo("accept", "--all", "--because", "first")
     found = project.octavo("check", "figures").out
-    assert "In the drawing for column text is 5 pt high, as placed." in found
+    assert "In the drawing for column text is 5 pt high, as placed, and should be 6 pt." in found
     assert "scaled: 0.5 times as large for column, 1.3 times as large for slide. [figure-redrawn]" in found

@@ -24,7 +24,10 @@ RULES: tuple[Rule, ...] = (
     Rule("table-as-accepted", "error", "Every cell and header of a table prints as it was accepted.", _ACCEPT),
     Rule("figure-as-accepted", "error", "Every figure shows what was accepted.", _ACCEPT),
     Rule(
-        "figure-text-readable", "error", "Text is at least 6 pt high, as placed.", "Raise font.size in the style sheet."
+        "figure-text-readable",
+        "error",
+        "Text is as high, as placed, as its medium asks for: 6 pt on paper, 9 pt on a web page, 18 pt on a slide.",
+        "Raise font.size in the style sheet.",
     ),
     Rule("figure-line-printable", "warning", "Lines are at least 0.5 pt thick, as placed.", "Make them thicker."),
     Rule(

@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from octavo import printing
 from octavo.errors import CheckError
 from octavo.figures import record as records
 from octavo.figures.record import FigureRecord
-from octavo.model import Align, Figure, Frozen, Result, Results, Table, Value
+from octavo.model import Align, Figure, Frozen, Result, Results, Scalar, Table, Value
 
 LEDGER = "accepted.json"
 VALUES = "values.json"
@@ -50,10 +51,11 @@ class Header(Frozen, frozen=True):
 
 
 class PrintedTable(Frozen, frozen=True):
-    """A table as text."""
+    """A table as text; ``recorded`` has the numbers that were recorded in its rows, and nothing where there is none."""
 
     columns: tuple[Header, ...]
     rows: tuple[tuple[str, ...], ...]
+    recorded: tuple[tuple[float | None, ...], ...] = ()
 
 
 class Drawn(Frozen, frozen=True):
@@ -125,7 +127,14 @@ def print_table(table: Table) -> PrintedTable:
     """Return a table as text."""
     headers = tuple(Header(c.name, c.label, c.align, c.group) for c in table.columns)
     cells = ((printing.cell(cell, c) for cell, c in zip(row, table.columns, strict=True)) for row in table.rows)
-    return PrintedTable(headers, tuple(tuple(row) for row in cells))
+    recorded = tuple(tuple(_number(cell) for cell in row) for row in table.rows)
+    some = any(number is not None for row in recorded for number in row)
+    return PrintedTable(headers, tuple(tuple(row) for row in cells), recorded if some else ())
+
+
+def _number(cell: Scalar) -> float | None:
+    """Return a number of which a table prints no more than some digits."""
+    return cell if isinstance(cell, float) else None
 
 
 def read(folder: Path) -> Accepted | None:
@@ -142,7 +151,8 @@ def read(folder: Path) -> Accepted | None:
     for name, acceptance in acceptances.items():
         if acceptance.kind == "table" and (file := folder / _table_file(name)).is_file():
             tables[name] = _load(file, PrintedTable)
-            if any(len(row) != len(tables[name].columns) for row in tables[name].rows):
+            width = len(tables[name].columns)
+            if any(len(row) != width for row in (*tables[name].rows, *tables[name].recorded)):
                 raise _unreadable(file, "a row has more or fewer cells than columns")
         elif acceptance.kind == "figure":
             files = {medium: folder / _drawing_file(name, medium) for medium in acceptance.media}
@@ -223,7 +233,11 @@ def _acceptance(kind: Kind, shown: Shown, because: str) -> Acceptance:
 
 def digest(shown: Shown) -> str:
     """Return a short digest of what is shown; what is not printed of a value has no part in it."""
-    content: object = shown.printed if isinstance(shown, PrintedValue) else shown
+    content: object = shown
+    if isinstance(shown, PrintedValue):
+        content = shown.printed
+    elif isinstance(shown, PrintedTable):
+        content = replace(shown, recorded=())
     return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()[:16]
 
 
@@ -262,9 +276,11 @@ def _lines(entries: Mapping[str, Any]) -> bytes:
 
 
 def _table_lines(table: PrintedTable) -> bytes:
-    columns = ",\n".join(f"  {_json(header)}" for header in table.columns)
-    rows = ",\n".join(f"  {_json(row)}" for row in table.rows)
-    return f'{{\n "columns": [\n{columns}\n ],\n "rows": [\n{rows}\n ]\n}}\n'.encode()
+    parts: dict[str, tuple[object, ...]] = {"columns": table.columns, "rows": table.rows}
+    if table.recorded:
+        parts["recorded"] = table.recorded
+    blocks = [f' "{name}": [\n' + ",\n".join(f"  {_json(row)}" for row in rows) for name, rows in parts.items()]
+    return ("{\n" + "\n ],\n".join(blocks) + "\n ]\n}\n").encode()
 
 
 def _json(content: object) -> str:

@@ -45,18 +45,18 @@ def compare(now: Snapshot, accepted: Accepted, tolerances: Mapping[str, float] |
     (``compare.overlap:AIPW``). Raises CheckError for one that belongs to no result.
     """
     then, relative = accepted.snapshot, tolerances or {}
-    known = {*then.values, *now.values, *then.figures, *now.figures}
+    known = {*then.values, *now.values, *then.tables, *now.tables, *then.figures, *now.figures}
     for name in relative:
         if name != DEFAULT and name.partition(":")[0] not in known:
-            hint = nearest(name.partition(":")[0], sorted(known)) or "Values and figures have tolerances."
-            raise CheckError(f"There is no value or figure '{name}'.", where=TOLERANCES, hint=hint)
+            hint = nearest(name.partition(":")[0], sorted(known)) or "build/index.html has the names of all results."
+            raise CheckError(f"There is no result '{name}'.", where=TOLERANCES, hint=hint)
 
     def tolerated(name: str, series: str = "") -> float:
         return relative.get(f"{name}:{series}", relative.get(name, relative.get(DEFAULT, ITERATIVE)))
 
     found = {
         **_verdicts("value", then.values, now.values, lambda name, a, b: _value(a, b, tolerated(name))),
-        **_verdicts("table", then.tables, now.tables, lambda name, a, b: _judged(_table(a, b))),
+        **_verdicts("table", then.tables, now.tables, lambda name, a, b: _table_judged(a, b, tolerated(name))),
         **_verdicts("figure", then.figures, now.figures, lambda name, a, b: _figure(a, b, partial(tolerated, name))),
     }
     found.update({mark: _distrusted(mark, file) for mark, file in _edited(accepted)})
@@ -157,6 +157,25 @@ def _printed(then: PrintedValue, now: PrintedValue) -> Iterator[str]:
             yield f"{subject} was {was} and is not recorded any more."
         else:
             yield f"{subject} was {was} and is now {becomes}."
+
+
+def _table_judged(then: PrintedTable, now: PrintedTable, relative: float) -> Judged:
+    if told := tuple(_table(then, now)):
+        return "changed", told
+    if now.recorded and not then.recorded:
+        return "drift", ("The numbers behind what it prints were not kept when it was accepted.",)
+    drifted = list(_cells_drifted(then, now, relative))
+    more = [f"{_counted(len(drifted) - SHOWN, 'further cell differs', 'further cells differ')}."]
+    return "drift" if drifted else "same", (*drifted[:SHOWN], *(more if len(drifted) > SHOWN else ()))
+
+
+def _cells_drifted(then: PrintedTable, now: PrintedTable, relative: float) -> Iterator[str]:
+    """Tell of numbers that differ beyond the tolerance and are printed the same, where both have been recorded."""
+    for number, (before, after) in enumerate(zip(then.recorded, now.recorded, strict=False)):
+        for header, was, becomes in zip(now.columns, before, after, strict=True):
+            if was is not None and becomes is not None and abs(becomes - was) > relative * max(abs(was), abs(becomes)):
+                place = f"Row {number + 1}{_named(now, number)}, column '{header.label}'"
+                yield f"{place}: {was:.9g} became {becomes:.9g}; in print it is the same."
 
 
 def _table(then: PrintedTable, now: PrintedTable) -> list[str]:

@@ -12,30 +12,31 @@ COVERED = 0.2  # of the smaller text: what of it another may cover
 EDGE = 1.5  # points beyond the edge that nobody misses
 
 
-def crowding(figure: Figure, dpi: float) -> tuple[str, ...]:
+def crowding(figure: Figure, dpi: float, *, has_edges: bool = True) -> tuple[str, ...]:
     """Return what is wrong, in words. Texts that are turned are left out: their boxes are larger than they are.
 
-    ``dpi`` is the resolution at which the figure was drawn last: where its labels are, hangs on it.
+    ``dpi`` is the resolution at which the figure was drawn last: where its labels are, hangs on it. One that was saved
+    with what it has around it, in a tight box, ``has_edges`` not.
     """
     before = figure.dpi
     figure.dpi = dpi
     try:
-        return _crowding(figure)
+        return _crowding(figure, has_edges=has_edges)
     finally:
         figure.dpi = before
 
 
-def _crowding(figure: Figure) -> tuple[str, ...]:
+def _crowding(figure: Figure, *, has_edges: bool) -> tuple[str, ...]:
     edge = EDGE / 72 * figure.dpi
     boxes = [(text.get_text(), text.get_window_extent()) for text in _texts(figure)]
     boxes = [(words, box) for words, box in boxes if box.width > 0 and box.height > 0]
-    cut = [
-        f"'{words}' is cut off at the edge"
-        for words, box in boxes
-        if box.x0 < -edge or box.y0 < -edge or box.x1 > figure.bbox.width + edge or box.y1 > figure.bbox.height + edge
-    ]
+    cut = [f"'{words}' is cut off at the edge" for words, box in boxes if has_edges and _beyond(box, figure.bbox, edge)]
     upon = [f"'{a}' and '{b}' lie on one another" for (a, one), (b, two) in combinations(boxes, 2) if _covers(one, two)]
     return tuple(dict.fromkeys((*cut, *upon)))
+
+
+def _beyond(box: Any, bounds: Any, spare: float) -> bool:
+    return bool(min(box.x0, box.y0) < -spare or box.x1 > bounds.width + spare or box.y1 > bounds.height + spare)
 
 
 def _texts(figure: Figure) -> list[Any]:

@@ -17,7 +17,7 @@ from octavo.figures.record import FigureRecord, Panel, Series
 from octavo.figures.svg import UnreadableDrawing
 from octavo.model import SAVED, Figure, Finding, Frozen
 
-SMALLEST = 6.0  # points: what can be read without a glass
+SMALLEST = 6.0  # points, where the medium is not known: what can be read without a glass
 THINNEST = 0.5  # points: what a printer holds
 APART, AT_EASE = 5.0, 10.0  # distances of colours: told apart at all, and without effort
 CONTRAST = 4.5  # of text to what is behind it, as WCAG 2 has it for text of ordinary size
@@ -43,7 +43,7 @@ class Shown(Frozen, frozen=True):
     """A figure as it is judged: its full name, what was recorded of it, what it shows, its SVG for each medium.
 
     ``captions`` are the captions under which the documents show it. ``scales`` says of a figure that its notebook saved
-    how much larger they show it, by medium.
+    how much larger they show it, by medium. ``smallest`` is the height of type that is still read, by medium.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Shown(Frozen, frozen=True):
     drawings: dict[str, str]
     captions: tuple[str, ...] = ()
     scales: dict[str, float] = {}
+    smallest: dict[str, float] = {}
 
     def as_placed(self) -> Iterator[tuple[str, str, float]]:
         """Yield each drawing as it stands somewhere: for which medium, its SVG, how much larger than it was drawn."""
@@ -75,19 +76,19 @@ def _finding(shown: Shown, rule: str, severity: Severity, text: str, hint: str) 
 
 
 def _text_can_be_read(shown: Shown) -> Iterator[Finding]:
-    def smallest(svg: str, scale: float) -> list[str]:
-        small = [size * scale for size, _, _ in _texts(svg) if size * scale < SMALLEST - 0.05]
-        return [f"{min(small):.3g} pt"] if small else []
+    def smallest(medium: str, svg: str, scale: float) -> list[str]:
+        least = shown.smallest.get(medium, SMALLEST)
+        small = [size * scale for size, _, _ in _texts(svg) if size * scale < least - 0.05]
+        return [f"{min(small):.3g} pt high, as placed, and should be {least:g} pt"] if small else []
 
     for words, media in _by_words(shown, smallest).items():
-        text = f"In the drawing for {media} text is {words} high, as placed."
-        yield _finding(
-            shown, "text-readable", "error", text, f"At least {SMALLEST:g} pt: raise font.size in its style sheet."
-        )
+        text = f"In the drawing for {media} text is {words}."
+        hint = "Raise font.size in its style sheet, or declare the figure, so that it is drawn for where it stands."
+        yield _finding(shown, "text-readable", "error", text, hint)
 
 
 def _lines_can_be_printed(shown: Shown) -> Iterator[Finding]:
-    def thinnest(svg: str, scale: float) -> list[str]:
+    def thinnest(_: str, svg: str, scale: float) -> list[str]:
         widths = [float(width) * scale for width in re.findall(r"stroke-width: ?([0-9.]+)", svg)]
         thin = [width for width in widths if 0 < width < THINNEST - 0.005]
         return [f"{min(thin):.3g} pt"] if thin else []
@@ -99,7 +100,7 @@ def _lines_can_be_printed(shown: Shown) -> Iterator[Finding]:
 
 
 def _text_stands_out(shown: Shown) -> Iterator[Finding]:
-    def pale(svg: str, _: float) -> list[str]:
+    def pale(_: str, svg: str, __: float) -> list[str]:
         back = _background(svg)
         # SVG's own colour of text is black, and matplotlib leaves it out.
         found = {(fill or BLACK, text) for _, fill, text in _texts(svg) if _contrast(fill or BLACK, back) < CONTRAST}
@@ -118,11 +119,11 @@ def _background(svg: str) -> str:
     return found[1] if found else WHITE
 
 
-def _by_words(shown: Shown, look: Callable[[str, float], list[str]]) -> dict[str, str]:
+def _by_words(shown: Shown, look: Callable[[str, str, float], list[str]]) -> dict[str, str]:
     """Return what is seen in the drawings, each thing once, with the media of whose drawings it is true."""
     found: dict[str, list[str]] = {}
     for medium, svg, scale in shown.as_placed():
-        if words := look(svg, scale):
+        if words := look(medium, svg, scale):
             found.setdefault(", ".join(words), []).append(medium)
     return {words: ", ".join(media) for words, media in found.items()}
 
@@ -166,7 +167,8 @@ def _is_redrawn(shown: Shown) -> Iterator[Finding]:
 def _texts_have_room(shown: Shown) -> Iterator[Finding]:
     for medium, faults in shown.figure.crowded.items():
         more = f", and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
-        text = f"In the drawing for {medium} {', '.join(faults[:SHOWN])}{more}."
+        where = "In what the notebook saved," if medium == SAVED else f"In the drawing for {medium}"
+        text = f"{where} {', '.join(faults[:SHOWN])}{more}."
         yield _finding(shown, "text-apart", "warning", text, "Move or shorten them, or make the figure larger.")
 
 
