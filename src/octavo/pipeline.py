@@ -533,6 +533,7 @@ def _drawings(project: Project, point: Task) -> Iterable[Task]:
             after=(point.name,),
             retries=point.retries,
             kept=True,
+            trusts=project.store.address if project.store and project.store.trusted else "",
         )
 
 

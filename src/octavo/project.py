@@ -113,12 +113,13 @@ class StoreSection(Section, frozen=True):
     """``[tool.octavo.store]``: a store that several machines share, beside the one of this machine.
 
     ``address`` is a folder or any address of fsspec; ``wait`` is the seconds that a build waits at its end for what is
-    still to be sent.
+    still to be sent. Drawing functions that others kept there are run only if it is ``trusted``.
     """
 
     address: str
     mode: Literal["read", "read-write"] = "read-write"
     wait: Annotated[float, Meta(ge=0)] = 120.0
+    trusted: bool = False
 
 
 class OctavoSection(Section, frozen=True):
@@ -182,12 +183,16 @@ class Document(msgspec.Struct, frozen=True):
 
 
 class SharedStore(msgspec.Struct, frozen=True):
-    """The store that several machines share. ``where`` says what names it, for messages."""
+    """The store that several machines share. ``where`` says what names it, for messages.
+
+    ``trusted``: what others kept there may be run here.
+    """
 
     address: str
     writes: bool
     wait: float
     where: str
+    trusted: bool = False
 
 
 class Project(msgspec.Struct, frozen=True):
@@ -436,7 +441,7 @@ def _store(declared: str | StoreSection, root: Path, text: str, problems: list[O
         if made:
             hint = "`octavo clean` would remove it: put it beside the project."
             problems.append(UsageError(f"The store lies in {made}/.", where=where, hint=hint))
-    return SharedStore(address, mode == "read-write", section.wait, where)
+    return SharedStore(address, mode == "read-write", section.wait, where, section.trusted and named is None)
 
 
 def _media(section: OctavoSection, root: Path, text: str, problems: list[OctavoError]) -> Iterator[Medium]:

@@ -161,6 +161,33 @@ def test_executed_notebooks_show_the_figures(slow: Tiny) -> None:
     assert executions(slow) == 1
 
 
+def test_what_others_kept_is_not_run_unasked(slow: Tiny, tmp_path: Path) -> None:
+    """Results are fetched, drawings too; a new style asks for trust, or for a run of one's own."""
+    config = slow.read("pyproject.toml")
+    slow.write({"pyproject.toml": f"{config}[tool.octavo.store]\naddress = '../lab'\n"})
+    assert slow.octavo("build").code == 0
+    other = slow.copy(tmp_path / "other")
+    shutil.rmtree(other.root / ".octavo")
+    said = other.octavo("build")
+    assert said.code == 0 and "0 ran" in said.out and executions(other) == 1
+    other.write({"figures/slide.mplstyle": "font.size: 24\n"})
+    said = other.octavo("build")
+    assert said.code == 3
+    assert f"error: slow@slide: What it needs of 'slow' was fetched from {tmp_path}/lab, and would run code" in said.err
+    assert "Make it here, `octavo build --force slow`, or say `trusted = true` of that store." in said.err
+    other.replace("pyproject.toml", "'../lab'", "'../lab'\ntrusted = true")
+    assert "slow@slide" in ran(other.octavo("build")) and executions(other) == 1
+
+
+def test_forked_and_ordinary_kernels_keep_the_same(slow: Tiny, tmp_path: Path) -> None:
+    """What is kept is the same to the byte, so nothing is drawn again for where it was made."""
+    other = slow.copy(tmp_path / "other")
+    other.replace("pyproject.toml", "jobs = 2", "jobs = 2\nkernels = 'ordinary'")
+    assert other.octavo("build", "--force", "slow", "notebooks").code == 0
+    first, second = (next(p.root.glob(".octavo/store/*/*/kept/cost.declaration")) for p in (slow, other))
+    assert executions(other) == 2 and first.read_bytes() == second.read_bytes()
+
+
 RANDOM = """\
 import numpy as np, octavo
 np.random.seed(7)

@@ -35,7 +35,7 @@ from octavo.engine.room import DEVICES, Room
 from octavo.engine.schedule import Schedule
 from octavo.engine.shared import Shared
 from octavo.engine.staleness import SHARED, Decision, decide, outputs_digest
-from octavo.engine.store import DOUBTS, NO_DOUBTS, OUT, Store
+from octavo.engine.store import DOUBTS, KEPT, NO_DOUBTS, OUT, Store
 from octavo.engine.task import Action, Doubts, Entry, Memory, Outcome, Status, Task
 from octavo.errors import BuildError, KernelError, OctavoError, Unreachable
 
@@ -272,6 +272,19 @@ class _Run:
                     return BuildError(f"'{file}' of {name} was damaged in the store.", where=task.name, hint=hint)
         return None
 
+    def distrusted(self, task: Task) -> BuildError | None:
+        """Return the fault where a task would run what somebody else kept."""
+        for name in task.after if task.kept else ():
+            entry = self.outcomes[name].entry
+            fetched = entry and entry.origin not in ("", task.trusts)
+            if entry and fetched and any(file.startswith(f"{KEPT}/") for file in entry.outputs):
+                return BuildError(
+                    f"What it needs of '{name}' was fetched from {entry.origin}, and would run code that was kept there.",
+                    where=task.name,
+                    hint=f"Make it here, `octavo build --force {name}`, or say `trusted = true` of that store.",
+                )
+        return None
+
     def doubts(self, task: Task, made: Path) -> Doubts:
         """Take what an action left to say of its trace. What it is known to have read itself is shared with nobody."""
         try:
@@ -478,9 +491,9 @@ class _Loop:
             claim.release(remove=True)  # another build ended it between the question and the claim
             self.schedule.put_back(task)
             return True
-        if damaged := run.damaged(task):
+        if fault := run.damaged(task) or run.distrusted(task):
             claim.release(remove=True)
-            self.end(Outcome(task, Status.FAILED, reason=decision.reason, error=damaged))
+            self.end(Outcome(task, Status.FAILED, reason=decision.reason, error=fault))
             return True
         self.executor = self.executor or self.make_executor()
         flight = Flight(

@@ -34,7 +34,8 @@ class Task:
     """One piece of work. ``parts`` maps a reason of REASONS or LAST to the digest of what stands behind it.
 
     ``retries`` is how often it is tried again when its worker or kernel was lost; with ``retry_errors``, also when it
-    failed in another way. With ``kept`` it also depends on what the tasks before it keep beside their artifacts.
+    failed in another way. With ``kept`` it also depends on what the tasks before it keep beside their artifacts,
+    and runs it: of results that were fetched, only of those from the address that it ``trusts``.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Task:
     retries: int = 1
     retry_errors: bool = False
     kept: bool = False
+    trusts: str = ""
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
