@@ -278,8 +278,9 @@ class _Run:
             entry = self.outcomes[name].entry
             fetched = entry and entry.origin not in ("", task.trusts)
             if entry and fetched and any(file.startswith(f"{KEPT}/") for file in entry.outputs):
+                what = f"What it needs of '{name}' was fetched from {entry.origin}, and would run code"
                 return BuildError(
-                    f"What it needs of '{name}' was fetched from {entry.origin}, and would run code that was kept there.",
+                    f"{what} that was kept there.",
                     where=task.name,
                     hint=f"Make it here, `octavo build --force {name}`, or say `trusted = true` of that store.",
                 )
