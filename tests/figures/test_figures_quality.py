@@ -127,6 +127,20 @@ def test_an_interval_without_a_seed_is_found(tmp_path: Path) -> None:
     assert np.random.random() == after
 
 
+def askew(fig: Any, *, apart: float) -> None:
+    """Draw long labels that stand askew, side by side: their boxes overlap in any case, they themselves may not."""
+    ax = plain(fig)
+    for number in range(3):
+        ax.text(1.2 + apart * number, 1, f"a long label {number}", rotation=45, fontsize=8)
+
+
+def test_texts_that_stand_askew_are_looked_at(tmp_path: Path) -> None:
+    """By their own outlines, not by the boxes around them."""
+    assert "text-apart" not in found(lambda fig: askew(fig, apart=0.3), tmp_path)
+    told = found(lambda fig: askew(fig, apart=0.02), tmp_path)["text-apart"]
+    assert "'a long label 0' and 'a long label 1' lie on one another" in told
+
+
 def test_every_rule_is_in_the_table(tmp_path: Path) -> None:
     """`octavo check --rules` knows all that can be found, and how grave it is."""
     known = {rule.id for rule in RULES}
