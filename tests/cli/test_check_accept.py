@@ -118,7 +118,7 @@ def test_what_no_reader_can_see_is_drift_and_passes(accepted: Tiny) -> None:
     said = accepted.octavo("check", "results")
     assert said.code == 0 and "drift: figure one.line\n" in said.out and "drift: value one.x\n" in said.out, said
     assert "It was 1794.341 and is now 1794.4; in print it is the same." in said.out
-    assert "drift: table one.t\n  Row 1 (ATT), column 'estimate': 1794.341 became 1794.4" in said.out
+    assert "drift: table one.t\n  Row 2 (lasso), column 'est': 1794.341 became 1794.4" in said.out
     assert "(1 value, 1 table and 1 figure by less than can be seen in print otherwise)" in said.out
     config = accepted.read("pyproject.toml")
     accepted.write({"pyproject.toml": config + '[tool.octavo.tolerances]\ndefault = "monte carlo"\n'})
