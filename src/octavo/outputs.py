@@ -117,7 +117,15 @@ class WriteDocument:
         if self.kind == "paper":
             from octavo import paper
 
-            paper.write(self.format, content, results, out, root=self.root, bibliography=self.document.bibliography)
+            paper.write(
+                self.format,
+                content,
+                results,
+                out,
+                root=self.root,
+                bibliography=self.document.bibliography,
+                venue=self.document.venue,
+            )
             return
         from octavo.slides import build as slides
 

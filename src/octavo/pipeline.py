@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -48,7 +49,7 @@ from octavo.review.landing import Swept
 from octavo.workers import cluster, imports, may_draw, workers
 
 TARGETS = ("notebooks", "figures", "paper", "slides")
-OUTPUTS: Mapping[str, tuple[str, ...]] = {"paper": ("pdf", "html"), "slides": ("html", "pptx", "pdf")}
+OUTPUTS: Mapping[str, tuple[str, ...]] = {"paper": ("pdf", "html", "tex", "latex"), "slides": ("html", "pptx", "pdf")}
 FILES = {"paper": "paper", "slides": "deck"}
 RESERVED = {*TARGETS, *OUTPUTS, *FILES.values()}
 EXECUTED = "log/notebook.ipynb"
@@ -575,10 +576,12 @@ def _document(whole: Plan, kind: str, digest: keys.FileDigest) -> Iterable[Task]
     action = replace(action, **given)  # type: ignore[arg-type]
     sizes = [(medium.name, medium.width, medium.height) for medium in whole.project.media]
     for output in OUTPUTS[kind]:
+        if output == "latex" and not shutil.which("latexmk"):
+            continue
         drawn = {name: _shown_in(whole, kind, output, point) for name, point in quoted.items()}
         yield Task(
             f"{stem}.{output}",
-            {**parts, "parameter": keys.of(kind, output, document.theme, sizes)},
+            {**parts, "parameter": keys.of(kind, output, document.theme, document.venue, sizes)},
             replace(action, format=output, drawn=drawn),
             (content, *quoted.values(), *(task for tasks in drawn.values() for task in tasks)),
         )
@@ -625,7 +628,7 @@ def _published(whole: Plan, name: str, outcome: Outcome) -> Iterable[tuple[str, 
             continue
         elif name.split(".")[0] in FILES.values() and file.startswith(f"{OUT}/"):
             kind = next(k for k, stem in FILES.items() if stem == name.split(".")[0])
-            yield file, f"{kind}/{Path(file).name}"
+            yield file, f"{kind}/{file.removeprefix(f'{OUT}/')}"
 
 
 def _attached(executed: Path, digest: str, source: Path, drawn: Sequence[Outcome]) -> bytes:

@@ -79,6 +79,12 @@ class DocumentSection(Section, frozen=True):
     bibliography: str = ""
 
 
+class PaperSection(DocumentSection, frozen=True, forbid_unknown_fields=True):
+    """``[tool.octavo.paper]``: as above, with the class that LaTeX sets it in."""
+
+    venue: Literal["article", "ieee", "acm"] = "article"
+
+
 class DeckSection(DocumentSection, frozen=True, forbid_unknown_fields=True):
     """``[tool.octavo.slides]``: as the paper's, with the PowerPoint template.
 
@@ -141,7 +147,7 @@ class OctavoSection(Section, frozen=True):
     store: str | StoreSection = ""
     executor: Literal["local", "dask"] = "local"
     on: Annotated[str, Meta(pattern=f"^({SCHEDULER.pattern})?$")] = ""
-    paper: DocumentSection | None = None
+    paper: PaperSection | None = None
     slides: DeckSection | None = None
     media: dict[Name, MediumSection] = {}
     sweeps: dict[Name, SweepSection] = {}
@@ -165,12 +171,16 @@ class Sweep(msgspec.Struct, frozen=True):
 
 
 class Document(msgspec.Struct, frozen=True):
-    """The paper or the deck: its MyST source, its bibliography and, for a deck, its PowerPoint template and theme."""
+    """The paper or the deck: its MyST source, its bibliography.
+
+    A deck has a PowerPoint ``template`` and a ``theme``, a paper a ``venue``.
+    """
 
     source: Path
     bibliography: Path | None
     template: Path | None = None
     theme: Literal["light", "dark"] = "light"
+    venue: Literal["article", "ieee", "acm"] = "article"
 
     @property
     def medium(self) -> str:
@@ -481,7 +491,8 @@ def _document(
             )
     optional = {key: root / value if value else None for key, value in paths.items()}
     theme = section.theme if isinstance(section, DeckSection) else "light"
-    return Document(root / section.source, optional["bibliography"], optional.get("template"), theme)
+    venue = section.venue if isinstance(section, PaperSection) else "article"
+    return Document(root / section.source, optional["bibliography"], optional.get("template"), theme, venue)
 
 
 def _nearest_file(root: Path, value: str) -> str:

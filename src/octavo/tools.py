@@ -20,6 +20,7 @@ from octavo.errors import BuildError
 
 WAYS_OUT = {
     "jupyter-book": "Run `make` to set the environment up again, or `pip install jupyter-book`.",
+    "latexmk": "Install TeX (Debian: latexmk, texlive-latex-extra, texlive-publishers), or build the other outputs.",
     "pandoc": "Run `make` to set the environment up again, or `pip install pypandoc_binary`.",
 }
 

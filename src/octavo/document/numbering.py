@@ -16,6 +16,7 @@ class Numbering:
     def __init__(self, blocks: Iterable[Node]) -> None:
         self.appendix: dict[str, str] = {}
         self.targets: dict[str, str] = {}
+        self.nodes: dict[str, Node] = {}
         blocks = list(blocks)
         headings = [n for b in blocks if is_appendix(b) for n in _all([b]) if n["type"] == "heading"]
         self._letter(headings)
@@ -23,6 +24,7 @@ class Numbering:
             identifier = node.get("identifier")
             if identifier and node["type"] in ("heading", "container", "math", "proof"):
                 self.targets[identifier] = self._anchor(identifier)
+                self.nodes[identifier] = node
 
     def _letter(self, headings: list[Node]) -> None:
         numbered = [heading for heading in headings if heading.get("enumerator")]
@@ -47,6 +49,11 @@ class Numbering:
         if node["type"] == "heading":
             return self.appendix.get(node.get("identifier", ""), number or "")
         return f"{node.get('parentEnumerator', '')}{number}" if number else ""
+
+    @property
+    def numbers(self) -> dict[str, str]:
+        """The number of each target, by its anchor; of a panel with that of its figure."""
+        return {self.targets[i]: self.of(node) for i, node in self.nodes.items() if self.of(node)}
 
     def target(self, node: Node) -> str | None:
         """Return the anchor of a node, or of what a reference leads to."""

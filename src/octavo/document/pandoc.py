@@ -45,6 +45,20 @@ def raw_block(form: str, text: str) -> Element:
     return element("RawBlock", [form, text])
 
 
+def plain(*inlines: Element) -> Element:
+    """Return inlines as a block without the space of a paragraph."""
+    return element("Plain", list(inlines))
+
+
+def closed(body: list[Element], end: Element) -> list[Element]:
+    """Return blocks with the raw ``end`` in the last paragraph: on its own it would begin a new, empty one."""
+    if body and body[-1]["t"] in ("Para", "Plain"):
+        last: Element = {"t": body[-1]["t"], "c": [*body[-1]["c"], end]}
+        return [*body[:-1], last]
+    form, text = end["c"]
+    return [*body, raw_block(form, text)]
+
+
 def meta(value: Any) -> Element:
     """Return metadata: texts, truths, lists, mappings, and lists of inlines under the key ``inlines``."""
     if isinstance(value, bool):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from octavo.document.fill import fill
 from octavo.document.source import Content
@@ -11,14 +12,27 @@ from octavo.model import Results
 from octavo.paper.lines import locate
 
 WRITERS = {"pdf": "typst", "html": "html"}
+LATEX = "latex"  # the folder of the source and of the PDF that LaTeX makes of it
 
 
-def write(form: str, content: Content, results: Results, out: Path, *, root: Path, bibliography: Path | None) -> Path:
+def write(
+    form: str,
+    content: Content,
+    results: Results,
+    out: Path,
+    *,
+    root: Path,
+    bibliography: Path | None,
+    venue: str = "article",
+) -> Path:
     """Write the paper as ``paper.FORM`` to ``out`` and return its path.
 
-    ``form`` is one of WRITERS. Raises DocumentError (or Problems) for names that the results do not have, and all
-    that the format cannot carry or would lose.
+    ``form`` is one of WRITERS, ``tex`` (a folder ``latex`` with source, figures and bibliography) or ``latex`` (the PDF
+    that LaTeX makes of that). Raises DocumentError (or Problems) for names that the results do not have, and all that
+    the format cannot carry or would lose.
     """
+    if form in ("tex", LATEX):
+        return _latex(form, fill(locate(content, root), results), out / LATEX, bibliography, venue)
     writer = import_module(f"octavo.paper.writers.{WRITERS[form]}")
     data: bytes = writer.write(fill(locate(content, root), results), root=root, bibliography=bibliography)
     out.mkdir(parents=True, exist_ok=True)
@@ -26,3 +40,19 @@ def write(form: str, content: Content, results: Results, out: Path, *, root: Pat
     part = path.with_name(f".{path.name}.part")
     part.write_bytes(data)
     return part.replace(path)
+
+
+def _latex(form: str, content: Content, out: Path, bibliography: Path | None, venue: str) -> Path:
+    from octavo.paper.venues import VENUES
+    from octavo.paper.writers import latex
+
+    if form == "tex":
+        out.mkdir(parents=True, exist_ok=True)
+        latex.write(content, out, venue=VENUES[venue], bibliography=bibliography)
+        return out / latex.SOURCE
+    with TemporaryDirectory(prefix="octavo-") as name:
+        latex.write(content, Path(name), venue=VENUES[venue], bibliography=bibliography)
+        data = latex.pdf(Path(name), content, VENUES[venue])
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "paper.pdf").write_bytes(data)
+    return out / "paper.pdf"

@@ -48,7 +48,8 @@ def metadata(content: Content, bridge: Bridge) -> dict[str, Any]:
     named = [name for name in TITLES if matter.get(name)]
     titles = dict(zip(named, markdown([str(matter[name]) for name in named]), strict=True))
     keywords = markdown([str(word) for word in matter.get("keywords", [])])
-    institutes = {a["id"]: _institute(a) for a in matter.get("affiliations", [])}
+    places = {a["id"]: a for a in matter.get("affiliations", [])}
+    institutes = {i: _institute(a) for i, a in places.items()}
     made: dict[str, Any] = {
         **{name: {"inlines": inlines} for name, inlines in titles.items()},
         "pagetitle": plain_text(titles["title"]),
@@ -57,6 +58,7 @@ def metadata(content: Content, bridge: Bridge) -> dict[str, Any]:
             {
                 "name": {"inlines": words(str(author["name"]))},
                 "institutes": [{"inlines": words(institutes[i])} for i in author.get("affiliations", [])],
+                "places": [_place(places[i]) for i in author.get("affiliations", [])],
             }
             for author in matter.get("authors", [])
         ],
@@ -140,6 +142,21 @@ def front_texts(content: Content) -> list[str]:
     return [str(author["name"]) for author in matter.get("authors", [])] + [
         _institute(institute) for institute in matter.get("affiliations", [])
     ]
+
+
+def _place(affiliation: dict[str, Any]) -> dict[str, Any]:
+    """Return an affiliation in its parts, for classes that ask for each."""
+    names = [str(affiliation[key]) for key in ("name", "institution", "department") if affiliation.get(key)]
+    parts = {"institution": ", ".join(dict.fromkeys(names)), "city": "", "country": ""}
+    parts |= {key: str(affiliation[key]) for key in ("city", "country") if affiliation.get(key)}
+    return {key: {"inlines": words(text)} for key, text in parts.items()}
+
+
+def front_parts(content: Content) -> list[str]:
+    """Return the texts of the front matter, in the pieces in which a class may ask for them."""
+    matter = content.frontmatter
+    pieces = [str(part) for place in matter.get("affiliations", []) for key in INSTITUTE if (part := place.get(key))]
+    return [str(author["name"]) for author in matter.get("authors", [])] + pieces
 
 
 def _institute(affiliation: dict[str, Any]) -> str:

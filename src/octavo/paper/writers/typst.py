@@ -6,12 +6,12 @@ import re
 import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from octavo.document import fidelity, mathml, pandoc, typst
 from octavo.document.bridge import Bridge, Node
 from octavo.document.fidelity import Leaf
-from octavo.document.pandoc import Element, element, raw, raw_block
+from octavo.document.pandoc import Element, closed, element, plain, raw, raw_block
 from octavo.document.source import Content
 from octavo.document.tables import Cell, Table, read_grid
 from octavo.errors import raise_all
@@ -121,11 +121,14 @@ class TypstBridge(Bridge):
             call = f"#algorithm({typst.string(str(self.place(node)))})["
             caption = [element("Strong", pandoc.words(f"{name}."))]
             caption += [element("Space"), *title] if title else []
-            return [plain(raw(FORM, call), *caption, raw(FORM, "][")), *closed(body, "]" + self.anchor(node))]
+            return [
+                plain(raw(FORM, call), *caption, raw(FORM, "][")),
+                *closed(body, raw(FORM, "]" + self.anchor(node))),
+            ]
         look = "upright" if kind in UPRIGHT else "italic"
         opener = f"#statement({typst.string(name)}, {typst.string(look)}, ["
         end = "#qed]" if kind == "proof" else "]"
-        return [plain(raw(FORM, opener), *title, raw(FORM, "])[")), *closed(body, end + self.anchor(node))]
+        return [plain(raw(FORM, opener), *title, raw(FORM, "])[")), *closed(body, raw(FORM, end + self.anchor(node)))]
 
     def float(self, node: Node, body: list[Node], caption: list[Element]) -> list[Element]:
         panels = [child for child in body if child["type"] == "container"]
@@ -234,19 +237,6 @@ class TypstBridge(Bridge):
         """Return the label that references lead to."""
         target = self.numbering.target(node)
         return f" <{target}>" if target else ""
-
-
-def plain(*inlines: Element) -> Element:
-    """Return inlines as a block without the space of a paragraph."""
-    return element("Plain", list(inlines))
-
-
-def closed(body: list[Element], end: str) -> list[Element]:
-    """Return blocks with ``end`` in the last paragraph: on its own it would begin a new, empty one."""
-    if body and body[-1]["t"] in ("Para", "Plain"):
-        last: dict[str, Any] = {"t": body[-1]["t"], "c": [*body[-1]["c"], raw(FORM, end)]}
-        return [*body[:-1], last]
-    return [*body, raw_block(FORM, end)]
 
 
 def _longest(grid: Table, column: int) -> str:

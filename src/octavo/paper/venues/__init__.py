@@ -1,0 +1,26 @@
+"""Where a paper goes: what its class asks for, as data. The templates lie beside this file."""
+
+from __future__ import annotations
+
+from octavo.model import Frozen
+
+
+class Venue(Frozen, frozen=True):
+    """What a class asks for, beside its template ``NAME.template.tex``.
+
+    ``bibliography`` is its BibTeX style, ``appendix`` what begins its appendix, ``thanks`` what stands around the
+    acknowledgments. ``romans``: it numbers sections in Roman numerals.
+    """
+
+    name: str
+    bibliography: str
+    appendix: str = "\\appendix"
+    thanks: tuple[str, str] = ("\\section*{Acknowledgments}", "")
+    romans: bool = False
+
+
+VENUES = {
+    "article": Venue("article", "plainnat"),
+    "ieee": Venue("ieee", "IEEEtranN", appendix="\\appendices", romans=True),
+    "acm": Venue("acm", "ACM-Reference-Format", thanks=("\\begin{acks}", "\\end{acks}")),
+}

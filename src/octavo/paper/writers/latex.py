@@ -1,0 +1,409 @@
+"""Write the paper as LaTeX: a folder with the source, its figures as PDF and its bibliography, ready to be compiled."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import ClassVar
+
+from octavo import tools
+from octavo.document import fidelity, pandoc
+from octavo.document.bridge import Bridge, Node
+from octavo.document.fidelity import Leaf
+from octavo.document.numbering import is_appendix
+from octavo.document.pandoc import Element, attributes, closed, element, plain, raw, raw_block, words
+from octavo.document.source import Content
+from octavo.document.tables import Cell, read_grid
+from octavo.errors import BuildError, raise_all
+from octavo.paper import matter
+from octavo.paper.venues import Venue
+from octavo.paper.writers.typst import COLUMN
+
+FORM = "latex"
+SOURCE = "paper.tex"
+BIBLIOGRAPHY = "references.bib"
+NUMBER = re.compile(r"\(?\b(?P<number>[A-Z\d][A-Z\d.]*[a-z]?)\)?$")
+# A display formula has one number: what is aligned in it stands inside an equation.
+OUTER = re.compile(
+    r"\\begin\{(?P<name>align|gather|alignat|multline|eqnarray|equation)\*?\}(?P<body>.*)\\end\{(?P=name)\*?\}", re.S
+)
+INNER = {
+    "align": "aligned",
+    "gather": "gathered",
+    "alignat": "alignedat",
+    "multline": "gathered",
+    "eqnarray": "aligned",
+}
+ESCAPED = re.compile(
+    r"\\(?P<sign>[#$%&_{} ])|\\(?P<named>textbackslash|textasciitilde|textasciicircum|textless|textgreater|textbar"
+    r"|textquotesingle|ldots|slash|\^|~)(?:\{\}| |(?![A-Za-z]))|(?P<tie>~)|(?P<empty>\{\})"
+)
+NAMED = {
+    "textbackslash": "\\",
+    "textasciitilde": "~",
+    "textasciicircum": "^",
+    "textless": "<",
+    "textgreater": ">",
+    "textbar": "|",
+    "textquotesingle": "'",
+    "ldots": "\u2026",
+    "slash": "/",
+    "^": "^",
+    "~": "~",
+}
+
+
+def write(content: Content, out: Path, *, venue: Venue, bibliography: Path | None) -> None:
+    """Write ``paper.tex``, ``figures/`` and ``references.bib`` into the folder ``out``.
+
+    Raises DocumentError (or Problems) for what cannot be carried or would be lost.
+    """
+    bridge = LatexBridge(content, venue)
+    metadata = matter.metadata(content, bridge)
+    metadata["macros"] = [{"inlines": [raw(FORM, macro)]} for macro in _macros(content)]
+    blocks = body(content, bridge, bibliography)
+    raise_all(bridge.problems)
+    templates = Path(__file__).parent.parent / "venues"
+    with TemporaryDirectory(prefix="octavo-") as name:
+        made = pandoc.write(
+            blocks,
+            metadata,
+            "latex-smart",
+            template=templates / f"{venue.name}.template.tex",
+            folder=Path(name),
+            options=["--natbib", "--no-highlight"],
+        )
+    wanted = [*fidelity.leaves(content), *(Leaf(text, None) for text in matter.front_parts(content))]
+    fidelity.check(wanted, texts(made), SOURCE)
+    (out / "figures").mkdir(parents=True, exist_ok=True)
+    for file, path in bridge.files.items():
+        shutil.copyfile(path, out / "figures" / file)
+    if bibliography:
+        shutil.copyfile(bibliography, out / BIBLIOGRAPHY)
+    (out / SOURCE).write_text(made, encoding="utf-8")
+
+
+def pdf(folder: Path, content: Content, venue: Venue) -> bytes:
+    """Compile what ``write`` left in ``folder``; return the PDF.
+
+    Raises BuildError for what LaTeX stops at, for references and citations that lead nowhere, and for numbers that
+    differ from those of the other formats.
+    """
+    arguments = ["-pdf", "-interaction=nonstopmode", "-halt-on-error", "-file-line-error", "-no-shell-escape", SOURCE]
+    # openin_any, openout_any: what a source asks for outside of its folder is refused.
+    env = {
+        "SOURCE_DATE_EPOCH": "0",
+        "FORCE_SOURCE_DATE": "1",
+        "openin_any": "p",
+        "openout_any": "p",
+        "max_print_line": "10000",
+    }
+    done = tools.run("latexmk", arguments, cwd=folder, env=env, timeout=300)
+    log = (
+        (folder / "paper.log").read_text(encoding="utf-8", errors="replace") if (folder / "paper.log").exists() else ""
+    )
+    told = _faults(log)
+    if done.returncode and not told:
+        told = [
+            done.stderr.decode(errors="replace").strip().splitlines()[-1]
+            if done.stderr.strip()
+            else "it gave no reason"
+        ]
+    if told:
+        hint = "Its source is build/paper/latex/paper.tex; mend what it names in the paper's own source."
+        raise BuildError(f"LaTeX could not set the paper: {'; '.join(told)}", where=content.file, hint=hint)
+    _same_numbers(folder / "paper.aux", content, venue)
+    return (folder / "paper.pdf").read_bytes()
+
+
+def _faults(log: str) -> list[str]:
+    """Return what LaTeX's log has of errors, and of what leads nowhere, each once."""
+    stopped = re.findall(r"^(?:\./)?[\w./-]+\.(?:tex|bbl):(\d+): (.+)$", log, re.MULTILINE)
+    found = [f"{what.rstrip('.')} (line {line} of paper.tex)" for line, what in stopped]
+    lost = re.findall(r"Warning: (Reference|Citation) [`']([^']+)' on page \S+ undefined", log)
+    if not found:
+        found = [f"the {kind.lower()} '{name}' leads nowhere" for kind, name in lost]
+    missing = re.findall(r"Missing character: There is no (\S+) .*? in font (\S+?)!", log)
+    return list(dict.fromkeys([*found, *(f"the font {font} has no '{sign}'" for sign, font in missing)]))[:8]
+
+
+def _same_numbers(aux: Path, content: Content, venue: Venue) -> None:
+    """Raise BuildError where LaTeX printed another number than the document has in all other formats."""
+    written = re.sub(
+        r"\\mbox\s*\{", "", aux.read_text(encoding="utf-8", errors="replace")
+    )  # around numbers, in IEEEtran
+    printed = dict(re.findall(r"\\newlabel\{([^}]+)\}\{\{([^}]*)\}", written))
+    numbering = LatexBridge(content, venue).numbering
+    wrong = []
+    for identifier, node in numbering.nodes.items():
+        target, number = numbering.targets[identifier], numbering.of(node)
+        expected = _as_printed(node, number, venue)
+        if number and printed.get(target, expected) != expected:
+            wrong.append(f"'{target}' is {expected} and was printed as {printed[target]}")
+    if wrong:
+        hint = "Report it [this is a bug]: a class that counts in another way."
+        raise BuildError(f"LaTeX counts otherwise: {'; '.join(wrong[:4])}.", where=content.file, hint=hint)
+
+
+def _as_printed(node: Node, number: str, venue: Venue) -> str:
+    """Return a number as a class prints it where it is referred to."""
+    if not venue.romans or not (node["type"] == "heading" or node.get("kind") == "table"):
+        return number
+    first, *rest = number.split(".")
+    top = _roman(int(first)) if first.isdigit() else first
+    letters = [chr(ord("A") + int(part) - 1) for part in rest[:1]]
+    return "-".join([top, *letters]) + "".join(rest[1:])
+
+
+def _roman(number: int) -> str:
+    made = ""
+    for value, sign in ((10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I")):
+        made += sign * (number // value)
+        number %= value
+    return made
+
+
+def body(content: Content, bridge: LatexBridge, bibliography: Path | None) -> list[Element]:
+    """Return the body, the acknowledgments, the list of references, and the appendix."""
+    made = [e for block in content.nodes if not is_appendix(block) for e in bridge.blocks([block])]
+    thanks = bridge.blocks(content.parts.get("acknowledgments", []))
+    if thanks:
+        opener, closer = bridge.venue.thanks
+        made += [raw_block(FORM, opener), *thanks, raw_block(FORM, closer)]
+    if bibliography and content.references:
+        style = bridge.venue.bibliography
+        made.append(raw_block(FORM, f"\\bibliographystyle{{{style}}}\n\\bibliography{{{Path(BIBLIOGRAPHY).stem}}}"))
+    rest = [e for block in content.nodes if is_appendix(block) for e in bridge.blocks([block])]
+    return [*made, raw_block(FORM, bridge.venue.appendix), *rest] if rest else made
+
+
+def texts(source: str) -> str:
+    """Return what a LaTeX source says, without pandoc's escapes; commands stay, between the texts."""
+    return ESCAPED.sub(_said, source)
+
+
+def _said(found: re.Match[str]) -> str:
+    if found["sign"]:
+        return found["sign"]
+    return NAMED[found["named"]] if found["named"] else " " if found["tie"] else ""
+
+
+def _macros(content: Content) -> list[str]:
+    """Return the author's macros as definitions: by \\def, so that they may stand in for commands of a class."""
+    made = []
+    for name, macro in content.frontmatter.get("math", {}).items():
+        text = macro["macro"] if isinstance(macro, dict) else str(macro)
+        count = max((int(digit) for digit in re.findall(r"#(\d)", text)), default=0)
+        parameters = "".join(f"#{number}" for number in range(1, count + 1))
+        made.append(f"\\def{name}{parameters}{{{text}}}")
+    return made
+
+
+class LatexBridge(Bridge):
+    """Floats, tables, equations and statements as LaTeX; its own counters number them, as the document does."""
+
+    form: ClassVar[str] = FORM
+
+    def __init__(self, content: Content, venue: Venue) -> None:
+        super().__init__(content)
+        self.venue = venue
+        self.files: dict[str, str] = {}
+
+    def inline_value(self, node: Node) -> list[Element]:
+        return self.inline_text(node)
+
+    def formula(self, node: Node) -> str:
+        return f"${node['value']}$"
+
+    def block_math(self, node: Node) -> list[Element]:
+        target = self.label_of(node)
+        env = "equation" if self.numbering.of(node) else "equation*"
+        return [raw_block(FORM, f"\\begin{{{env}}}{target}\n{_one_number(node['value'])}\n\\end{{{env}}}")]
+
+    def label_of(self, node: Node) -> str:
+        """Return the label that references lead to."""
+        target = self.numbering.target(node)
+        return f"\\label{{{target}}}" if target else ""
+
+    def block_heading(self, node: Node) -> list[Element]:
+        classes = [] if self.numbering.of(node) else ["unnumbered"]
+        identifier = self.numbering.target(node) or ""
+        return [element("Header", [node["depth"] - self.top + 1, attributes(identifier, classes), self.children(node)])]
+
+    def inline_cross_reference(self, node: Node) -> list[Element]:
+        """The words that mystmd resolved, with LaTeX's own number in them."""
+        made = super().inline_cross_reference(node)
+        target = self.numbering.target(node)
+        if not made or target is None:
+            return made
+        text = self.numbering.reference(node)
+        found = NUMBER.search(text)
+        if not found or found["number"] != self.numbers.get(target):
+            link = f"\\hyperref[{target}]{{"
+            return [raw(FORM, link), *words(text), raw(FORM, "}")]
+        before, after = text[: found.start("number")], text[found.end("number") :]
+        return [*words(before), raw(FORM, f"\\ref{{{target}}}"), *words(after)]
+
+    @property
+    def numbers(self) -> dict[str, str]:
+        """The number of each target, as the document counts it."""
+        return self.numbering.numbers
+
+    def citation(self, cites: Sequence[Node], *, narrative: bool) -> Element:
+        made = super().citation(cites, narrative=narrative)
+        for citation, cite in zip(made["c"][0], cites, strict=True):
+            citation["citationSuffix"] = words(cite["suffix"]) if cite.get("suffix") else []
+        return made
+
+    def block_admonition(self, node: Node) -> list[Element]:
+        title, inner = self.titled(node)
+        return [
+            plain(raw(FORM, "\\begin{admonition}{"), *title, raw(FORM, "}")),
+            *inner,
+            raw_block(FORM, "\\end{admonition}"),
+        ]
+
+    def statement(self, node: Node, name: str) -> list[Element]:
+        title, inner = self.titled(node)
+        kind, label = node["kind"], self.label_of(node)
+        if kind == "algorithm":
+            caption = [raw(FORM, "\\caption{"), *title, raw(FORM, f"}}{label}")]
+            opener = raw_block(FORM, "\\begin{octavoalgorithm}")
+            return [opener, plain(*caption), *inner, raw_block(FORM, "\\end{octavoalgorithm}")]
+        env = "proof" if kind == "proof" else f"octavo{kind}"
+        begins = [
+            raw(FORM, f"\\begin{{{env}}}"),
+            *([raw(FORM, "["), *title, raw(FORM, "]")] if title else []),
+            raw(FORM, label),
+        ]
+        return [plain(*begins), *closed(inner, raw(FORM, f"\n\\end{{{env}}}"))]
+
+    # Figures and tables
+
+    def label(self, node: Node) -> str:
+        return ""  # LaTeX's own
+
+    def float(self, node: Node, body: list[Node], caption: list[Element]) -> list[Element]:
+        panels = [child for child in body if child["type"] == "container"]
+        if panels and len(panels) != len(body):
+            self.unknown(node, "panels together with other things in one figure")
+            return []
+        name = {"figure": "figure", "table": "table", "code": "octavoprogram"}[node["kind"]]
+        widest = max((d["width"] for d in _drawings(body)), default=0)
+        columns = self.columns(node) if panels else 1
+        wide = "wide" in (node.get("class") or "").split() or widest * columns > COLUMN + 0.01
+        env = f"{name}*" if wide else name
+        under = [raw(FORM, "\\caption{"), *caption, raw(FORM, f"}}{self.label_of(node)}")]
+        inner = (
+            self.panels(panels, columns, wide=wide) if panels else [b for child in body for b in self.floated(child)]
+        )
+        opener, closer = raw_block(FORM, f"\\begin{{{env}}}\n\\centering"), raw_block(FORM, f"\\end{{{env}}}")
+        parts = [plain(*under), *inner] if name == "table" else [*inner, plain(*under)]
+        return [opener, *parts, closer]
+
+    def columns(self, node: Node) -> int:
+        """Return how many panels stand side by side."""
+        found = re.search(r"grid-cols-(\d+)", node.get("class") or "")
+        return int(found[1]) if found else 2
+
+    def panels(self, panels: list[Node], columns: int, *, wide: bool) -> list[Element]:
+        width = "\\textwidth" if wide else "\\linewidth"
+        parts: list[Element] = []
+        for number, panel in enumerate(panels):
+            children = [c for c in panel["children"] if c["type"] not in ("caption", "comment")]
+            inner = [inline for child in children for block in self.floated(child) for inline in block["c"]]
+            opener = raw(FORM, f"\\begin{{minipage}}[t]{{{0.98 / columns:.3f}{width}}}\\centering\n")
+            caption = [raw(FORM, "\n\\panelcaption{"), *self.caption(panel), raw(FORM, f"}}{self.label_of(panel)}\n")]
+            between = "\n\n" if (number + 1) % columns == 0 else "\\hfill\n"
+            parts += [opener, *inner, *caption, raw(FORM, f"\\end{{minipage}}{between}")]
+        return [plain(raw(FORM, "\\begin{octavopanels}\n"), *parts, raw(FORM, "\\end{octavopanels}"))]
+
+    def floated(self, node: Node) -> list[Element]:
+        if node["type"] == "drawing":
+            return [plain(*self.drawing(node))]
+        if node["type"] == "table":
+            return [self.table(node, "", [])]
+        if node["type"] == "code":
+            return self.block_code(node)
+        self.unknown(node, f"'{node['type']}' in a figure or table")
+        return []
+
+    def drawing(self, node: Node) -> list[Element]:
+        kind = next((kind for kind in ("pdf", "png") if kind in node["files"]), None)
+        if kind is None:
+            hint = f'Add "pdf" to the formats of [tool.octavo.media.{node["medium"]}].'
+            self.problem(node, f"The figure '{node['name']}' was drawn neither as PDF nor as PNG.", hint)
+            return []
+        file = f"{node['name'].replace('.', '-')}.{node['medium']}.{kind}"
+        self.files[file] = node["files"][kind]
+        options = f"width=\\ifdim{node['width']}in>\\linewidth\\linewidth\\else{node['width']}in\\fi"
+        return [raw(FORM, f"\\includegraphics[{options},alt={{{_plain_alt(node['alt'])}}}]{{figures/{file}}}")]
+
+    def table(self, node: Node, identifier: str, caption: list[Element]) -> Element:
+        grid = read_grid(node)
+        letters = "".join(align[0] for align in grid.alignments)
+        parts = [raw(FORM, f"\\begin{{tabular}}{{@{{}}{letters}@{{}}}}\n\\toprule\n")]
+        busy: dict[tuple[int, int], Cell] = {}
+        for number, row in enumerate(grid.rows):
+            parts += self.row(row, number, busy, grid.alignments)
+            parts.append(raw(FORM, " \\\\\n"))
+            if number < grid.headers - 1:
+                spans = [cell for cell in row if cell.colspan > 1 and cell.node["children"]]
+                parts += [raw(FORM, f"\\cmidrule(lr){{{c.column + 1}-{c.column + c.colspan}}}\n") for c in spans]
+            if number == grid.headers - 1:
+                parts.append(raw(FORM, "\\midrule\n"))
+        return plain(*parts, raw(FORM, "\\bottomrule\n\\end{tabular}"))
+
+    def row(
+        self, row: Sequence[Cell], number: int, busy: dict[tuple[int, int], Cell], alignments: Sequence[str]
+    ) -> list[Element]:
+        """Return the cells of a row; those that one above reaches down to are left empty."""
+        begins = {cell.column: cell for cell in row}
+        busy |= {(number + down, cell.column): cell for cell in row for down in range(1, cell.rowspan)}
+        made: list[Element] = []
+        column = 0
+        while column < len(alignments):
+            cell = begins.get(column) or busy.get((number, column))
+            made += [raw(FORM, " & ")] if column else []
+            if column in begins and cell:
+                made += self.cell_of(cell, alignments[column])
+            elif cell and cell.colspan > 1:
+                made.append(raw(FORM, f"\\multicolumn{{{cell.colspan}}}{{c}}{{}}"))
+            column += cell.colspan if cell else 1
+        return made
+
+    def cell_of(self, cell: Cell, align: str) -> list[Element]:
+        blocks = self.cell(cell.node)
+        if any(block["t"] != "Plain" for block in blocks):
+            self.unknown(cell.node, "a list, formula or table of its own in a cell")
+        inner: list[Element] = [inline for block in blocks for inline in block["c"]]
+        if cell.rowspan > 1:
+            inner = [raw(FORM, f"\\multirow{{{cell.rowspan}}}{{*}}{{"), *inner, raw(FORM, "}")]
+        if cell.colspan == 1 and cell.align == align:
+            return inner
+        return [raw(FORM, f"\\multicolumn{{{cell.colspan}}}{{{cell.align[0]}}}{{"), *inner, raw(FORM, "}")]
+
+
+def _drawings(body: Sequence[Node]) -> list[Node]:
+    found = [child for child in body if child["type"] == "drawing"]
+    return found + [inner for child in body if child["type"] == "container" for inner in _drawings(child["children"])]
+
+
+def _one_number(tex: str) -> str:
+    found = OUTER.fullmatch(tex.strip())
+    if not found:
+        return tex.strip()
+    if found["name"] == "equation":
+        return found["body"].strip()
+    name, inner = INNER[found["name"]], found["body"]
+    if found["name"] == "eqnarray":
+        inner = re.sub(r"&\s*(=|<|>|\\[a-z]+)\s*&", r"&\1", inner)
+    return f"\\begin{{{name}}}{inner}\\end{{{name}}}"
+
+
+def _plain_alt(text: str) -> str:
+    """Return an alternative text as an option takes it: no braces, no commands, no commas outside of them."""
+    return re.sub(r"[\\{}#%&$^_~]", " ", text)
