@@ -49,7 +49,10 @@ from octavo.review.landing import Swept
 from octavo.workers import cluster, imports, may_draw, workers
 
 TARGETS = ("notebooks", "figures", "paper", "slides")
-OUTPUTS: Mapping[str, tuple[str, ...]] = {"paper": ("pdf", "html", "tex", "latex"), "slides": ("html", "pptx", "pdf")}
+OUTPUTS: Mapping[str, tuple[str, ...]] = {
+    "paper": ("pdf", "html", "tex", "latex", "docx", "jats"),
+    "slides": ("html", "pptx", "pdf"),
+}
 FILES = {"paper": "paper", "slides": "deck"}
 RESERVED = {*TARGETS, *OUTPUTS, *FILES.values()}
 EXECUTED = "log/notebook.ipynb"

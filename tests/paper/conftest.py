@@ -272,12 +272,16 @@ class Sample:
         """Its references."""
         return self.root / "references.bib"
 
+    def path(self, form: str, out: Path, results: Results | None = None, venue: str = "article") -> Path:
+        """Write the paper in a format; return its file."""
+        results = results or self.results
+        return paper.write(
+            form, self.content, results, out, root=self.root, bibliography=self.bibliography, venue=venue
+        )
+
     def write(self, form: str, out: Path, results: Results | None = None) -> bytes:
         """Return the paper in a format."""
-        path = paper.write(
-            form, self.content, results or self.results, out, root=self.root, bibliography=self.bibliography
-        )
-        return path.read_bytes()
+        return self.path(form, out, results).read_bytes()
 
 
 def read(root: Path, text: str) -> Content:

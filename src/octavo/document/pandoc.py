@@ -83,6 +83,20 @@ def write(
     bibliography: Path | None = None,
     options: Sequence[str] = (),
 ) -> str:
+    """Return a document in a text format; see ``write_bytes``."""
+    options = [f"--template={template}", *options]
+    return write_bytes(blocks, metadata, to, folder=folder, bibliography=bibliography, options=options).decode()
+
+
+def write_bytes(
+    blocks: Sequence[Element],
+    metadata: Mapping[str, Any],
+    to: str,
+    *,
+    folder: Path,
+    bibliography: Path | None = None,
+    options: Sequence[str] = (),
+) -> bytes:
     """Return a document in the format ``to``, set into a template; ``folder`` is where pandoc works.
 
     With a ``bibliography``, pandoc's citeproc words the citations.
@@ -100,9 +114,9 @@ def write(
         "blocks": list(blocks),
     }
     log = folder / "pandoc.log.json"
-    arguments = ["--from=json", f"--to={to}", "--standalone", "--wrap=none", f"--template={template}", f"--log={log}"]
+    arguments = ["--from=json", f"--to={to}", "--standalone", "--wrap=none", f"--log={log}", "--output=-"]
     stdin = json.dumps(document, ensure_ascii=False).encode()
-    done = tools.run("pandoc", [*arguments, *options], cwd=folder, stdin=stdin)
+    done = tools.run("pandoc", [*arguments, *options], cwd=folder, stdin=stdin, env={"SOURCE_DATE_EPOCH": "0"})
     messages = json.loads(log.read_text(encoding="utf-8")) if log.exists() else []
     told = [_message(message) for message in messages if message.get("verbosity") in ("WARNING", "ERROR")]
     if done.returncode or told:
@@ -110,7 +124,21 @@ def write(
             f"pandoc could not write {to} whole: {'; '.join(told) or done.stderr.decode(errors='replace').strip()}",
             hint="Mend what it names; if it names nothing of yours, report it [this is a bug].",
         )
-    return done.stdout.decode()
+    return done.stdout
+
+
+def expanded(formulas: Sequence[str], macros: Sequence[str]) -> list[str]:
+    """Return formulas in TeX with an author's macros (``\\def…``) written out: pandoc does that where it reads TeX.
+
+    Raises BuildError where it does not take them for what they are.
+    """
+    stdin = "\n".join([*macros, *(f"\n\\({formula.strip()}\\)\n" for formula in formulas)]).encode()
+    done = tools.run("pandoc", ["--from=latex", "--to=json"], cwd=Path.cwd(), stdin=stdin)
+    found = [block["c"] for block in json.loads(done.stdout)["blocks"]] if not done.returncode else []
+    if len(found) != len(formulas) or any(len(inlines) != 1 or inlines[0]["t"] != "Math" for inlines in found):
+        told = done.stderr.decode(errors="replace").strip() or "it reads other formulas than were written"
+        raise BuildError(f"pandoc could not write out the macros of the formulas: {told}", hint="Write them plainer.")
+    return [inlines[0]["c"][1] for inlines in found]
 
 
 def markdown(texts: Sequence[str]) -> list[list[Element]]:

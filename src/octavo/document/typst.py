@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -53,6 +54,27 @@ def fonts() -> list[str]:
 
     files = sorted((Path(mpl.get_data_path()) / "fonts" / "ttf").glob("*.ttf"))
     return [str(assets.fonts()), *(str(file) for file in files if not file.name.startswith("LastResort"))]
+
+
+def picture(svg: Path, width: float, dpi: int, folder: Path) -> bytes:
+    """Return a drawing as a PNG of so many inches across, for formats whose readers know no SVG.
+
+    ``folder`` is where Typst works. Raises BuildError.
+    """
+    import typst
+
+    shutil.copyfile(svg, folder / "drawing.svg")
+    main = folder / "drawing.typ"
+    page = f"#set page(width: {width}in, height: auto, margin: 0pt)"
+    main.write_text(f'{page}\n#image("drawing.svg", width: 100%)', encoding="utf-8")
+    try:
+        data = typst.compile(
+            str(main), root=str(folder), format="png", ppi=dpi, font_paths=fonts(), ignore_system_fonts=True
+        )
+    except typst.TypstError as error:
+        raise BuildError(f"Typst could not draw '{svg.name}': {error}", hint="Report it [this is a bug].") from error
+    assert isinstance(data, bytes)
+    return data
 
 
 def pdf(main: Path, leaves: Sequence[Leaf], file: str, formulas: Mapping[str, Place | None]) -> bytes:

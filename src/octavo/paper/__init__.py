@@ -11,7 +11,7 @@ from octavo.document.source import Content
 from octavo.model import Results
 from octavo.paper.lines import locate
 
-WRITERS = {"pdf": "typst", "html": "html"}
+WRITERS = {"pdf": "typst", "html": "html", "docx": "docx"}
 LATEX = "latex"  # the folder of the source and of the PDF that LaTeX makes of it
 
 
@@ -27,10 +27,16 @@ def write(
 ) -> Path:
     """Write the paper as ``paper.FORM`` to ``out`` and return its path.
 
-    ``form`` is one of WRITERS, ``tex`` (a folder ``latex`` with source, figures and bibliography) or ``latex`` (the PDF
-    that LaTeX makes of that). Raises DocumentError (or Problems) for names that the results do not have, and all that
-    the format cannot carry or would lose.
+    ``form`` is one of WRITERS, ``tex`` (a folder ``latex`` with source, figures and bibliography), ``latex`` (the PDF
+    that LaTeX makes of that) or ``jats`` (a folder with XML and figures).
+    Raises DocumentError (or Problems) for names that the results do not have, and all that the format cannot carry or
+    would lose.
     """
+    if form == "jats":
+        from octavo.paper.writers import jats
+
+        jats.write(fill(locate(content, root), results), out / form, bibliography=bibliography)
+        return out / form / jats.SOURCE
     if form in ("tex", LATEX):
         return _latex(form, fill(locate(content, root), results), out / LATEX, bibliography, venue)
     writer = import_module(f"octavo.paper.writers.{WRITERS[form]}")

@@ -63,7 +63,7 @@ def write(content: Content, out: Path, *, venue: Venue, bibliography: Path | Non
     """
     bridge = LatexBridge(content, venue)
     metadata = matter.metadata(content, bridge)
-    metadata["macros"] = [{"inlines": [raw(FORM, macro)]} for macro in _macros(content)]
+    metadata["macros"] = [{"inlines": [raw(FORM, macro)]} for macro in macros(content)]
     blocks = body(content, bridge, bibliography)
     raise_all(bridge.problems)
     templates = Path(__file__).parent.parent / "venues"
@@ -191,7 +191,7 @@ def _said(found: re.Match[str]) -> str:
     return NAMED[found["named"]] if found["named"] else " " if found["tie"] else ""
 
 
-def _macros(content: Content) -> list[str]:
+def macros(content: Content) -> list[str]:
     """Return the author's macros as definitions: by \\def, so that they may stand in for commands of a class."""
     made = []
     for name, macro in content.frontmatter.get("math", {}).items():

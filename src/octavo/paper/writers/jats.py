@@ -1,0 +1,145 @@
+"""Write the paper as JATS, the XML of journals and archives, with its figures; formulas as MathML."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import ClassVar
+from xml.sax.saxutils import escape, quoteattr
+
+from octavo.document import fidelity, mathml, pandoc
+from octavo.document.bridge import Bridge, Node
+from octavo.document.fidelity import Leaf
+from octavo.document.pandoc import Element, attributes, element, raw, raw_block, words
+from octavo.document.source import Content
+from octavo.errors import BuildError, raise_all
+from octavo.paper import matter
+
+FORM = "jats"
+TO = "jats_archiving"
+SOURCE = "paper.xml"
+DOCTYPE = (
+    '<!DOCTYPE article PUBLIC "-//NLM//DTD JATS (Z39.96) Journal Archiving and Interchange DTD v1.2 20190208//EN" '
+    '"JATS-archivearticle1.dtd">'
+)
+
+
+def write(content: Content, out: Path, *, bibliography: Path | None) -> None:
+    """Write ``paper.xml``, JATS for archiving and interchange, and ``figures/`` into the folder ``out``.
+
+    Raises DocumentError (or Problems) for what cannot be carried or would be lost.
+    """
+    bridge = JatsBridge(content)
+    metadata = matter.metadata(content, bridge)
+    blocks = matter.body(content, bridge, [])
+    raise_all(bridge.problems)
+    template = Path(__file__).with_name("paper.template.jats.xml")
+    with TemporaryDirectory(prefix="octavo-") as name:
+        made = pandoc.write(blocks, metadata, TO, template=template, folder=Path(name), bibliography=bibliography)
+    made = _labelled(made, bridge.tables, [bridge.numbering.targets[name] for name in bridge.numbering.appendix])
+    wanted = [*fidelity.leaves(content), *(Leaf(text, None) for text in matter.front_texts(content))]
+    fidelity.check(wanted, texts(made), SOURCE)
+    (out / "figures").mkdir(parents=True, exist_ok=True)
+    for file, path in bridge.files.items():
+        shutil.copyfile(path, out / "figures" / file)
+    (out / SOURCE).write_text(made, encoding="utf-8")
+
+
+def texts(made: str) -> str:
+    """Return what the XML says."""
+    from lxml import etree
+
+    return "".join(etree.fromstring(made.encode()).itertext())
+
+
+def _labelled(made: str, tables: Sequence[str], appendix: Sequence[str]) -> str:
+    """Put the numbers that open captions and headings into ``<label>``, and the sections ``appendix`` behind the body.
+
+    ``tables`` have the ids that pandoc drops.
+    Raises BuildError where a reference leads nowhere.
+    """
+    from lxml import etree
+
+    root = etree.fromstring(made.encode())
+    for holder in [
+        *root.iter("caption"),
+        *(section for section in root.iter("sec") if section.find("title") is not None),
+    ]:
+        text = holder.find("p") if holder.tag == "caption" else holder.find("title")
+        number = text[0] if text is not None and len(text) and not (text.text or "").strip() else None
+        if number is None or not (number.tag == "bold" or number.get("content-type") == "number"):
+            continue
+        label = etree.Element("label")
+        label.text = "".join(number.itertext())
+        text.text = (number.tail or "").lstrip()
+        text.remove(number)
+        (holder if holder.tag == "caption" else text).addprevious(label)
+    for table, identifier in zip(root.iter("table-wrap"), tables, strict=True):
+        if identifier:
+            table.set("id", identifier)
+    apart = [section for section in root.find("body").findall("sec") if section.get("id") in appendix]
+    if apart:
+        group = etree.SubElement(root.find("back"), "app-group")
+        for section in apart:
+            section.tag = "app"
+            group.append(section)
+    known = {element.get("id") for element in root.iter()}
+    lost = sorted({element.get("rid") for element in root.iter("xref")} - known)
+    if lost:
+        what = f"In {SOURCE} the references {', '.join(lost)} lead nowhere [this is a bug]."
+        raise BuildError(what, hint="Report it with the source.")
+    body = etree.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{DOCTYPE}\n{body}\n'
+
+
+class JatsBridge(Bridge):
+    """Pandoc's own elements; formulas as MathML with its prefix."""
+
+    form: ClassVar[str] = FORM
+
+    def __init__(self, content: Content) -> None:
+        super().__init__(content)
+        self.files: dict[str, str] = {}
+        self.tables: list[str] = []
+
+    def table(self, node: Node, identifier: str, caption: list[Element]) -> Element:
+        self.tables.append(identifier)
+        return super().table(node, identifier, caption)
+
+    def inline_value(self, node: Node) -> list[Element]:
+        return self.inline_text(node)
+
+    def formula(self, node: Node) -> str:
+        return re.sub(r"<(/?)(?=[a-z])", r"<\1mml:", self.carried(node, mathml.web)).replace(
+            ' xmlns="http://www.w3.org/1998/Math/MathML"', ""
+        )
+
+    def inline_inline_math(self, node: Node) -> list[Element]:
+        return [raw(FORM, f"<inline-formula>{self.formula(node)}</inline-formula>")]
+
+    def block_math(self, node: Node) -> list[Element]:
+        number, target = self.numbering.of(node), self.numbering.target(node)
+        identifier = f" id={quoteattr(target)}" if target else ""
+        label = f"<label>({escape(number)})</label>" if number else ""
+        return [raw_block(FORM, f"<disp-formula{identifier}>{label}{self.formula(node)}</disp-formula>")]
+
+    def drawing(self, node: Node) -> list[Element]:
+        kind = next((kind for kind in ("svg", "png", "pdf") if kind in node["files"]), None)
+        file = f"{node['name']}.{node['medium']}.{kind}"
+        if kind:
+            self.files[file] = node["files"][kind]
+        return [element("Image", [attributes(), words(node["alt"]), [f"figures/{file}", ""]])]
+
+    def statement(self, node: Node, name: str) -> list[Element]:
+        title, body = self.titled(node)
+        target = self.numbering.target(node)
+        identifier = f" id={quoteattr(target)}" if target else ""
+        mark = "" if title else "."
+        opener = f"<statement content-type={quoteattr(node['kind'])}{identifier}><label>{escape(name)}{mark}</label>"
+        head: list[Element] = [raw_block(FORM, opener)]
+        if title:
+            head.append(element("Plain", [raw(FORM, "<title>("), *title, raw(FORM, ").</title>")]))
+        return [*head, *body, raw_block(FORM, "</statement>")]
