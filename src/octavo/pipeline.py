@@ -53,6 +53,7 @@ OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "paper": ("pdf", "html", "tex", "latex", "docx", "jats"),
     "slides": ("html", "pptx", "pdf"),
 }
+LATEX = "latex"  # the PDF that LaTeX makes of the output `tex`
 FILES = {"paper": "paper", "slides": "deck"}
 RESERVED = {*TARGETS, *OUTPUTS, *FILES.values()}
 EXECUTED = "log/notebook.ipynb"
@@ -578,9 +579,7 @@ def _document(whole: Plan, kind: str, digest: keys.FileDigest) -> Iterable[Task]
     given = {"quoted": quoted, "sweeps": _swept(whole), "notebooks": _origins(whole), "media": whole.project.media}
     action = replace(action, **given)  # type: ignore[arg-type]
     sizes = [(medium.name, medium.width, medium.height) for medium in whole.project.media]
-    for output in OUTPUTS[kind]:
-        if output == "latex" and not shutil.which("latexmk"):
-            continue
+    for output in outputs(kind):
         drawn = {name: _shown_in(whole, kind, output, point) for name, point in quoted.items()}
         yield Task(
             f"{stem}.{output}",
@@ -594,6 +593,27 @@ def _shown_in(whole: Plan, kind: str, output: str, point: str) -> tuple[str, ...
     """Return the tasks whose drawings an output of a document may show: those for the media of its kind."""
     media = whole.project.media_of(kind, output)
     return tuple(name for name in whole.drawn.get(point, ()) if name.rpartition("@")[2] in media)
+
+
+def outputs(kind: str) -> tuple[str, ...]:
+    """Return the outputs of the ``paper`` or the ``slides`` for which the tools are there: LaTeX's PDF needs TeX."""
+    return tuple(output for output in OUTPUTS[kind] if output != LATEX or shutil.which("latexmk"))
+
+
+def chosen(targets: Sequence[str], to: Sequence[str]) -> tuple[str, ...]:
+    """Return targets with ``paper`` replaced by its outputs in the formats ``to``.
+
+    Raises UsageError for a format that there is not, for one whose tools are missing, and where no paper is asked for.
+    """
+    if "paper" not in targets:
+        raise UsageError("`--to` says in which formats the paper is written.", hint="octavo build paper --to pdf,docx")
+    known = tuple(name for name in OUTPUTS["paper"] if name != LATEX)
+    for name in to:
+        if name not in known:
+            hint = nearest(name, known) or f"The formats: {', '.join(known)}."
+            raise UsageError(f"There is no format '{name}' of the paper.", hint=hint)
+    wanted = [*to, *([LATEX] if "tex" in to and LATEX in outputs("paper") else [])]
+    return (*(target for target in targets if target != "paper"), *(f"paper.{name}" for name in wanted))
 
 
 def octavo_files() -> list[Path]:

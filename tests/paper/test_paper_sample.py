@@ -18,7 +18,7 @@ from octavo.document.fill import fill
 if TYPE_CHECKING:
     from tests.paper.conftest import Sample
 
-FORMS = ("pdf", "html", "docx", "jats", "latex")
+FORMS = ("pdf", "html", "docx", "jats", *(["latex"] if shutil.which("latexmk") else []))
 # What is worded anew on the way: numbers of every kind, references to them, citations, the list of references.
 NUMBERED = (
     "Figure 1. The caption has",
@@ -133,8 +133,7 @@ def said(pdf: Path, html: Path, sample: Sample, tmp_path_factory: pytest.TempPat
     """What each format says."""
     made = {"pdf": pdf, "html": html}
     for form in FORMS[2:]:
-        if form != "latex" or shutil.which("latexmk"):
-            made[form] = sample.path(form, tmp_path_factory.mktemp(form))
+        made[form] = sample.path(form, tmp_path_factory.mktemp(form))
     return {form: text_of(path) for form, path in made.items()}
 
 

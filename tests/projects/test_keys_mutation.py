@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import pytest
 
+from octavo.pipeline import outputs
+
 if TYPE_CHECKING:
     from tests.conftest import Content, Tiny
 
@@ -87,7 +89,7 @@ PROJECT: dict[str, Content] = {
 }
 
 FIT = ("fit/a=1", "fit/a=2", "fit/a=3")
-OUT = ("paper.html", "paper.pdf")
+OUT = tuple(sorted(f"paper.{output}" for output in outputs("paper")))
 ONWARD = ("all", *OUT)
 Change = Callable[["Tiny"], object]
 

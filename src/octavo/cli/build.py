@@ -19,6 +19,7 @@ from octavo.errors import BuildError, OctavoError, Problems
 
 @click.command()
 @click.argument("targets", nargs=-1)
+@click.option("--to", metavar="FORMATS", help="Of the paper: pdf, html, tex, docx, jats, with commas; all without it.")
 @click.option("--force", multiple=True, metavar="NAME", help="Run NAME in any case: a notebook, a sweep or a task.")
 @click.option("--dry-run", is_flag=True, help="Say what would run, and why; run nothing.")
 @click.option("--fail-fast/--keep-going", help="After a failure begin nothing more, or go on (the default).")
@@ -29,6 +30,7 @@ from octavo.errors import BuildError, OctavoError, Problems
 def build(
     folder: Path,
     targets: tuple[str, ...],
+    to: str | None,
     force: tuple[str, ...],
     dry_run: bool,
     fail_fast: bool,
@@ -44,12 +46,15 @@ def build(
     \b
     octavo build               everything
     octavo build paper         the paper and what it needs
+    octavo build paper --to pdf,docx
     octavo build estimate      the points of one sweep
     octavo build --force compare
     octavo build --on tcp://10.0.0.7:8786    points run on a Dask cluster
     """
     begun = time.monotonic()
     plan = pipeline.make_plan(project.running_on(project.read(project.find_root(folder)), on))
+    if to is not None:
+        targets = pipeline.chosen(targets, [name.strip() for name in to.split(",")])
     if dry_run:
         show(plan, targets, force, as_json=as_json)
         return

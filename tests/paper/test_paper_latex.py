@@ -1,0 +1,81 @@
+"""The paper as LaTeX: what is written can be compiled in every venue's class, and counts as the other formats do."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from octavo.document.fill import fill
+from octavo.errors import BuildError
+from octavo.paper.lines import locate
+from octavo.paper.venues import VENUES
+from octavo.paper.writers import latex
+
+if TYPE_CHECKING:
+    from tests.paper.conftest import Sample
+
+needs_tex = pytest.mark.skipif(not shutil.which("latexmk"), reason="TeX is not installed (latexmk)")
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_the_source_says_everything_and_needs_nothing_beside_it(sample: Sample, venue: str, tmp_path: Path) -> None:
+    """Figures and bibliography lie beside it, under relative names; labels lead to what is referred to."""
+    source = sample.path("tex", tmp_path, venue=venue).read_text(encoding="utf-8")
+    shown = set(re.findall(r"\]\{(figures/[^}]+)\}", source))
+    folder = tmp_path / "latex"
+    assert shown == {p.relative_to(folder).as_posix() for p in (folder / "figures").iterdir()}
+    assert (folder / "references.bib").exists()
+    assert set(re.findall(r"\\ref\{([^}]+)\}", source)) <= set(re.findall(r"\\label\{([^}]+)\}", source))
+    assert str(tmp_path) not in source and "\\documentclass" in source
+
+
+@needs_tex
+@pytest.mark.parametrize("venue", VENUES)
+def test_every_class_sets_it(sample: Sample, venue: str, tmp_path: Path) -> None:
+    """No error, nothing that leads nowhere, every number as the document has it; twice the same bytes."""
+    first = sample.path("latex", tmp_path / "one", venue=venue).read_bytes()
+    assert first.startswith(b"%PDF-") and b"/Type3" not in first
+    assert sample.path("latex", tmp_path / "two", venue=venue).read_bytes() == first
+
+
+@needs_tex
+def test_a_class_that_counts_otherwise_is_found(sample: Sample, tmp_path: Path) -> None:
+    """A number that LaTeX prints and the other formats do not is an error with both."""
+    import msgspec
+
+    content = fill(locate(sample.content, sample.root), sample.results)
+    latex.write(content, tmp_path, venue=VENUES["article"], bibliography=sample.bibliography)
+    wrong = msgspec.structs.replace(VENUES["article"], romans=True)
+    with pytest.raises(BuildError, match=r"LaTeX counts otherwise: '[\w-]+' is I and was printed as 1"):
+        latex.pdf(tmp_path, content, wrong)
+
+
+@needs_tex
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [
+        (("\\begin{document}", "\\begin{document}\\nosuchthing"), "Undefined control sequence"),
+        (("\\label{fig-line}", ""), "the reference 'fig-line' leads nowhere"),
+        (("\\citet{dehejia1999}", "\\citet{nobody}"), "the citation 'nobody' leads nowhere"),
+        (("\\maketitle", "\\maketitle\\input{/etc/hostname}"), "LaTeX could not set the paper"),
+        (("\\maketitle", "\\maketitle\\immediate\\write18{touch ran}"), ""),
+    ],
+)
+def test_what_latex_stops_at_is_told(sample: Sample, broken: tuple[str, str], told: str, tmp_path: Path) -> None:
+    """With its words and the line of the source; a source runs no program and reads nothing outside its folder."""
+    content = fill(locate(sample.content, sample.root), sample.results)
+    latex.write(content, tmp_path, venue=VENUES["article"], bibliography=sample.bibliography)
+    source = tmp_path / "paper.tex"
+    text = source.read_text(encoding="utf-8")
+    assert broken[0] in text
+    source.write_text(text.replace(*broken, 1), encoding="utf-8")
+    if told:
+        with pytest.raises(BuildError, match=re.escape(told)):
+            latex.pdf(tmp_path, content, VENUES["article"])
+    else:
+        latex.pdf(tmp_path, content, VENUES["article"])
+    assert not (tmp_path / "ran").exists()
