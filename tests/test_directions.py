@@ -27,7 +27,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "tools": ("errors",),
     "printing": ("model",),
     "project": ("errors", "model"),
-    "saved": (*SHARED, "recorder", "figures.draw", "figures.extract", "figures.record"),
+    "saved": (*SHARED, "recorder", "figures.crowding", "figures.draw", "figures.extract", "figures.record"),
     "redraw": (*SHARED, "recorder", "figures.declaration", "figures.draw"),
     "recorder": ("errors", "model", "printing", "project", "figures.draw"),
     "__init__": ("recorder",),

@@ -698,10 +698,11 @@ def _record(outcome: Outcome) -> Record:
 def _results_json(whole: Plan, outcomes: Mapping[str, Outcome]) -> bytes:
     from octavo.model import BuildResults, Point
 
+    def recorded(name: str) -> Record:
+        return result_of(whole, outcomes[name], outcomes, Source("", {}, "")).record
+
     points = {
-        notebook: tuple(
-            Point(dict(whole.parameters[name]), _record(outcomes[name])) for name in names if outcomes[name].folder
-        )
+        notebook: tuple(Point(dict(whole.parameters[name]), recorded(name)) for name in names if outcomes[name].folder)
         for notebook, names in whole.points.items()
     }
     return msgspec.json.format(msgspec.json.encode(BuildResults(points), order="deterministic"), indent=1)

@@ -56,8 +56,8 @@ def fonts() -> list[str]:
     return [str(assets.fonts()), *(str(file) for file in files if not file.name.startswith("LastResort"))]
 
 
-def picture(svg: Path, width: float, dpi: int, folder: Path) -> bytes:
-    """Return a drawing as a PNG of so many inches across, for formats whose readers know no SVG.
+def picture(svg: Path, form: Literal["png", "pdf"], width: float, folder: Path, *, dpi: int = 200) -> bytes:
+    """Return a drawing of so many inches across as a PNG, or as a PDF, for formats whose readers know no SVG.
 
     ``folder`` is where Typst works. Raises BuildError.
     """
@@ -69,7 +69,7 @@ def picture(svg: Path, width: float, dpi: int, folder: Path) -> bytes:
     main.write_text(f'{page}\n#image("drawing.svg", width: 100%)', encoding="utf-8")
     try:
         data = typst.compile(
-            str(main), root=str(folder), format="png", ppi=dpi, font_paths=fonts(), ignore_system_fonts=True
+            str(main), root=str(folder), format=form, ppi=dpi, font_paths=fonts(), ignore_system_fonts=True, timestamp=0
         )
     except typst.TypstError as error:
         raise BuildError(f"Typst could not draw '{svg.name}': {error}", hint="Report it [this is a bug].") from error

@@ -18,7 +18,6 @@ from octavo.paper import matter
 from octavo.paper.writers.latex import macros
 
 FORM = "docx"
-DPI = 200
 WIDEST = 6.5  # inches between the margins of a page of Word's
 WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
@@ -117,7 +116,7 @@ class DocxBridge(Bridge):
         width = min(node["width"], WIDEST)
         file = self.folder / f"figure-{self.pictures}.png"
         if "svg" in node["files"]:
-            file.write_bytes(typst.picture(Path(node["files"]["svg"]), width, DPI, self.folder))
+            file.write_bytes(typst.picture(Path(node["files"]["svg"]), "png", width, self.folder))
         elif "png" in node["files"]:
             file.write_bytes(Path(node["files"]["png"]).read_bytes())
         else:

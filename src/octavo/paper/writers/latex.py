@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import ClassVar
 
 from octavo import tools
-from octavo.document import fidelity, pandoc
+from octavo.document import fidelity, pandoc, typst
 from octavo.document.bridge import Bridge, Node
 from octavo.document.fidelity import Leaf
 from octavo.document.numbering import is_appendix
@@ -79,11 +79,21 @@ def write(content: Content, out: Path, *, venue: Venue, bibliography: Path | Non
     wanted = [*fidelity.leaves(content), *(Leaf(text, None) for text in matter.front_parts(content))]
     fidelity.check(wanted, texts(made), SOURCE)
     (out / "figures").mkdir(parents=True, exist_ok=True)
-    for file, path in bridge.files.items():
-        shutil.copyfile(path, out / "figures" / file)
+    for file, node in bridge.files.items():
+        _copy(node, out / "figures" / file)
     if bibliography:
         shutil.copyfile(bibliography, out / BIBLIOGRAPHY)
     (out / SOURCE).write_text(made, encoding="utf-8")
+
+
+def _copy(drawing: Node, target: Path) -> None:
+    """Put a drawing where LaTeX finds it; one that was drawn as SVG alone becomes a PDF."""
+    files, kind = drawing["files"], drawing["kind"]
+    if kind in files:
+        shutil.copyfile(files[kind], target)
+        return
+    with TemporaryDirectory(prefix="octavo-") as name:
+        target.write_bytes(typst.picture(Path(files["svg"]), "pdf", drawing["width"], Path(name)))
 
 
 def pdf(folder: Path, content: Content, venue: Venue) -> bytes:
@@ -210,7 +220,7 @@ class LatexBridge(Bridge):
     def __init__(self, content: Content, venue: Venue) -> None:
         super().__init__(content)
         self.venue = venue
-        self.files: dict[str, str] = {}
+        self.files: dict[str, Node] = {}
 
     def inline_value(self, node: Node) -> list[Element]:
         return self.inline_text(node)
@@ -332,13 +342,9 @@ class LatexBridge(Bridge):
         return []
 
     def drawing(self, node: Node) -> list[Element]:
-        kind = next((kind for kind in ("pdf", "png") if kind in node["files"]), None)
-        if kind is None:
-            hint = f'Add "pdf" to the formats of [tool.octavo.media.{node["medium"]}].'
-            self.problem(node, f"The figure '{node['name']}' was drawn neither as PDF nor as PNG.", hint)
-            return []
+        kind = "png" if set(node["files"]) == {"png"} else "pdf"
         file = f"{node['name'].replace('.', '-')}.{node['medium']}.{kind}"
-        self.files[file] = node["files"][kind]
+        self.files[file] = {**node, "kind": kind}
         options = f"width=\\ifdim{node['width']}in>\\linewidth\\linewidth\\else{node['width']}in\\fi"
         return [raw(FORM, f"\\includegraphics[{options},alt={{{_plain_alt(node['alt'])}}}]{{figures/{file}}}")]
 
