@@ -125,6 +125,8 @@ class WriteDocument:
                 root=self.root,
                 bibliography=self.document.bibliography,
                 venue=self.document.venue,
+                stage=self.document.stage,
+                own=self.document.own,
             )
             return
         from octavo.slides import build as slides

@@ -583,7 +583,10 @@ def _document(whole: Plan, kind: str, digest: keys.FileDigest) -> Iterable[Task]
         drawn = {name: _shown_in(whole, kind, output, point) for name, point in quoted.items()}
         yield Task(
             f"{stem}.{output}",
-            {**parts, "parameter": keys.of(kind, output, document.theme, document.venue, sizes)},
+            {
+                **parts,
+                "parameter": keys.of(kind, output, document.theme, document.venue, document.stage, document.own, sizes),
+            },
             replace(action, format=output, drawn=drawn),
             (content, *quoted.values(), *(task for tasks in drawn.values() for task in tasks)),
         )

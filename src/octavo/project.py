@@ -80,9 +80,16 @@ class DocumentSection(Section, frozen=True):
 
 
 class PaperSection(DocumentSection, frozen=True, forbid_unknown_fields=True):
-    """``[tool.octavo.paper]``: as above, with the class that LaTeX sets it in."""
+    """``[tool.octavo.paper]``: as above, with the class that LaTeX sets it in.
+
+    At the ``stage`` of a review authors, thanks and the addresses ``own`` are hidden, and lines are numbered. ``limit``
+    is the number of pages that the text may have, without references and appendix.
+    """
 
     venue: Literal["article", "ieee", "acm"] = "article"
+    stage: Literal["preprint", "review", "camera-ready"] = "preprint"
+    own: list[str] = []
+    limit: Annotated[int, Meta(ge=1)] | None = None
 
 
 class DeckSection(DocumentSection, frozen=True, forbid_unknown_fields=True):
@@ -173,7 +180,8 @@ class Sweep(msgspec.Struct, frozen=True):
 class Document(msgspec.Struct, frozen=True):
     """The paper or the deck: its MyST source, its bibliography.
 
-    A deck has a PowerPoint ``template`` and a ``theme``, a paper a ``venue``.
+    A deck has a PowerPoint ``template`` and a ``theme``; a paper a ``venue``, a ``stage``, addresses of its ``own``
+    that a review hides, and a ``limit`` of pages.
     """
 
     source: Path
@@ -181,6 +189,9 @@ class Document(msgspec.Struct, frozen=True):
     template: Path | None = None
     theme: Literal["light", "dark"] = "light"
     venue: Literal["article", "ieee", "acm"] = "article"
+    stage: Literal["preprint", "review", "camera-ready"] = "preprint"
+    own: tuple[str, ...] = ()
+    limit: int | None = None
 
     @property
     def medium(self) -> str:
@@ -490,9 +501,13 @@ def _document(
                 )
             )
     optional = {key: root / value if value else None for key, value in paths.items()}
-    theme = section.theme if isinstance(section, DeckSection) else "light"
-    venue = section.venue if isinstance(section, PaperSection) else "article"
-    return Document(root / section.source, optional["bibliography"], optional.get("template"), theme, venue)
+    document = Document(root / section.source, optional["bibliography"], optional.get("template"))
+    if isinstance(section, DeckSection):
+        return msgspec.structs.replace(document, theme=section.theme)
+    if isinstance(section, PaperSection):
+        own, limit = tuple(section.own), section.limit
+        return msgspec.structs.replace(document, venue=section.venue, stage=section.stage, own=own, limit=limit)
+    return document
 
 
 def _nearest_file(root: Path, value: str) -> str:

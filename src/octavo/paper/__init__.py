@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,6 +11,7 @@ from octavo.document.fill import fill
 from octavo.document.source import Content
 from octavo.model import Results
 from octavo.paper.lines import locate
+from octavo.paper.stages import REVIEW, staged
 
 WRITERS = {"pdf": "typst", "html": "html", "docx": "docx"}
 LATEX = "latex"  # the folder of the source and of the PDF that LaTeX makes of it
@@ -24,23 +26,28 @@ def write(
     root: Path,
     bibliography: Path | None,
     venue: str = "article",
+    stage: str = "preprint",
+    own: Sequence[str] = (),
 ) -> Path:
     """Write the paper as ``paper.FORM`` to ``out`` and return its path.
 
     ``form`` is one of WRITERS, ``tex`` (a folder ``latex`` with source, figures and bibliography), ``latex`` (the PDF
-    that LaTeX makes of that) or ``jats`` (a folder with XML and figures).
+    that LaTeX makes of that) or ``jats`` (a folder with XML and figures). See octavo.paper.stages for ``stage`` and
+    ``own``.
     Raises DocumentError (or Problems) for names that the results do not have, and all that the format cannot carry or
     would lose.
     """
+    shown = staged(fill(locate(content, root), results), stage, own)
     if form == "jats":
         from octavo.paper.writers import jats
 
-        jats.write(fill(locate(content, root), results), out / form, bibliography=bibliography)
+        jats.write(shown, out / form, bibliography=bibliography)
         return out / form / jats.SOURCE
     if form in ("tex", LATEX):
-        return _latex(form, fill(locate(content, root), results), out / LATEX, bibliography, venue)
+        return _latex(form, shown, out / LATEX, bibliography, venue, stage)
     writer = import_module(f"octavo.paper.writers.{WRITERS[form]}")
-    data: bytes = writer.write(fill(locate(content, root), results), root=root, bibliography=bibliography)
+    numbered = {"lines": stage == REVIEW} if form in ("pdf", "docx") else {}
+    data: bytes = writer.write(shown, root=root, bibliography=bibliography, **numbered)
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"paper.{form}"
     part = path.with_name(f".{path.name}.part")
@@ -48,16 +55,16 @@ def write(
     return part.replace(path)
 
 
-def _latex(form: str, content: Content, out: Path, bibliography: Path | None, venue: str) -> Path:
+def _latex(form: str, content: Content, out: Path, bibliography: Path | None, venue: str, stage: str) -> Path:
     from octavo.paper.venues import VENUES
     from octavo.paper.writers import latex
 
     if form == "tex":
         out.mkdir(parents=True, exist_ok=True)
-        latex.write(content, out, venue=VENUES[venue], bibliography=bibliography)
+        latex.write(content, out, venue=VENUES[venue], bibliography=bibliography, stage=stage)
         return out / latex.SOURCE
     with TemporaryDirectory(prefix="octavo-") as name:
-        latex.write(content, Path(name), venue=VENUES[venue], bibliography=bibliography)
+        latex.write(content, Path(name), venue=VENUES[venue], bibliography=bibliography, stage=stage)
         data = latex.pdf(Path(name), content, VENUES[venue])
     out.mkdir(parents=True, exist_ok=True)
     (out / "paper.pdf").write_bytes(data)

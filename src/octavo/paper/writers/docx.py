@@ -24,8 +24,8 @@ MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
 STORIES = ("word/document.xml", "word/footnotes.xml")  # where the texts are
 
 
-def write(content: Content, *, root: Path, bibliography: Path | None) -> bytes:
-    """Return the paper as the bytes of a .docx.
+def write(content: Content, *, root: Path, bibliography: Path | None, lines: bool = False) -> bytes:
+    """Return the paper as the bytes of a .docx; with ``lines``, these are numbered.
 
     Raises DocumentError (or Problems) for what cannot be carried or would be lost.
     """
@@ -42,7 +42,25 @@ def write(content: Content, *, root: Path, bibliography: Path | None) -> bytes:
     if (found := formulas(data)) != len(bridge.tex):
         what = f"paper.docx has {found} formulas, and the source has {len(bridge.tex)} [this is a bug]."
         raise BuildError(what, where=content.file, hint="Report it with the source.")
-    return data
+    return _numbered(data) if lines else data
+
+
+def _numbered(data: bytes) -> bytes:
+    """Have Word number the lines; pandoc has no option for it."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as package, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as numbered:
+        for entry in package.infolist():
+            content = package.read(entry)
+            if entry.filename == STORIES[0]:
+                line = b'<w:lnNumType w:countBy="1" w:restart="continuous"/>'
+                whole = content.replace(b"<w:sectPr />", b"<w:sectPr></w:sectPr>").replace(
+                    b"<w:sectPr/>", b"<w:sectPr></w:sectPr>"
+                )
+                content = whole.replace(b"</w:sectPr>", line + b"</w:sectPr>")
+                if line not in content:
+                    raise BuildError("Word's file has no section to number the lines of [this is a bug].")
+            numbered.writestr(entry, content)
+    return made.getvalue()
 
 
 def texts(data: bytes) -> str:

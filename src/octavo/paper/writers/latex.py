@@ -19,6 +19,7 @@ from octavo.document.source import Content
 from octavo.document.tables import Cell, read_grid
 from octavo.errors import BuildError, raise_all
 from octavo.paper import matter
+from octavo.paper.stages import CAMERA_READY, REVIEW
 from octavo.paper.venues import Venue
 from octavo.paper.writers.typst import COLUMN
 
@@ -39,7 +40,7 @@ INNER = {
 }
 ESCAPED = re.compile(
     r"\\(?P<sign>[#$%&_{} ])|\\(?P<named>textbackslash|textasciitilde|textasciicircum|textless|textgreater|textbar"
-    r"|textquotesingle|ldots|slash|\^|~)(?:\{\}| |(?![A-Za-z]))|(?P<tie>~)|(?P<empty>\{\})"
+    r"|textquotesingle|ldots|slash|\^|~)(?:\{\}| |(?![A-Za-z]))|(?P<tie>~)|\{(?P<bracket>[\[\]])\}|(?P<empty>\{\})"
 )
 NAMED = {
     "textbackslash": "\\",
@@ -56,7 +57,7 @@ NAMED = {
 }
 
 
-def write(content: Content, out: Path, *, venue: Venue, bibliography: Path | None) -> None:
+def write(content: Content, out: Path, *, venue: Venue, bibliography: Path | None, stage: str = "preprint") -> None:
     """Write ``paper.tex``, ``figures/`` and ``references.bib`` into the folder ``out``.
 
     Raises DocumentError (or Problems) for what cannot be carried or would be lost.
@@ -64,6 +65,7 @@ def write(content: Content, out: Path, *, venue: Venue, bibliography: Path | Non
     bridge = LatexBridge(content, venue)
     metadata = matter.metadata(content, bridge)
     metadata["macros"] = [{"inlines": [raw(FORM, macro)]} for macro in macros(content)]
+    metadata |= {"lines": stage == REVIEW, "camera": stage == CAMERA_READY}
     blocks = body(content, bridge, bibliography)
     raise_all(bridge.problems)
     templates = Path(__file__).parent.parent / "venues"
@@ -196,8 +198,8 @@ def texts(source: str) -> str:
 
 
 def _said(found: re.Match[str]) -> str:
-    if found["sign"]:
-        return found["sign"]
+    if found["sign"] or found["bracket"]:
+        return str(found["sign"] or found["bracket"])
     return NAMED[found["named"]] if found["named"] else " " if found["tie"] else ""
 
 
