@@ -16,7 +16,7 @@ import msgspec
 from octavo.engine import key as keys
 from octavo.errors import CheckError, OctavoError, UsageError, nearest
 from octavo.model import SAVED, Figure, Finding, Medium, Place, Results, Verdict
-from octavo.project import Project
+from octavo.project import Document, Project
 from octavo.publish import replace_files
 from octavo.review.landing import Swept
 
@@ -199,6 +199,29 @@ def _chosen(verdicts: Sequence[Verdict], names: Sequence[str], built: Built) -> 
         and v.name.partition(".")[0] not in built.absent
         and (not names or v.name in names or v.name.partition(".")[0] in names)
     )
+
+
+def check_paper(
+    document: Document, content: Path, printed: Mapping[str, tuple[Path, Path | None]]
+) -> tuple[tuple[Finding, ...], str]:
+    """Return what does not hold of the paper, and that in a sentence.
+
+    ``content`` is its parsed source; ``printed`` has its PDFs by name, each with the file of what LaTeX said of it.
+    """
+    from octavo.checks import paper
+    from octavo.document import fidelity, source
+    from octavo.model import LatexLog
+
+    parsed = source.load(content)
+    found = [
+        paper.Printed(name, file, msgspec.json.decode(log.read_bytes(), type=LatexLog) if log else None)
+        for name, (file, log) in printed.items()
+    ]
+    authors = tuple(str(author["name"]) for author in parsed.frontmatter.get("authors", []))
+    texts = [(leaf.text, leaf.place) for leaf in fidelity.leaves(parsed)]
+    findings = paper.check(found, texts, paper.Asked(document.stage, document.limit, authors))
+    counts = {kind: sum(f.severity == kind for f in findings) for kind in ("error", "warning")}
+    return findings, paper.summary(found, counts)
 
 
 def key(built: Built, outputs: Sequence[str]) -> str:

@@ -226,6 +226,18 @@ class Results(Frozen, frozen=True):
     media: tuple[Medium, ...] = ()
 
 
+class LatexLog(Frozen, frozen=True):
+    """What LaTeX said of a paper that it set: the page on which the text ends, lines that are too wide.
+
+    ``overfull``: for each the line of the source, the points that it is too wide, and some of its words; ``lacking``
+    are the packages with the class's own typeface that are not installed.
+    """
+
+    text_pages: int
+    overfull: tuple[tuple[int, float, str], ...] = ()
+    lacking: tuple[str, ...] = ()
+
+
 State = Literal["same", "drift", "changed", "new", "missing", "not compared"]
 
 

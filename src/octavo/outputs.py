@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from octavo.document.source import ShownFigure
 
 CONTENT = "content.json"
+LATEX_LOG = "log/latex.json"  # in the folder of a result: what LaTeX said of the paper
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,7 @@ class WriteDocument:
                 venue=self.document.venue,
                 stage=self.document.stage,
                 own=self.document.own,
+                log=folder / LATEX_LOG,
             )
             return
         from octavo.slides import build as slides

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import zipfile
 from typing import TYPE_CHECKING
@@ -62,15 +63,17 @@ def written(sample: Sample, form: str, folder: Path, stage: str, venue: str = "a
     return everything(path)
 
 
-@pytest.mark.parametrize("venue", ["article", "ieee", "acm"])
-@pytest.mark.parametrize("form", FORMS)
+VENUES = ("article", "ieee", "acm")
+CASES = [(form, venue) for form in FORMS for venue in (VENUES if form in ("tex", "latex") else VENUES[:1])]
+
+
+@pytest.mark.parametrize(("form", "venue"), CASES)
 def test_a_review_tells_nobody(sample: Sample, form: str, venue: str, tmp_path: Path) -> None:
     """No name, no place, no thanks, no address of theirs; what is hidden says so."""
-    if venue != "article" and form not in ("tex", "latex"):
-        pytest.skip("the venue is LaTeX's")
-    said = written(sample, form, tmp_path, "review", venue)
+    said = " ".join(written(sample, form, tmp_path, "review", venue).split())
     assert [name for name in NAMES if name in said] == []
-    assert "Anonymous authors" in said and "hidden for review" in said
+    assert "Anonymous authors" in said
+    assert re.search(r"hid(-[\s\d]*)?den[\s\d]*for[\s\d]*(re-?[\s\d]*)view", said), "numbers of lines stand between"
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -83,7 +86,6 @@ def test_camera_ready_tells_everybody(sample: Sample, form: str, tmp_path: Path)
 
 def test_lines_of_a_review_are_numbered(sample: Sample, tmp_path: Path) -> None:
     """By Typst, by Word and by each class of LaTeX; at no other stage."""
-    import re
 
     def numbers(form: str, stage: str, venue: str = "article") -> int:
         said = written(sample, form, tmp_path / form / stage / venue, stage, venue)
@@ -92,5 +94,5 @@ def test_lines_of_a_review_are_numbered(sample: Sample, tmp_path: Path) -> None:
 
     assert numbers("pdf", "review") > 60 > numbers("pdf", "preprint")
     assert (numbers("docx", "review"), numbers("docx", "preprint")) == (1, 0)
-    for venue in ("article", "ieee", "acm"):
+    for venue in VENUES:
         assert (numbers("tex", "review", venue), numbers("tex", "camera-ready", venue)) == (1, 0)

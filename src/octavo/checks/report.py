@@ -32,6 +32,8 @@ class Report(Frozen, frozen=True):
     verdicts: tuple[Verdict, ...] | None = None
     findings: tuple[Finding, ...] | None = None
     figures: tuple[Finding, ...] | None = None
+    paper: tuple[Finding, ...] = ()
+    paper_verdict: str = ""  # empty where the paper was not looked at
     drawn: int = 0
     bare: int = 0  # of them without an SVG
     waived: tuple[str, ...] = ()
@@ -44,7 +46,7 @@ class Report(Frozen, frozen=True):
     def exit_code(self) -> int:
         """0 when everything asked holds, 1 when something does not, 4 when something was not looked at."""
         states = {v.state for v in self.verdicts or () if not v.waived}
-        found = (*(self.findings or ()), *(self.figures or ()))
+        found = (*(self.findings or ()), *(self.figures or ()), *self.paper)
         if states & {"changed", "new", "missing"} or any(f.severity == "error" for f in found):
             return FOUND
         return NOT_LOOKED if "not compared" in states or self.unlooked else PASSED
@@ -98,6 +100,12 @@ def with_figures(report: Report, checked: Figures) -> Report:
     return replace(report, figures=checked.findings, drawn=checked.figures, bare=checked.bare, waived=waived)
 
 
+def with_paper(report: Report, findings: tuple[Finding, ...], verdict: str, unlooked: str) -> Report:
+    """Return a report with what was found of the paper, and what of it was not looked at."""
+    missed = (unlooked,) if unlooked else ()
+    return replace(report, paper=findings, paper_verdict=verdict, unlooked=(*report.unlooked, *missed))
+
+
 def with_bibliographies(report: Report, checked: Sequence[Bibliography], *, asked: bool) -> Report:
     """Return a report with the bibliographies; that there is none counts only where it was ``asked`` for by name."""
     if not checked:
@@ -122,7 +130,7 @@ def with_repeated(points: Sequence[str], total: int, verdicts: tuple[Verdict, ..
 
 def text(report: Report) -> str:
     """Return a report as lines of text; the verdict stands last."""
-    found = (*(report.figures or ()), *(report.findings or ()))
+    found = (*(report.figures or ()), *report.paper, *(report.findings or ()))
     lines = [
         *_differences(report.verdicts or ()),
         *(_finding(f) for f in found),
@@ -143,6 +151,8 @@ def verdict(report: Report) -> str:
         sentences = [sentence.replace("Not as in the store", "It does not reproduce") for sentence in sentences]
     if report.figures is not None and report.drawn:
         sentences.append(_figures_verdict(report))
+    if report.paper_verdict:
+        sentences.append(report.paper_verdict)
     if report.findings is not None:
         sentences.append(_bib_verdict(report))
     return " ".join([*sentences, *report.unlooked])
@@ -154,7 +164,7 @@ def data(report: Report) -> dict[str, Any]:
 
     verdicts = report.verdicts
     states = ("same", *STATES)
-    found = (*verdict_findings(verdicts or ()), *(report.figures or ()), *(report.findings or ()))
+    found = (*verdict_findings(verdicts or ()), *(report.figures or ()), *report.paper, *(report.findings or ()))
     return {
         "passed": report.exit_code == PASSED,
         "exit_code": report.exit_code,

@@ -68,6 +68,14 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "figure-interval-named", "warning", "The caption says what error bars and bands are.", "Say it, with the level."
     ),
+    Rule("paper-finished", "error", "No TODO, FIXME, XXX, TBD, TK or ??? stands in the text.", "Write it."),
+    Rule("paper-anonymous", "error", "A paper for review does not name its authors.", "Speak in the third person."),
+    Rule("paper-fonts-embedded", "error", "Every font is embedded, and none is Type 3.", "Install outline fonts."),
+    Rule(
+        "paper-lines-fit", "error", "No line of LaTeX's runs over the margin.", "Break it, or make it `:class: wide`."
+    ),
+    Rule("paper-within-limit", "error", "The text has no more pages than `limit`.", "Shorten it."),
+    Rule("paper-venue-font", "warning", "LaTeX has the typeface of the class.", "Debian: texlive-fonts-extra."),
     Rule("bib-parses", "error", "Every line of the bibliography can be read.", "Mend the brace, quote or comma."),
     Rule("bib-key-unique", "error", "A key stands for one entry, whatever its case.", "Rename one of the two."),
     Rule(

@@ -19,7 +19,7 @@ from octavo.cli.main import errors_json, words
 from octavo.engine.task import Outcome, Status
 from octavo.errors import CheckError, OctavoError, UsageError, nearest
 
-WHAT = ("results", "figures", "bib")
+WHAT = ("results", "figures", "paper", "bib")
 
 
 class Share(click.ParamType[float]):
@@ -45,11 +45,12 @@ class Share(click.ParamType[float]):
 def check(
     folder: Path, what: tuple[str, ...], as_json: bool, rules: bool, from_scratch: bool, sample: float | None
 ) -> None:
-    """Say whether everything is as it was accepted, and the bibliography in order. WHAT: results, figures, bib.
+    """Say whether everything is as it was accepted, and the bibliography in order. WHAT: results, figures, paper, bib.
 
     Without WHAT the whole project is built first. `results` builds the notebooks only, `bib` only reads the paper
     and the deck. `figures` compares the figures alone, and asks of them what a mentor would: can the text be read,
-    are the colours told apart? Nothing is repaired; `octavo accept` takes over what is right.
+    are the colours told apart? `paper` asks what a venue does: pages, fonts, lines that are too wide, unfinished
+    words. Nothing is repaired; `octavo accept` takes over what is right.
 
     With --from-scratch, or --sample, points are executed once more and compared with the store, not with what was
     accepted: does the same code still give the same results? Neither the store nor build/ is changed by it.
@@ -110,7 +111,8 @@ def _check_again(plan: pipeline.Plan, share: float | None, *, as_json: bool) -> 
 def targets(plan: pipeline.Plan, what: tuple[str, ...]) -> tuple[str, ...]:
     """Return what is built for a check: everything, or the notebooks, or the parsed documents."""
     parsed = tuple(task.name for task in plan.tasks if task.name.endswith(".content"))
-    chosen = {"results": ("notebooks",), "figures": ("notebooks", *parsed), "bib": parsed}
+    paper = tuple(task.name for task in plan.tasks if task.name in ("paper.content", "paper.pdf", "paper.latex"))
+    chosen = {"results": ("notebooks",), "figures": ("notebooks", *parsed), "paper": paper, "bib": parsed}
     return tuple(target for name in what for target in chosen[name]) or (("notebooks",) if what else ())
 
 
@@ -130,6 +132,8 @@ def look(plan: pipeline.Plan, outcomes: dict[str, Outcome], what: tuple[str, ...
             report = reports.with_figures(report, pipeline.check_figures(plan, outcomes))
         except CheckError as error:
             report = reports.with_unlooked(report, f"The figures were not looked at. {error}")
+    if "paper" in what and (found := pipeline.check_paper(plan, outcomes)):
+        report = reports.with_paper(report, *found)
     if "bib" in what:
         report = reports.with_bibliographies(report, pipeline.check_bibliography(plan, outcomes), asked=len(what) == 1)
     return report

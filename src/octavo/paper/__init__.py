@@ -7,6 +7,8 @@ from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import msgspec
+
 from octavo.document.fill import fill
 from octavo.document.source import Content
 from octavo.model import Results
@@ -28,12 +30,13 @@ def write(
     venue: str = "article",
     stage: str = "preprint",
     own: Sequence[str] = (),
+    log: Path | None = None,
 ) -> Path:
     """Write the paper as ``paper.FORM`` to ``out`` and return its path.
 
     ``form`` is one of WRITERS, ``tex`` (a folder ``latex`` with source, figures and bibliography), ``latex`` (the PDF
     that LaTeX makes of that) or ``jats`` (a folder with XML and figures). See octavo.paper.stages for ``stage`` and
-    ``own``.
+    ``own``. What LaTeX said goes to the file ``log``.
     Raises DocumentError (or Problems) for names that the results do not have, and all that the format cannot carry or
     would lose.
     """
@@ -44,7 +47,7 @@ def write(
         jats.write(shown, out / form, bibliography=bibliography)
         return out / form / jats.SOURCE
     if form in ("tex", LATEX):
-        return _latex(form, shown, out / LATEX, bibliography, venue, stage)
+        return _latex(form, shown, out / LATEX, bibliography, venue, stage, log)
     writer = import_module(f"octavo.paper.writers.{WRITERS[form]}")
     numbered = {"lines": stage == REVIEW} if form in ("pdf", "docx") else {}
     data: bytes = writer.write(shown, root=root, bibliography=bibliography, **numbered)
@@ -55,7 +58,9 @@ def write(
     return part.replace(path)
 
 
-def _latex(form: str, content: Content, out: Path, bibliography: Path | None, venue: str, stage: str) -> Path:
+def _latex(
+    form: str, content: Content, out: Path, bibliography: Path | None, venue: str, stage: str, log: Path | None
+) -> Path:
     from octavo.paper.venues import VENUES
     from octavo.paper.writers import latex
 
@@ -65,7 +70,10 @@ def _latex(form: str, content: Content, out: Path, bibliography: Path | None, ve
         return out / latex.SOURCE
     with TemporaryDirectory(prefix="octavo-") as name:
         latex.write(content, Path(name), venue=VENUES[venue], bibliography=bibliography, stage=stage)
-        data = latex.pdf(Path(name), content, VENUES[venue])
+        data, said = latex.pdf(Path(name), content, VENUES[venue])
+    if log:
+        log.parent.mkdir(exist_ok=True)
+        log.write_bytes(msgspec.json.encode(said))
     out.mkdir(parents=True, exist_ok=True)
     (out / "paper.pdf").write_bytes(data)
     return out / "paper.pdf"

@@ -18,6 +18,7 @@ from octavo.document.pandoc import Element, attributes, closed, element, plain, 
 from octavo.document.source import Content
 from octavo.document.tables import Cell, read_grid
 from octavo.errors import BuildError, raise_all
+from octavo.model import LatexLog
 from octavo.paper import matter
 from octavo.paper.stages import CAMERA_READY, REVIEW
 from octavo.paper.venues import Venue
@@ -25,6 +26,7 @@ from octavo.paper.writers.typst import COLUMN
 
 FORM = "latex"
 SOURCE = "paper.tex"
+END = "octavo-end-of-text"
 BIBLIOGRAPHY = "references.bib"
 NUMBER = re.compile(r"\(?\b(?P<number>[A-Z\d][A-Z\d.]*[a-z]?)\)?$")
 # A display formula has one number: what is aligned in it stands inside an equation.
@@ -98,8 +100,8 @@ def _copy(drawing: Node, target: Path) -> None:
         target.write_bytes(typst.picture(Path(files["svg"]), "pdf", drawing["width"], Path(name)))
 
 
-def pdf(folder: Path, content: Content, venue: Venue) -> bytes:
-    """Compile what ``write`` left in ``folder``; return the PDF.
+def pdf(folder: Path, content: Content, venue: Venue) -> tuple[bytes, LatexLog]:
+    """Compile what ``write`` left in ``folder``; return the PDF, and what LaTeX said of it.
 
     Raises BuildError for what LaTeX stops at, for references and citations that lead nowhere, and for numbers that
     differ from those of the other formats.
@@ -128,7 +130,21 @@ def pdf(folder: Path, content: Content, venue: Venue) -> bytes:
         hint = "Its source is build/paper/latex/paper.tex; mend what it names in the paper's own source."
         raise BuildError(f"LaTeX could not set the paper: {'; '.join(told)}", where=content.file, hint=hint)
     _same_numbers(folder / "paper.aux", content, venue)
-    return (folder / "paper.pdf").read_bytes()
+    return (folder / "paper.pdf").read_bytes(), _said_of_it(log, folder / "paper.aux")
+
+
+def _said_of_it(log: str, aux: Path) -> LatexLog:
+    written = aux.read_text(encoding="utf-8", errors="replace")
+    page = re.search(rf"\\newlabel\{{{END}\}}\{{\{{[^}}]*\}}\{{(\d+)\}}", written)
+    wide = re.findall(r"^Overfull \\hbox \(([\d.]+)pt too wide\).*? at lines? (\d+).*\n(.*)", log, re.MULTILINE)
+    overfull = tuple((int(line), float(points), _words_of(text)) for points, line, text in wide)
+    lacking = re.findall(r"You do not have the (\w+)", log)
+    return LatexLog(int(page[1]) if page else 0, overfull, tuple(dict.fromkeys(lacking)))
+
+
+def _words_of(text: str) -> str:
+    """Return the words of a box that the log shows, without its marks of fonts."""
+    return " ".join(re.sub(r"\\\S+|[\[\]|$]", " ", text).split())[:60]
 
 
 def _faults(log: str) -> list[str]:
@@ -185,6 +201,7 @@ def body(content: Content, bridge: LatexBridge, bibliography: Path | None) -> li
     if thanks:
         opener, closer = bridge.venue.thanks
         made += [raw_block(FORM, opener), *thanks, raw_block(FORM, closer)]
+    made.append(raw_block(FORM, f"\\label{{{END}}}"))  # the page on which the text ends
     if bibliography and content.references:
         style = bridge.venue.bibliography
         made.append(raw_block(FORM, f"\\bibliographystyle{{{style}}}\n\\bibliography{{{Path(BIBLIOGRAPHY).stem}}}"))
@@ -353,7 +370,7 @@ class LatexBridge(Bridge):
     def table(self, node: Node, identifier: str, caption: list[Element]) -> Element:
         grid = read_grid(node)
         letters = "".join(align[0] for align in grid.alignments)
-        parts = [raw(FORM, f"\\begin{{tabular}}{{@{{}}{letters}@{{}}}}\n\\toprule\n")]
+        parts = [raw(FORM, f"\\fitted{{\\begin{{tabular}}{{@{{}}{letters}@{{}}}}\n\\toprule\n")]
         busy: dict[tuple[int, int], Cell] = {}
         for number, row in enumerate(grid.rows):
             parts += self.row(row, number, busy, grid.alignments)
@@ -363,7 +380,7 @@ class LatexBridge(Bridge):
                 parts += [raw(FORM, f"\\cmidrule(lr){{{c.column + 1}-{c.column + c.colspan}}}\n") for c in spans]
             if number == grid.headers - 1:
                 parts.append(raw(FORM, "\\midrule\n"))
-        return plain(*parts, raw(FORM, "\\bottomrule\n\\end{tabular}"))
+        return plain(*parts, raw(FORM, "\\bottomrule\n\\end{tabular}}"))
 
     def row(
         self, row: Sequence[Cell], number: int, busy: dict[tuple[int, int], Cell], alignments: Sequence[str]
