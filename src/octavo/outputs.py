@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from octavo.document.source import ShownFigure
 
 CONTENT = "content.json"
+IMAGES = "images"  # beside it: the pictures that the document shows
 LATEX_LOG = "log/latex.json"  # in the folder of a result: what LaTeX said of the paper
 
 
@@ -92,6 +93,9 @@ class WriteDocument:
         if bibliography:
             _refuse(tex.unprintable(bibliography, source.cited(content)))
         source.save(content, folder / "out" / CONTENT)
+        for image in source.images(content, folder / "parse"):
+            (folder / "out" / IMAGES).mkdir(exist_ok=True)
+            shutil.copyfile(image, folder / "out" / IMAGES / image.name)
         shutil.rmtree(folder / "parse")  # its logs have times and this machine's paths
 
     def _bibliography(self) -> Bibliography | None:
@@ -129,6 +133,7 @@ class WriteDocument:
                 stage=self.document.stage,
                 own=self.document.own,
                 log=folder / LATEX_LOG,
+                images=upstream[f"{stem}.content"] / IMAGES,
             )
             return
         from octavo.slides import build as slides

@@ -21,6 +21,8 @@ subtitle: With every construct
 short_title: Apples
 authors:
   - name: Ann Author
+    email: ann@example.org
+    orcid: 0000-0002-1825-0097
     affiliations: [lab]
   - name: Ben Other
     affiliations: [lab, school]

@@ -29,7 +29,6 @@ CONSTRUCTS = {
     ":::{notes}\nSpoken.\n:::": "'div'.",
     "```{mermaid}\ngraph LR\nA-->B\n```": "'mermaid'.",
     "::::{tab-set}\n:::{tab-item} One\nIn a tab.\n:::\n::::": "'tabSet'.",
-    "- [ ] to be done": "a task list.",
     ":::{aside}\nBeside.\n:::": "'aside'.",
     ":::{margin}\nIn the margin.\n:::": "'aside'.",
     ":::{dropdown} Open\nHidden.\n:::": "'details'.",
@@ -250,11 +249,9 @@ def test_a_key_of_the_front_matter_that_no_output_shows_is_told(refused: Refused
     assert refused("One.\n", form, front=FRONT) == [
         f"paper/paper.md:3: {place.format('license')}",
         f"paper/paper.md:4: {place.format('keyword')}",
-        f"paper/paper.md:7: {place.format('authors.email')}",
         f"paper/paper.md:10: {place.format('affiliations.url')}",
         f"paper/paper.md:11: {place.format('authors.note')}",
         f"paper/paper.md:11: {place.format('authors.corresponding')}",
-        f"paper/paper.md:11: {place.format('authors.orcid')}",
         "paper/paper.md:12: No author has the affiliation 'Laboratory'.",
     ]
 

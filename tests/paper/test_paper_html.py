@@ -10,7 +10,8 @@ import pytest
 from lxml import etree
 from lxml import html as lxml_html
 
-GIVEN = {"https://example.org/page?a=1&b=2", "https://doi.org/10.1000/lalonde"}
+ORCID = "0000-0002-1825-0097"  # that of ORCID's own example
+GIVEN = {"https://example.org/page?a=1&b=2", "https://doi.org/10.1000/lalonde", f"https://orcid.org/{ORCID}"}
 NAMES = {"http://www.w3.org/1998/Math/MathML", "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
 # The elements of MathML Core: what browsers show.
 CORE = set(

@@ -118,5 +118,10 @@ def test_links_lead_somewhere(reader: PdfReader) -> None:
                 addresses.add(str(link["/A"]["/URI"]))
             else:
                 inside += 1
-    assert addresses == {"https://example.org/page?a=1&b=2", "https://doi.org/10.1000/lalonde"}
+    assert addresses == {
+        "https://example.org/page?a=1&b=2",
+        "https://doi.org/10.1000/lalonde",
+        "https://orcid.org/0000-0002-1825-0097",
+        "mailto:ann@example.org",
+    }
     assert inside > 25

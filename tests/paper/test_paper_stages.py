@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tests.paper.conftest import Sample
 
 NAMES = (
+    "ann@example.org",
+    "0000-0002-1825-0097",
     "Ann Author",
     "Ben Other",
     "Fruit Laboratory",

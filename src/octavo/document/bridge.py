@@ -21,7 +21,7 @@ from octavo.model import Place
 Node = dict[str, Any]
 WAYS_OUT: Mapping[str, str] = {
     "iframe": "Show a figure of the results with `{result-figure}`.",
-    "image": "Draw it in a notebook and show it with `{result-figure}`.",
+    "image": "Show it in a `{figure}`, with a caption and `:alt:`; or draw it in a notebook.",
     "html": "Write it in MyST: raw HTML exists in one format alone.",
     "div": "`{notes}` belongs to the slides; anything else, write as paragraphs.",
     "mermaid": "Draw it in a notebook and show it with `{result-figure}`.",
@@ -39,6 +39,7 @@ STATEMENTS = (
     "proof",
     "algorithm",
 )
+BOXES = {False: "\u2610", True: "\u2612"}  # of task lists
 KINDS = {"figure": "Figure", "table": "Table", "code": "Program"}  # mystmd's words for them in references
 
 
@@ -283,7 +284,7 @@ class Bridge:
         for item in node["children"]:
             blocks = self.blocks(item["children"])
             if "checked" in item:
-                self.unknown(item, "a task list")
+                blocks = _with_box(blocks, BOXES[bool(item["checked"])])
             items.append(blocks if _is_loose(item) else tight(blocks))
         if node.get("ordered"):
             return [element("OrderedList", [[node.get("start", 1), element("Decimal"), element("Period")], items])]
@@ -414,6 +415,13 @@ class Bridge:
     def cell(self, node: Node) -> list[Element]:
         """Return what is in a cell of a table."""
         return tight(self.blocks(node["children"]))
+
+
+def _with_box(blocks: list[Element], box: str) -> list[Element]:
+    """Return an item of a task list with its box, as pandoc knows one."""
+    first = blocks[0] if blocks and blocks[0]["t"] in ("Para", "Plain") else element("Plain", [])
+    opened = {"t": first["t"], "c": [element("Str", box), element("Space"), *first["c"]]}
+    return [opened, *blocks[first is blocks[0] if blocks else 0 :]]
 
 
 def tight(blocks: list[Element]) -> list[Element]:

@@ -139,6 +139,13 @@ def walk(content: Content) -> Iterator[tuple[Node, int | None]]:
     yield from _walk(content.nodes, None)
 
 
+def images(content: Content, workdir: Path) -> tuple[Path, ...]:
+    """Return the files of the pictures that the document shows, where the parser left them."""
+    names = {Path(str(node["url"])).name for node, _ in walk(content) if node["type"] == "image"}
+    folder = workdir / "_build" / "site" / "public"
+    return tuple(sorted(folder / name for name in names if (folder / name).is_file()))
+
+
 def included(file: str, node: Node) -> str:
     """Return the name of the file that an ``include`` in ``file`` puts in its place."""
     return (PurePosixPath(file).parent / node["file"]).as_posix() if node.get("file") else file

@@ -31,16 +31,17 @@ def write(
     stage: str = "preprint",
     own: Sequence[str] = (),
     log: Path | None = None,
+    images: Path | None = None,
 ) -> Path:
     """Write the paper as ``paper.FORM`` to ``out`` and return its path.
 
     ``form`` is one of WRITERS, ``tex`` (a folder ``latex`` with source, figures and bibliography), ``latex`` (the PDF
     that LaTeX makes of that) or ``jats`` (a folder with XML and figures). See octavo.paper.stages for ``stage`` and
-    ``own``. What LaTeX said goes to the file ``log``.
+    ``own``. What LaTeX said goes to the file ``log``; ``images``: see octavo.document.fill.
     Raises DocumentError (or Problems) for names that the results do not have, and all that the format cannot carry or
     would lose.
     """
-    shown = staged(fill(locate(content, root), results), stage, own)
+    shown = staged(fill(locate(content, root), results, images), stage, own)
     if form == "jats":
         from octavo.paper.writers import jats
 

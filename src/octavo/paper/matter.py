@@ -15,6 +15,7 @@ from octavo.errors import DocumentError, OctavoError
 PARTS = ("abstract", "acknowledgments")
 TITLES = ("title", "subtitle", "short_title")
 INSTITUTE = ("name", "institution", "department", "city", "country")
+CONTACTS = ("email", "orcid")
 # What of the front matter reaches an output, or changes one.
 ALLOWED = (
     *TITLES,
@@ -22,6 +23,7 @@ ALLOWED = (
     "author",
     "authors.name",
     "authors.id",
+    *(f"authors.{key}" for key in CONTACTS),
     "authors.affiliations",
     "authors.affiliation",
     "affiliations",
@@ -59,6 +61,8 @@ def metadata(content: Content, bridge: Bridge) -> dict[str, Any]:
                 "name": {"inlines": words(str(author["name"]))},
                 "institutes": [{"inlines": words(institutes[i])} for i in author.get("affiliations", [])],
                 "places": [_place(places[i]) for i in author.get("affiliations", [])],
+                "contacts": [{"inlines": [_contact(key, str(author[key]))]} for key in CONTACTS if author.get(key)],
+                **{key: str(author[key]) for key in CONTACTS if author.get(key)},
             }
             for author in matter.get("authors", [])
         ],
@@ -139,9 +143,20 @@ def plain_text(inlines: Sequence[Element]) -> str:
 def front_texts(content: Content) -> list[str]:
     """Return the texts of the front matter that every format must show."""
     matter = content.frontmatter
-    return [str(author["name"]) for author in matter.get("authors", [])] + [
-        _institute(institute) for institute in matter.get("affiliations", [])
-    ]
+    return _of_authors(content) + [_institute(institute) for institute in matter.get("affiliations", [])]
+
+
+def _of_authors(content: Content) -> list[str]:
+    """Return what every format must show of the authors themselves."""
+    authors = content.frontmatter.get("authors", [])
+    return [str(author[key]) for author in authors for key in ("name", *CONTACTS) if author.get(key)]
+
+
+def _contact(key: str, text: str) -> Element:
+    """Return an address or an ORCID iD as a link."""
+    url = f"mailto:{text}" if key == "email" else f"https://orcid.org/{text}"
+    shown = text if key == "email" else f"ORCID {text}"
+    return element("Link", [attributes(), words(shown), [url, ""]])
 
 
 def _place(affiliation: dict[str, Any]) -> dict[str, Any]:
@@ -156,7 +171,7 @@ def front_parts(content: Content) -> list[str]:
     """Return the texts of the front matter, in the pieces in which a class may ask for them."""
     matter = content.frontmatter
     pieces = [str(part) for place in matter.get("affiliations", []) for key in INSTITUTE if (part := place.get(key))]
-    return [str(author["name"]) for author in matter.get("authors", [])] + pieces
+    return _of_authors(content) + pieces
 
 
 def _institute(affiliation: dict[str, Any]) -> str:

@@ -85,7 +85,7 @@ def _front(metadata: dict[str, Any], bridge: Bridge) -> list[Element]:
     made: list[Element] = []
     for author in metadata["author"]:
         lines = [element("Strong", author["name"]["inlines"])]
-        for institute in author["institutes"]:
+        for institute in (*author["institutes"], *author["contacts"]):
             lines += [element("LineBreak"), *institute["inlines"]]
         made.append(_styled("Author", element("Para", lines)))
     abstract = metadata["abstract"]["blocks"]
@@ -132,14 +132,15 @@ class DocxBridge(Bridge):
     def drawing(self, node: Node) -> list[Element]:
         self.pictures += 1
         width = min(node["width"], WIDEST)
-        file = self.folder / f"figure-{self.pictures}.png"
+        kind = next((kind for kind in ("jpg", "jpeg") if kind in node["files"]), "png")
+        file = self.folder / f"figure-{self.pictures}.{kind}"
         if "svg" in node["files"]:
             file.write_bytes(typst.picture(Path(node["files"]["svg"]), "png", width, self.folder))
-        elif "png" in node["files"]:
-            file.write_bytes(Path(node["files"]["png"]).read_bytes())
+        elif kind in node["files"]:
+            file.write_bytes(Path(node["files"][kind]).read_bytes())
         else:
-            hint = f'Add "svg" to the formats of [tool.octavo.media.{node["medium"]}].'
-            self.problem(node, f"The figure '{node['name']}' was drawn neither as SVG nor as PNG.", hint)
+            hint = f'Add "svg" to the formats of [tool.octavo.media.{node["medium"]}], or save the picture so.'
+            self.problem(node, f"The figure '{node['name']}' is there neither as SVG nor as PNG.", hint)
             return []
         return [element("Image", [attributes(width=f"{width}in"), words(node["alt"]), [file.name, ""]])]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar
@@ -71,12 +73,7 @@ class HtmlBridge(Bridge):
 
     def drawing(self, node: Node) -> list[Element]:
         if "svg" not in node["files"]:
-            self.problem(
-                node,
-                f"The figure '{node['name']}' was not drawn as SVG.",
-                f'Add "svg" to the formats of [tool.octavo.media.{node["medium"]}].',
-            )
-            return []
+            return self.pixels(node)
         # A drawing for the page stands there as it is. In panels, and where there is none, that for paper, enlarged.
         web = None if self.in_panels else node.get("web")
         shown, enlarged = (web, 1.0) if web and "svg" in web["files"] else (node, ENLARGED)
@@ -88,6 +85,19 @@ class HtmlBridge(Bridge):
             self.picture(shown, "drawing on-wide", enlarged),
             self.picture(narrow, "drawing on-narrow", ENLARGED),
         ]
+
+    def pixels(self, node: Node) -> list[Element]:
+        """Return a picture that is not made of lines, inside the page."""
+        kind = next((kind for kind in ("png", "jpg", "jpeg") if kind in node["files"]), None)
+        if kind is None or node["medium"] != "image":
+            what = f"The figure '{node['name']}' is not there as SVG."
+            hint = f'Add "svg" to the formats of [tool.octavo.media.{node["medium"]}], or save the picture so.'
+            self.problem(node, what, hint)
+            return []
+        data = base64.b64encode(Path(node["files"][kind]).read_bytes()).decode()
+        source = f"data:image/{'png' if kind == 'png' else 'jpeg'};base64,{data}"
+        style = f"max-width:{node['width'] * ENLARGED:.2f}in;width:100%"
+        return [raw(FORM, f'<img class="drawing" src="{source}" alt="{escape(node["alt"])}" style="{style}">')]
 
     def picture(self, node: Node, classes: str, enlarged: float) -> Element:
         """Return a drawing as it stands in the page."""

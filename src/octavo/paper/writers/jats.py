@@ -127,7 +127,7 @@ class JatsBridge(Bridge):
         return [raw_block(FORM, f"<disp-formula{identifier}>{label}{self.formula(node)}</disp-formula>")]
 
     def drawing(self, node: Node) -> list[Element]:
-        kind = next((kind for kind in ("svg", "png", "pdf") if kind in node["files"]), None)
+        kind = next((kind for kind in ("svg", "png", "jpg", "jpeg", "pdf") if kind in node["files"]), None)
         file = f"{node['name']}.{node['medium']}.{kind}"
         if kind:
             self.files[file] = node["files"][kind]

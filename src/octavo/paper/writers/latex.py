@@ -361,7 +361,8 @@ class LatexBridge(Bridge):
         return []
 
     def drawing(self, node: Node) -> list[Element]:
-        kind = "png" if set(node["files"]) == {"png"} else "pdf"
+        only = next(iter(node["files"])) if len(node["files"]) == 1 else ""
+        kind = only if only in ("png", "jpg", "jpeg") else "pdf"
         file = f"{node['name'].replace('.', '-')}.{node['medium']}.{kind}"
         self.files[file] = {**node, "kind": kind}
         options = f"width=\\ifdim{node['width']}in>\\linewidth\\linewidth\\else{node['width']}in\\fi"

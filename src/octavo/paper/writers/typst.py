@@ -19,7 +19,7 @@ from octavo.paper import matter
 
 FORM = "typst"
 COLUMN = 3.35  # inches: two of them and the gutter make the page's 7 inches
-FORMATS = ("svg", "png")  # PDF/UA forbids a PDF inside; the first that a figure has is shown
+FORMATS = ("svg", "png", "jpg", "jpeg")  # PDF/UA forbids a PDF inside; the first that a figure has is shown
 # Where a sign of Typst's markup begins: an escape, raw text, a string, a space that does not break.
 MARKUP = re.compile(
     r'\\(?P<escaped>.)|(?P<fence>`{3,}|`)(?P<raw>.*?)(?P=fence)|"(?P<string>(?:\\.|[^"\\])*)"|~', re.DOTALL
@@ -180,8 +180,8 @@ class TypstBridge(Bridge):
         if kind is None:
             self.problem(
                 node,
-                f"The figure '{node['name']}' was drawn neither as SVG nor as PNG.",
-                f'Add "svg" to the formats of [tool.octavo.media.{node["medium"]}].',
+                f"The figure '{node['name']}' is there neither as SVG nor as PNG.",
+                f'Add "svg" to the formats of [tool.octavo.media.{node["medium"]}], or save the picture so.',
             )
             return []
         file = f"{node['name']}.{node['medium']}.{kind}"
@@ -190,7 +190,7 @@ class TypstBridge(Bridge):
             self.problem(
                 node,
                 f"The figure '{node['name']}' has no text for readers who cannot see it.",
-                'Say what it shows: octavo.figure("…", draw, alt="…").',
+                'Say what it shows: octavo.figure("…", draw, alt="…"), or `:alt:` for a picture.',
             )
         call = f"#drawing({typst.string(f'figures/{file}')}, {node['width']}in, {typst.string(node['alt'])});"
         return [raw(FORM, call)]
