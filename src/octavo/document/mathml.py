@@ -383,6 +383,12 @@ DIGITS = {"bold": 0x1D7CE, "double-struck": 0x1D7D8, "sans-serif": 0x1D7E2, "mon
 GREEK = {"bold": (0x1D6A8, 0x1D6C2), "bold-italic": (0x1D71C, 0x1D736)}
 
 
+def tokens(html: str) -> list[str]:
+    """Return the texts of a formula's own signs: numbers, letters, operators, words. Raises Unsupported."""
+    named = ("mi", "mn", "mo", "mtext", "ms")
+    return [e.text or "" for e in read(html).iter() if len(e) == 0 and _tag(e) in named]
+
+
 def web(html: str) -> str:
     """Return a formula as MathML that browsers show: its letters in Unicode's alphabets, which MathML Core needs.
 

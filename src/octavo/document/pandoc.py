@@ -96,12 +96,14 @@ def write_bytes(
     folder: Path,
     bibliography: Path | None = None,
     options: Sequence[str] = (),
+    warned: bool = True,
 ) -> bytes:
     """Return a document in the format ``to``, set into a template; ``folder`` is where pandoc works.
 
     With a ``bibliography``, pandoc's citeproc words the citations.
 
-    Raises BuildError when pandoc fails or warns of anything: it leaves out what it cannot write, and goes on.
+    Raises BuildError when pandoc fails or warns of anything: it leaves out what it cannot write, and goes on. Where
+    that is looked for in what it wrote, it may warn unheard (``warned`` is false).
     """
     if bibliography:
         # Under a plain name: pandoc takes a path for an address, and a per cent sign in it for an escape.
@@ -119,7 +121,7 @@ def write_bytes(
     done = tools.run("pandoc", [*arguments, *options], cwd=folder, stdin=stdin, env={"SOURCE_DATE_EPOCH": "0"})
     messages = json.loads(log.read_text(encoding="utf-8")) if log.exists() else []
     told = [_message(message) for message in messages if message.get("verbosity") in ("WARNING", "ERROR")]
-    if done.returncode or told:
+    if done.returncode or (told and warned):
         raise BuildError(
             f"pandoc could not write {to} whole: {'; '.join(told) or done.stderr.decode(errors='replace').strip()}",
             hint="Mend what it names; if it names nothing of yours, report it [this is a bug].",

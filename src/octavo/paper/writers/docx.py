@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import unicodedata
 import zipfile
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
-from octavo.document import fidelity, pandoc, typst
+from octavo.document import fidelity, mathml, pandoc, typst
 from octavo.document.bridge import Bridge, Node
 from octavo.document.fidelity import Leaf
 from octavo.document.pandoc import Element, attributes, element, plain, words
@@ -21,6 +24,28 @@ FORM = "docx"
 WIDEST = 6.5  # inches between the margins of a page of Word's
 WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
+# Signs for which pandoc and KaTeX have another character each; accents, which Word draws, are left out.
+ALIKE = str.maketrans(
+    {
+        "\u2212": "-",
+        "\u2223": "|",
+        "\u22c5": "\u00b7",
+        "\u2032": "'",
+        "\u2225": "\u2016",
+        "\u27c2": "\u22a5",
+        "\u2217": "*",
+        "\u2216": "\\",
+        "\u27fa": "\u21d4",
+        "\u27f9": "\u21d2",
+        "\u27f8": "\u21d0",
+        "\u22c6": "\u2606",
+        "^": None,
+        "~": None,
+        "_": None,
+        "`": None,
+    }
+)
+ACCENTS = ("Mn", "Cf", "Sk", "Lm")  # and what nobody sees
 STORIES = ("word/document.xml", "word/footnotes.xml")  # where the texts are
 
 
@@ -80,6 +105,42 @@ def _stories(data: bytes) -> list[Any]:
         return [etree.fromstring(package.read(name)) for name in STORIES if name in package.namelist()]
 
 
+def _lost(formulas: Sequence[str], html: Sequence[str], folder: Path) -> list[str]:
+    """Return for each formula what pandoc would lose of it in Word, in words; nothing where all its signs are there.
+
+    The signs are those of the MathML that KaTeX made of the same formula.
+    """
+    from lxml import etree
+
+    if not formulas:
+        return []
+    blocks = [element("Para", [element("Math", [element("DisplayMath"), formula])]) for formula in formulas]
+    data = pandoc.write_bytes(blocks, {"title": "Formulas"}, FORM, folder=folder, warned=False)
+    with zipfile.ZipFile(io.BytesIO(data)) as package:
+        paragraphs = list(etree.fromstring(package.read(STORIES[0])).iter(f"{WORD}p"))[-len(formulas) :]
+    return [_missing(paragraph.find(f".//{MATH}oMath"), page) for paragraph, page in zip(paragraphs, html, strict=True)]
+
+
+def _missing(made: Any, html: str) -> str:
+    if made is None:
+        return "pandoc does not know all of its commands"
+    wanted = Counter[str](_signs("".join(mathml.tokens(html))))
+    shown = "".join(e.text or "" for e in made.iter(f"{MATH}t"))
+    named = (f"{MATH}{name}" for name in ("chr", "begChr", "endChr", "sepChr"))
+    signs = "".join(e.get(f"{MATH}val") or "" for e in made.iter(*named))
+    shown += signs + "\u2192" * signs.count("\u20d7")  # an arrow over letters is an accent in Word
+    # What Word shows without being told: brackets, an integral, the bars of a norm.
+    shown += "()" * len(list(made.iter(f"{MATH}d"))) + "\u222b" * len(list(made.iter(f"{MATH}nary")))
+    lost = wanted - Counter(_signs(shown))
+    return f"it would lose {' '.join(sorted(lost.elements()))}" if lost else ""
+
+
+def _signs(text: str) -> str:
+    """Return the letters, digits and signs of a formula, one for each that looks the same; accents apart."""
+    plain: str = unicodedata.normalize("NFKD", text).translate(ALIKE)
+    return "".join(c for c in plain if not c.isspace() and unicodedata.category(c) not in ACCENTS)
+
+
 def _front(metadata: dict[str, Any], bridge: Bridge) -> list[Element]:
     """Return authors, abstract and keywords as paragraphs: Word's template has no place for all of them."""
     made: list[Element] = []
@@ -110,21 +171,33 @@ class DocxBridge(Bridge):
     def __init__(self, content: Content, folder: Path) -> None:
         super().__init__(content)
         self.folder = folder
-        nodes = [node["value"] for node, _ in walk(content) if node["type"] in ("math", "inlineMath")]
-        self.tex = nodes
-        once = list(dict.fromkeys(nodes))
-        self.written = dict(zip(once, pandoc.expanded(once, macros(content)), strict=True))
+        nodes = [node for node, _ in walk(content) if node["type"] in ("math", "inlineMath")]
+        self.tex = [node["value"] for node in nodes]
+        once = {node["value"]: node.get("html", "") for node in nodes}
+        self.written: dict[str, str] = dict(zip(once, pandoc.expanded(list(once), macros(content)), strict=True))
+        self.lost: dict[str, str] = dict(
+            zip(once, _lost(list(self.written.values()), list(once.values()), folder), strict=True)
+        )
         self.pictures = 0
+
+    def tex_of(self, node: Node) -> str:
+        """Return a formula as pandoc is given it, or keep the problem that Word would not have all of it."""
+        if lost := self.lost[node["value"]]:
+            what = f"The formula ${node['value']}$ cannot be carried into Word: {lost}."
+            self.problem(
+                node, what, "Write it with plainer commands, or leave Word out: octavo build paper --to pdf,tex"
+            )
+        return self.written[node["value"]]
 
     def inline_value(self, node: Node) -> list[Element]:
         return self.inline_text(node)
 
     def inline_inline_math(self, node: Node) -> list[Element]:
-        return [element("Math", [element("InlineMath"), self.written[node["value"]]])]
+        return [element("Math", [element("InlineMath"), self.tex_of(node)])]
 
     def block_math(self, node: Node) -> list[Element]:
         number = self.numbering.of(node)
-        body = [element("Math", [element("DisplayMath"), self.written[node["value"]]])]
+        body = [element("Math", [element("DisplayMath"), self.tex_of(node)])]
         body += [element("Space"), *words(f"({number})")] if number else []
         identifier = self.numbering.target(node) or ""
         return [element("Div", [attributes(identifier), [element("Para", body)]])]
