@@ -321,3 +321,18 @@ def test_a_per_cent_sign_in_the_path_is_no_escape(sample: Sample, tmp_path: Path
     content = parsed(sample, root, HEAD.format("") + "As @smith2005 says.\n")
     path = paper.write("html", content, sample.results, root / "out", root=root, bibliography=root / "references.bib")
     assert "Does Matching Overcome" in path.read_text(encoding="utf-8")
+
+
+TAGS = ("dialog", "noembed", "noframes", "option", "script", "select", "style", "svg", "template", "title")
+
+
+def test_html_whose_text_the_parser_drops_is_told(sample: Sample, tmp_path: Path) -> None:
+    """Each tag with its line, in a paragraph or of its own; what is shown as code is no tag."""
+    lines = [f"A <{tag}>lost</{tag}> word." if n % 2 else f"<{tag}>lost</{tag}>" for n, tag in enumerate(TAGS)]
+    text = "\n\n".join([*lines, "`<script>` is code.", "```html\n<script>alert(1)</script>\n```"])
+    with pytest.raises(Problems) as caught:
+        parsed(sample, tmp_path, HEAD.format("") + text + "\n")
+    found = [problem.what for problem in caught.value.problems]
+    assert found == [f"'<{tag}>' is HTML, and what stands in it would be left out." for tag in TAGS]
+    first = HEAD.format("").count("\n") + 1
+    assert caught.value.problems[0].where == f"paper/paper.md:{first}"

@@ -15,6 +15,10 @@ FENCE = re.compile(r"[\s>]*(?:(?:[-*+]|\d+[.)])\s+)?(`{3,}|~{3,}|:{3,})\s*(.*?)\
 VERBATIM = ("code", "code-block", "code-cell", "sourcecode", "math", "mermaid", "raw", "literalinclude")
 RULE = re.compile(r"(?=.*\|)\|?(\s*:?-+:?\s*\|)*\s*:?-+:?\s*\|?")  # the line beneath the header of a table
 DEFINITION = re.compile(r"[\s>]*(?:[-*+]\s+)?\[\^([^\]\s]+)\]:")
+# HTML whose text the parser throws away: what it takes for a script or a form, or does not know.
+DROPPED = re.compile(
+    r"<(dialog|noembed|noframes|optgroup|option|script|select|style|svg|template|title)\b[^>]*>", re.IGNORECASE
+)
 REFERENCE = re.compile(r"\[\^([^\]\s]+)\]")
 
 
@@ -59,6 +63,15 @@ def overfull(lines: Iterable[Line]) -> Iterator[DocumentError]:
             header = re.sub(r"^(?:[\s>]|[-*+]\s|\d+[.)]\s)+", "", before[2])
             columns = cells(bare) if cells(bare) in (cells(header), cells(before[2])) else 0
         before = line
+
+
+def html(lines: Iterable[Line]) -> Iterator[DocumentError]:
+    """Yield an error for each HTML tag whose text the parser would throw away."""
+    for file, number, text in lines:
+        for found in DROPPED.finditer(re.sub(r"(`+).+?\1", "", text)):
+            what = f"'{found[0]}' is HTML, and what stands in it would be left out."
+            hint = "Write it in MyST; as an example of code, between backticks."
+            yield DocumentError(what, where=f"{file}:{number}", hint=hint)
 
 
 def cells(row: str) -> int:
