@@ -86,6 +86,13 @@ def test_camera_ready_tells_everybody(sample: Sample, form: str, tmp_path: Path)
     assert "Anonymous" not in said and "hidden for review" not in said
 
 
+def test_a_pdf_by_typst_says_that_it_is_not_the_submission(sample: Sample, tmp_path: Path) -> None:
+    """Where the venue wants LaTeX; nowhere else."""
+    for venue, said in (("article", False), ("ieee", True), ("acm", True)):
+        text = " ".join(written(sample, "pdf", tmp_path / venue, "camera-ready", venue).split())
+        assert ("Not the submission: this venue is sent LaTeX" in text) is said
+
+
 def test_lines_of_a_review_are_numbered(sample: Sample, tmp_path: Path) -> None:
     """By Typst, by Word and by each class of LaTeX; at no other stage."""
 

@@ -16,6 +16,7 @@ from octavo.paper.lines import locate
 from octavo.paper.stages import REVIEW, staged
 
 WRITERS = {"pdf": "typst", "html": "html", "docx": "docx"}
+NOTICE = "Not the submission: this venue is sent LaTeX, which is in latex/."
 LATEX = "latex"  # the folder of the source and of the PDF that LaTeX makes of it
 
 
@@ -50,8 +51,10 @@ def write(
     if form in ("tex", LATEX):
         return _latex(form, shown, out / LATEX, bibliography, venue, stage, log)
     writer = import_module(f"octavo.paper.writers.{WRITERS[form]}")
-    numbered = {"lines": stage == REVIEW} if form in ("pdf", "docx") else {}
-    data: bytes = writer.write(shown, root=root, bibliography=bibliography, **numbered)
+    options: dict[str, object] = {"lines": stage == REVIEW} if form in ("pdf", "docx") else {}
+    if form == "pdf" and venue != "article":
+        options["notice"] = NOTICE
+    data: bytes = writer.write(shown, root=root, bibliography=bibliography, **options)
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"paper.{form}"
     part = path.with_name(f".{path.name}.part")

@@ -27,8 +27,8 @@ MARKUP = re.compile(
 UPRIGHT = ("definition", "remark", "example", "proof")
 
 
-def write(content: Content, *, root: Path, bibliography: Path | None, lines: bool = False) -> bytes:
-    """Return the paper as the bytes of a PDF; with ``lines``, these are numbered.
+def write(content: Content, *, root: Path, bibliography: Path | None, lines: bool = False, notice: str = "") -> bytes:
+    """Return the paper as the bytes of a PDF; with ``lines``, these are numbered. The first page has the ``notice``.
 
     Raises DocumentError (or Problems) for what cannot be carried, set or shown.
     """
@@ -36,14 +36,14 @@ def write(content: Content, *, root: Path, bibliography: Path | None, lines: boo
         folder = Path(name)
         wanted = [*fidelity.leaves(content), *(Leaf(text, None) for text in matter.front_texts(content))]
         main = folder / "main.typ"
-        main.write_text(source(content, folder, bibliography, lines=lines), encoding="utf-8")
+        main.write_text(source(content, folder, bibliography, lines=lines, notice=notice), encoding="utf-8")
         fidelity.check(wanted, texts(main.read_text(encoding="utf-8")), "paper.pdf")
         displayed = {typst.composed(leaf.text): leaf.place for leaf in fidelity.formulas(content, "math")}
         shown = [*wanted, *fidelity.formulas(content, "math", "inlineMath")]
         return typst.pdf(main, shown, content.file, displayed)
 
 
-def source(content: Content, folder: Path, bibliography: Path | None, *, lines: bool = False) -> str:
+def source(content: Content, folder: Path, bibliography: Path | None, *, lines: bool = False, notice: str = "") -> str:
     """Return the Typst source of the paper; its template and figures are put into ``folder``."""
     templates = Path(__file__).parent
     shutil.copyfile(templates / "paper.typ", folder / "paper.typ")
@@ -51,7 +51,7 @@ def source(content: Content, folder: Path, bibliography: Path | None, *, lines: 
     metadata = matter.metadata(content, bridge)
     metadata["names"] = _strings([str(author["name"]) for author in content.frontmatter.get("authors", [])])
     metadata["topics"] = _strings([matter.plain_text(keyword["inlines"]) for keyword in metadata["keywords"]])
-    metadata["lines"] = lines
+    metadata |= {"lines": lines, "notice": {"inlines": pandoc.words(notice)}}
     blocks = matter.body(content, bridge, [raw_block(FORM, "#show: appendix")])
     raise_all(bridge.problems)
     (folder / "figures").mkdir()
