@@ -11,9 +11,10 @@ import msgspec
 import pytest
 
 from octavo import paper, printing
+from octavo.checks.paper import Asked, Printed, check
 from octavo.document import source
 from octavo.document.source import Content
-from octavo.model import BuildResults, Result, Results, Source
+from octavo.model import BuildResults, LatexLog, Result, Results, Source
 from octavo.slides import build as slides
 
 pytestmark = pytest.mark.study
@@ -146,3 +147,30 @@ def test_the_deck_has_ten_to_twelve_slides_with_notes_in_every_format() -> None:
     assert len(pypdf.PdfReader(BUILD / "slides" / "deck.pdf").pages) == count
     page = html.fromstring((BUILD / "slides" / "deck.html").read_bytes())
     assert len(page.xpath("//aside[contains(@class, 'notes')]")) == count
+
+
+@pytest.mark.skipif(not shutil.which("latexmk"), reason="TeX is not installed (latexmk)")
+@pytest.mark.parametrize("stage", ["review", "camera-ready"])
+@pytest.mark.parametrize("venue", ["ieee", "acm"])
+def test_the_paper_is_ready_for_a_venue(
+    results: Results, contents: dict[str, Content], venue: str, stage: str, tmp_path: Path
+) -> None:
+    """In both classes, at both stages: no line over the margin, every font embedded, eight pages of text at most."""
+    log = tmp_path / "log" / "latex.json"
+    path = paper.write(
+        "latex",
+        contents["paper"],
+        results,
+        tmp_path,
+        root=ROOT,
+        bibliography=BIBLIOGRAPHY,
+        venue=venue,
+        stage=stage,
+        log=log,
+    )
+    said = msgspec.json.decode(log.read_bytes(), type=LatexLog)
+    found = check([Printed("latex/paper.pdf", path, said)], [], Asked(stage, 8, ()))
+    assert {finding.rule for finding in found} <= {"paper-venue-font"}, found
+    authors = ("The Octavo contributors", "Anonymous authors")
+    text = squashed(text_of(path))
+    assert [squashed(name) in text for name in authors] == [stage == "camera-ready", stage == "review"]
