@@ -61,6 +61,7 @@ def test_a_class_that_counts_otherwise_is_found(sample: Sample, tmp_path: Path) 
         (("\\begin{document}", "\\begin{document}\\nosuchthing"), "Undefined control sequence"),
         (("\\label{fig-line}", ""), "the reference 'fig-line' leads nowhere"),
         (("\\citet{dehejia1999}", "\\citet{nobody}"), "the citation 'nobody' leads nowhere"),
+        (("\\usepackage{amsmath}", "\\usepackage{nosuchpackage}"), "Install what is missing (Debian:"),
         (("\\maketitle", "\\maketitle\\input{/etc/hostname}"), "LaTeX could not set the paper"),
         (("\\maketitle", "\\maketitle\\immediate\\write18{touch ran}"), ""),
     ],

@@ -128,6 +128,10 @@ def pdf(folder: Path, content: Content, venue: Venue) -> tuple[bytes, LatexLog]:
         ]
     if told:
         hint = "Its source is build/paper/latex/paper.tex; mend what it names in the paper's own source."
+        if any(re.search(r"\.(cls|sty|bst|tfm)\b.*not found", fault) for fault in told):
+            hint = (
+                "Install what is missing (Debian: texlive-latex-extra, texlive-publishers, texlive-fonts-recommended)."
+            )
         raise BuildError(f"LaTeX could not set the paper: {'; '.join(told)}", where=content.file, hint=hint)
     _same_numbers(folder / "paper.aux", content, venue)
     return (folder / "paper.pdf").read_bytes(), _said_of_it(log, folder / "paper.aux")
