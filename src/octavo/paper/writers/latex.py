@@ -154,7 +154,9 @@ def _words_of(text: str) -> str:
 def _faults(log: str) -> list[str]:
     """Return what LaTeX's log has of errors, and of what leads nowhere, each once."""
     stopped = re.findall(r"^(?:\./)?[\w./-]+\.(?:tex|bbl):(\d+): (.+)$", log, re.MULTILINE)
-    found = [f"{what.rstrip('.')} (line {line} of paper.tex)" for line, what in stopped]
+    named = [what.rstrip(". ") for what in re.findall(r"^! (.+)$", log, re.MULTILINE)]
+    found = [*named, *(f"{what.rstrip('. ')} (line {line} of paper.tex)" for line, what in stopped)]
+    found = [what for what in found if "==> Fatal error" not in what]
     lost = re.findall(r"Warning: (Reference|Citation) [`']([^']+)' on page \S+ undefined", log)
     if not found:
         found = [f"the {kind.lower()} '{name}' leads nowhere" for kind, name in lost]
