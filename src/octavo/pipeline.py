@@ -599,8 +599,9 @@ def _document(whole: Plan, kind: str, digest: keys.FileDigest) -> Iterable[Task]
     quoted = {name: whole.points[name][0] for name in whole.single()}
     given = {"quoted": quoted, "sweeps": _swept(whole), "notebooks": _origins(whole), "media": whole.project.media}
     action = replace(action, **given)  # type: ignore[arg-type]
-    sizes = [(medium.name, medium.width, medium.height) for medium in whole.project.media]
     for output in outputs(kind):
+        shown = whole.project.media_of(kind, output)
+        sizes = [(medium.name, medium.width, medium.height) for medium in whole.project.media if medium.name in shown]
         drawn = {name: _shown_in(whole, kind, output, point) for name, point in quoted.items()}
         yield Task(
             f"{stem}.{output}",

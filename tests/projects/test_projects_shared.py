@@ -287,7 +287,7 @@ def test_ci_builds_and_a_mentor_has_it_from_s3(documents: Tiny, tmp_path: Path, 
     assert re.search(r" 0 ran, (\d+) from the store, \1 of them fetched from the shared one", said.out), said.out
     assert outputs(tmp_path / "mentor") == outputs(documents.root)
     kept = {path.name for path in (documents.root / ".octavo/store").glob("*/*/*")}
-    assert kept == {"entry.json", "out", "log"}, "no litter of the tools is kept, and none travels"
+    assert kept == {"entry.json", "out", "kept", "log"}, "no litter of the tools is kept, and none travels"
 
 
 @pytest.mark.proof

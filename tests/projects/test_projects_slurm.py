@@ -136,7 +136,7 @@ def test_points_run_as_jobs_of_slurm(study: Tiny, slurm: Path) -> None:
         said = study.octavo("build", "--on", address)
         jobs = subprocess.run(["squeue", "--noheader", "--format=%j %T"], capture_output=True, text=True, check=True)
         assert jobs.stdout.count("dask-worker RUNNING") == 2, (slurm / "slurmctld.log").read_text()
-        assert (said.code, "4 ran" in said.out) == (0, True), said
+        assert (said.code, "7 ran" in said.out) == (0, True), said
         assert dict(contents(study.root)) == before
         cluster.communicate("\n", timeout=60)
         assert cluster.returncode == 0
