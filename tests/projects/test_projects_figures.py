@@ -188,6 +188,34 @@ def test_forked_and_ordinary_kernels_keep_the_same(slow: Tiny, tmp_path: Path) -
     assert executions(other) == 2 and first.read_bytes() == second.read_bytes()
 
 
+KINDS = [
+    "import functools\nfrom dataclasses import dataclass\n\nimport octavo\n\nimport helper",
+    "@dataclass\nclass Line:\n    top: int\n    def draw(self, fig):\n        fig.subplots().plot([1, self.top])\n\n\n"
+    "class Other:\n    def __call__(self, fig):\n        fig.subplots().plot([3, 4])\n\n\n"
+    "def plain(fig, data, color='C0'):\n    fig.subplots().plot(data, color=color)",
+    "octavo.figure('method', Line(3).draw)\noctavo.figure('other', Other())\n"
+    "octavo.figure('partial', functools.partial(plain, data=[1, 2], color='C1'))\nhelper.show('module', [1, 5])\n"
+    "for top in (7, 8):\n    octavo.figure(f'top{top}', lambda fig, top=top: plain(fig, [0, top]))",
+]
+HELPER = "import octavo\n\n\ndef show(name, x):\n    octavo.figure(name, lambda fig: fig.subplots().plot(x))\n"
+
+
+def test_functions_of_every_kind_are_kept(tiny: Callable[..., Tiny]) -> None:
+    """Methods, objects, partial functions, functions of a module, loops; and kept again they are the same bytes."""
+    project = tiny({"notebooks/one.ipynb": KINDS, "notebooks/helper.py": HELPER})
+    said = project.octavo("build")
+    assert said.code == 0, said
+    names = sorted(p.name.split(".")[1] for p in (project.root / "build/figures").glob("*.column.svg"))
+    assert names == ["method", "module", "other", "partial", "top7", "top8"]
+    assert project.octavo("build", "--force", "one").code == 0
+    (kept,) = project.root.glob(".octavo/store/*/*/kept")
+    before = {p.name: p.read_bytes() for p in kept.iterdir()}
+    shutil.rmtree(project.root / ".octavo")
+    assert project.octavo("build").code == 0
+    assert before == {p.name: p.read_bytes() for p in kept.iterdir()}
+    assert project.read("build/figures/one.top7.column.svg") != project.read("build/figures/one.top8.column.svg")
+
+
 RANDOM = """\
 import numpy as np, octavo
 np.random.seed(7)
