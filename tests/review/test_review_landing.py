@@ -11,7 +11,16 @@ import pytest
 from octavo.model import Column, Drawing, Figure, Record, Result, Results, Source, Table, Value, Verdict
 from octavo.review.landing import Accepted, Swept, page
 
-OUTPUTS = ("figures/one.line.column.svg", "paper/paper.html", "paper/paper.pdf", "slides/deck.html", "slides/deck.pptx")
+OUTPUTS = (
+    "figures/one.line.column.svg",
+    "paper/jats/paper.xml",
+    "paper/latex/paper.pdf",
+    "paper/latex/paper.tex",
+    "paper/paper.html",
+    "paper/paper.pdf",
+    "slides/deck.html",
+    "slides/deck.pptx",
+)
 SAME = (Verdict("one.x", "value", "same"), Verdict("one.t", "table", "same"), Verdict("one.line", "figure", "same"))
 CHANGED = Verdict("one.x", "value", "changed", ("It was 1 < 2 and is now 3.",))
 VOID = ("meta", "img", "link", "br", "hr")
@@ -167,3 +176,9 @@ def test_a_project_without_results_has_a_page() -> None:
     """Nothing recorded is no fault."""
     html = page("Empty", Results(), (), (), ())
     assert "Nothing differs from the accepted results." in Read(html).said
+
+
+def test_all_outputs_of_the_paper_are_there_by_name() -> None:
+    """PDF, web page, Word, LaTeX with the PDF that it makes, JATS: a reader knows which is which."""
+    said = Read(built()).said
+    assert all(name in said for name in ("PDF by LaTeX", "LaTeX", "JATS", "web page"))

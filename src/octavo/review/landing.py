@@ -24,6 +24,7 @@ FORMATS = {
     ".xml": "JATS",
     ".zip": "archive",
 }
+FOLDERS = ("latex", "jats")  # of outputs that are more than a file
 FIRST = ("column", "wide", "slide")  # the medium that is shown, where there are several
 STATES = ("changed", "new", "missing", "not compared", "drift")
 
@@ -233,11 +234,17 @@ def _documents(outputs: Sequence[str]) -> tuple[tuple[str, tuple[Link, ...]], ..
     """Return the files of the paper and the deck that a reader opens."""
     found = []
     for folder, name in DOCUMENTS.items():
-        paths = [PurePosixPath(o) for o in sorted(outputs) if PurePosixPath(o).parent.as_posix() == folder]
+        shown = [folder, *(f"{folder}/{inner}" for inner in FOLDERS)]
+        paths = [PurePosixPath(o) for o in sorted(outputs) if PurePosixPath(o).parent.as_posix() in shown]
         order = sorted((p for p in paths if p.suffix in FORMATS), key=lambda p: list(FORMATS).index(p.suffix))
         if order:
-            found.append((name, tuple(Link(FORMATS[p.suffix], p.as_posix()) for p in order)))
+            found.append((name, tuple(Link(_format(p), p.as_posix()) for p in order)))
     return tuple(found)
+
+
+def _format(path: PurePosixPath) -> str:
+    by_latex = path.parent.name == "latex" and path.suffix == ".pdf"
+    return "PDF by LaTeX" if by_latex else FORMATS[path.suffix]
 
 
 def _origin(notebook: str, result: Result) -> Origin:
