@@ -23,6 +23,7 @@ authors:
   - name: Ann Author
     email: ann@example.org
     orcid: 0000-0002-1825-0097
+    roles: [Conceptualization, Software]
     affiliations: [lab]
   - name: Ben Other
     affiliations: [lab, school]
@@ -33,6 +34,8 @@ affiliations:
   - id: school
     institution: School of Orchards
 keywords: [apples, pears]
+funding:
+  - statement: The orchard paid for it.
 math:
   '\E': '\mathbb{E}'
 abbreviations:

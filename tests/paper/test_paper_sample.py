@@ -67,6 +67,8 @@ FRONT = (
     "Fruit Laboratory, Oslo",
     "School of Orchards",
     "Keywords: apples, pears.",
+    "Contributions Ann Author: Conceptualization, Software.",
+    "Funding The orchard paid for it.",
     "Acknowledgments",
     "References",
 )

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tests.paper.conftest import Sample
 
 NAMES = (
+    "Conceptualization",
+    "orchard paid",
     "ann@example.org",
     "0000-0002-1825-0097",
     "Ann Author",

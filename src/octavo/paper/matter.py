@@ -24,6 +24,9 @@ ALLOWED = (
     "authors.name",
     "authors.id",
     *(f"authors.{key}" for key in CONTACTS),
+    "authors.roles",
+    "funding",
+    "funding.statement",
     "authors.affiliations",
     "authors.affiliation",
     "affiliations",
@@ -105,13 +108,34 @@ def _misplaced(content: Content) -> Iterator[OctavoError]:
 def body(content: Content, bridge: Bridge, appendix: Sequence[Element]) -> list[Element]:
     """Return the body, the acknowledgments, the place of the references, and the appendix after ``appendix``."""
     made = [e for block in content.nodes if not is_appendix(block) for e in bridge.blocks([block])]
-    thanks = bridge.blocks(content.parts.get("acknowledgments", []))
-    if thanks:
-        made += [heading("Acknowledgments"), *thanks]
+    for title, blocks in closing(content, bridge):
+        made += [heading(title), *blocks]
     if content.references:
         made += [heading("References"), *references(bridge)]
     rest = [e for block in content.nodes if is_appendix(block) for e in bridge.blocks([block])]
     return [*made, *appendix, *rest] if rest else made
+
+
+def closing(content: Content, bridge: Bridge) -> list[tuple[str, list[Element]]]:
+    """Return what stands between the text and the references, as titles and blocks: who did what, who paid, thanks."""
+    found = [
+        (
+            "Contributions",
+            [element("Para", words(" ".join(_contributions(content))))] if _contributions(content) else [],
+        ),
+        ("Funding", [element("Para", words(statement)) for statement in _funding(content)]),
+        ("Acknowledgments", bridge.blocks(content.parts.get("acknowledgments", []))),
+    ]
+    return [(title, blocks) for title, blocks in found if blocks]
+
+
+def _contributions(content: Content) -> list[str]:
+    authors = content.frontmatter.get("authors", [])
+    return [f"{author['name']}: {', '.join(map(str, author['roles']))}." for author in authors if author.get("roles")]
+
+
+def _funding(content: Content) -> list[str]:
+    return [str(given["statement"]) for given in content.frontmatter.get("funding", []) if given.get("statement")]
 
 
 def references(bridge: Bridge) -> list[Element]:
@@ -149,7 +173,8 @@ def front_texts(content: Content) -> list[str]:
 def _of_authors(content: Content) -> list[str]:
     """Return what every format must show of the authors themselves."""
     authors = content.frontmatter.get("authors", [])
-    return [str(author[key]) for author in authors for key in ("name", *CONTACTS) if author.get(key)]
+    own = [str(author[key]) for author in authors for key in ("name", *CONTACTS) if author.get(key)]
+    return [*own, *_contributions(content), *_funding(content)]
 
 
 def _contact(key: str, text: str) -> Element:

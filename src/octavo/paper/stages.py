@@ -24,7 +24,8 @@ def staged(content: Content, stage: str, own: Sequence[str]) -> Content:
     """
     if stage != REVIEW:
         return content
-    matter = {key: value for key, value in content.frontmatter.items() if key not in ("affiliations", "affiliation")}
+    told = ("affiliations", "affiliation", "funding")
+    matter = {key: value for key, value in content.frontmatter.items() if key not in told}
     if matter.get("authors"):
         matter["authors"] = [{"name": NOBODY}]
     hide = _hider(own)

@@ -203,10 +203,9 @@ def _roman(number: int) -> str:
 def body(content: Content, bridge: LatexBridge, bibliography: Path | None) -> list[Element]:
     """Return the body, the acknowledgments, the list of references, and the appendix."""
     made = [e for block in content.nodes if not is_appendix(block) for e in bridge.blocks([block])]
-    thanks = bridge.blocks(content.parts.get("acknowledgments", []))
-    if thanks:
-        opener, closer = bridge.venue.thanks
-        made += [raw_block(FORM, opener), *thanks, raw_block(FORM, closer)]
+    for title, blocks in matter.closing(content, bridge):
+        opener, closer = bridge.venue.thanks if title == "Acknowledgments" else (f"\\section*{{{title}}}", "")
+        made += [raw_block(FORM, opener), *blocks, raw_block(FORM, closer)]
     made.append(raw_block(FORM, f"\\label{{{END}}}"))  # the page on which the text ends
     if bibliography and content.references:
         style = bridge.venue.bibliography
