@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 Node = dict[str, Any]
-RESERVED = ("references", "acknowledgments", "contributions", "funding", "refs", "footnotes")  # what stands around the body has these
+# What stands around the body has these.
+RESERVED = ("references", "acknowledgments", "contributions", "funding", "refs", "footnotes")
 
 
 class Numbering:
