@@ -19,7 +19,7 @@ from pathlib import Path
 
 import msgspec
 
-from octavo import landing
+from octavo import landing, tools
 from octavo.engine import key as keys
 from octavo.engine.cluster import Home
 from octavo.engine.events import Listener, Noted
@@ -603,12 +603,12 @@ def _document(whole: Plan, kind: str, digest: keys.FileDigest) -> Iterable[Task]
         shown = whole.project.media_of(kind, output)
         sizes = [(medium.name, medium.width, medium.height) for medium in whole.project.media if medium.name in shown]
         drawn = {name: _shown_in(whole, kind, output, point) for name, point in quoted.items()}
+        own = {"parameter": keys.of(kind, output, document.theme, document.venue, document.stage, document.own, sizes)}
+        if output == LATEX:
+            own["environment"] = keys.of(parts["environment"], keys.of_files(tools.tex(), root, digest))
         yield Task(
             f"{stem}.{output}",
-            {
-                **parts,
-                "parameter": keys.of(kind, output, document.theme, document.venue, document.stage, document.own, sizes),
-            },
+            {**parts, **own},
             replace(action, format=output, drawn=drawn),
             (content, *quoted.values(), *(task for tasks in drawn.values() for task in tasks)),
         )
@@ -647,7 +647,8 @@ def octavo_files() -> list[Path]:
     rooms = ("bib", "document", "paper", "slides")
     files = [p for room in rooms for p in sorted((package / room).rglob("*")) if p.is_file()]
     return [p for p in files if p.suffix != ".pyc"] + [
-        package / name for name in ("assets.py", "model.py", "outputs.py", "printing.py", "svg.py", "tools.py")
+        package / name
+        for name in ("assets.py", "model.py", "notebooks/drawing.py", "outputs.py", "printing.py", "svg.py", "tools.py")
     ]
 
 

@@ -56,6 +56,14 @@ def find(program: str) -> Path:
     return Path(found)
 
 
+def tex() -> tuple[Path, ...]:
+    """Return the files that tell one TeX installation from another: its programs, its lists of what is installed."""
+    programs = [Path(found).resolve() for name in ("latexmk", "pdflatex") if (found := shutil.which(name))]
+    near = [folder / "texmf-dist" for program in programs for folder in program.parents[:4]]
+    trees = [*near, Path("/usr/share/texlive/texmf-dist"), Path("/usr/share/texmf")]
+    return (*programs, *(tree / "ls-R" for tree in trees if (tree / "ls-R").is_file()))
+
+
 def _bundled_pandoc() -> str | None:
     # Asking the package itself would import it and run pandoc once; its place is fixed.
     spec = importlib.util.find_spec("pypandoc")

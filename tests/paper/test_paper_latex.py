@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,7 @@ from octavo.paper.venues import VENUES
 from octavo.paper.writers import latex
 
 if TYPE_CHECKING:
+    from tests.conftest import Tiny
     from tests.paper.conftest import Sample
 
 needs_tex = pytest.mark.skipif(not shutil.which("latexmk"), reason="TeX is not installed (latexmk)")
@@ -40,6 +43,25 @@ def test_every_class_sets_it(sample: Sample, venue: str, tmp_path: Path) -> None
     first = sample.path("latex", tmp_path / "one", venue=venue).read_bytes()
     assert first.startswith(b"%PDF-") and b"/Type3" not in first
     assert sample.path("latex", tmp_path / "two", venue=venue).read_bytes() == first
+
+
+@needs_tex
+def test_another_tex_sets_it_again(tiny: Callable[..., Tiny], tmp_path: Path) -> None:
+    """What is installed of TeX is in the key of what it sets (promise 2)."""
+    files = {
+        "pyproject.toml": "[tool.octavo]\n[tool.octavo.paper]\nsource = 'paper/paper.md'\n",
+        "paper/paper.md": "---\ntitle: T\nauthors: [Ann Other]\n---\n# One\n\nWords.\n",
+    }
+    project = tiny(files)
+    assert project.octavo("build").code == 0
+    other = tmp_path / "bin" / "latexmk"
+    other.parent.mkdir()
+    other.write_text(f'#!/bin/sh\nexec {shutil.which("latexmk")} "$@"\n')
+    other.chmod(0o755)
+    path = ["env", f"PATH={other.parent}:{os.environ['PATH']}"]
+    assert project.octavo("status", under=path).out.startswith("paper.latex: environment changed\n1 would run")
+    assert project.octavo("build", under=path).code == 0
+    assert project.octavo("build").out.startswith("Nothing to do"), "the first one's is in the store"
 
 
 @needs_tex
