@@ -64,7 +64,7 @@ def test_pictures_and_formulas_have_words_for_those_who_cannot_see_them(structur
 def test_the_structure_names_headings_tables_lists_notes_and_code(structure: list[DictionaryObject]) -> None:
     """A reader's machine is told what is a heading, a table with headers, a list, a footnote, a quotation, code."""
     tags = [str(e["/S"]) for e in structure if "/S" in e]
-    assert tags.count("/H1") == 5 and tags.count("/H2") == 2
+    assert tags.count("/H1") == 7 and tags.count("/H2") == 2
     assert tags.count("/Table") == 2 and tags.count("/TH") == 3 + 2 + 3
     assert {"/L", "/LI", "/Note", "/BlockQuote", "/Code", "/Link"} <= set(tags)
 

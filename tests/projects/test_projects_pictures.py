@@ -58,14 +58,14 @@ See [](#fig-dots) and [](#fig-right).
 """
 
 
-def png(width: int, height: int) -> bytes:
-    """Return a grey picture; a large one is small as a file."""
+def png(width: int, height: int, told: tuple[int, int] = (0, 0)) -> bytes:
+    """Return a grey picture, which may tell that it is of another size."""
     rows = b"".join(b"\0" + b"\x80" * width for _ in range(height))
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    head = struct.pack(">IIBBBBB", *(told if any(told) else (width, height)), 8, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
@@ -121,7 +121,7 @@ def test_a_changed_picture_is_a_new_paper(tiny: Callable[..., Tiny]) -> None:
     ("name", "content", "told"),
     [
         ("dots.png", b"no picture", "The picture 'dots.png' cannot be shown: it cannot be read"),
-        ("dots.png", png(20_000, 10_000), "The picture 'dots.png' cannot be shown: it has too many pixels"),
+        ("dots.png", png(4, 4, (20_000, 10_000)), "The picture 'dots.png' cannot be shown: it has too many pixels"),
         ("lines.svg", "<svg", "The picture 'lines.svg' cannot be shown: it is no SVG that can be read"),
         ("lines.svg", '<svg xmlns="http://www.w3.org/2000/svg"/>', "cannot be shown: it tells no size"),
     ],
