@@ -37,9 +37,16 @@ class Bibliography(Frozen, frozen=True):
         return tuple(entry.key for entry in self.entries)
 
 
+MOST = 20_000_000  # bytes: to read one takes some thirty times as much memory
+
+
 def load(path: Path, name: str) -> Bibliography:
     """Read the .bib file at ``path``; ``name`` is what messages call it. Faults are collected, nothing is raised."""
     try:
+        size = path.stat().st_size
+        if size > MOST:
+            what = f"This bibliography has {size / 1e6:.0f} MB; Octavo reads {MOST / 1e6:.0f} MB."
+            return _broken(name, what, None, "Keep what the paper cites in a file of its own.")
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return _broken(name, "This bibliography does not exist.", None, "Write it, or mend its path in pyproject.toml.")
