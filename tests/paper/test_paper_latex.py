@@ -36,6 +36,19 @@ def test_the_source_says_everything_and_needs_nothing_beside_it(sample: Sample, 
     assert str(tmp_path) not in source and "\\documentclass" in source
 
 
+@pytest.mark.parametrize("venue", VENUES)
+def test_keywords_need_no_abstract(tiny: Callable[..., Tiny], venue: str) -> None:
+    """What the front matter says is in every output (promise 1)."""
+    files = {
+        "pyproject.toml": f"[tool.octavo]\n[tool.octavo.paper]\nsource = 'paper/paper.md'\nvenue = '{venue}'\n",
+        "paper/paper.md": "---\ntitle: T\nauthors: [Ann Other]\nkeywords: [ferns, moss]\n---\n# One\n\nWords.\n",
+    }
+    project = tiny(files)
+    assert project.octavo("build", "paper", "--to", "tex").code == 0
+    (source,) = (project.root / "build").rglob("*.tex")
+    assert "ferns, moss" in source.read_text(encoding="utf-8")
+
+
 @needs_tex
 @pytest.mark.parametrize("venue", VENUES)
 def test_every_class_sets_it(sample: Sample, venue: str, tmp_path: Path) -> None:

@@ -124,6 +124,10 @@ def test_a_changed_picture_is_a_new_paper(tiny: Callable[..., Tiny]) -> None:
         ("dots.png", png(4, 4, (20_000, 10_000)), "The picture 'dots.png' cannot be shown: it has too many pixels"),
         ("lines.svg", "<svg", "The picture 'lines.svg' cannot be shown: it is no SVG that can be read"),
         ("lines.svg", '<svg xmlns="http://www.w3.org/2000/svg"/>', "cannot be shown: it tells no size"),
+        ("lines.svg", SVG.replace("<rect", "<script>alert(1)</script><rect"), "cannot be shown: it holds a script"),
+        ("lines.svg", SVG.replace("<rect", '<rect onload="alert(1)"'), "cannot be shown: it holds a script"),
+        ("lines.svg", SVG.replace("<rect", '<a href="java\nscript:alert(1)"/><rect'), "it holds a script"),
+        ("lines.svg", SVG.replace("<svg xmlns", "<s:svg xmlns:s").replace("</svg", "</s:svg"), "must be a plain <svg>"),
     ],
 )
 def test_a_picture_that_cannot_be_shown_is_told(

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lxml import etree
 
 COLUMN, WIDE = 3.35, 7.0  # inches
 MOST = 100_000_000  # pixels: a picture of this many takes 400 MB to show
@@ -67,6 +71,10 @@ def _of_lines(file: Path) -> tuple[float, float]:
         root = etree.parse(str(file), etree.XMLParser(resolve_entities=False, no_network=True)).getroot()
     except etree.XMLSyntaxError as error:
         raise Unfit("it is no SVG that can be read", "Save it again.") from error
+    if root.prefix or etree.QName(root).localname != "svg":
+        raise Unfit("it is no SVG that a page can hold", "Its first element must be a plain <svg>.")
+    if any(_acts(element) for element in root.iter("*")):  # it would run in the page of whoever reads the paper
+        raise Unfit("it holds a script or a piece of a web page", "Save it as a plain drawing, without them.")
     box = [float(number) for number in re.split(r"[\s,]+", root.get("viewBox", "").strip()) if number]
     sides = [_length(root.get(name, "")) for name in ("width", "height")]
     if all(sides):
@@ -74,6 +82,15 @@ def _of_lines(file: Path) -> tuple[float, float]:
     if len(box) == 4 and box[2] > 0 and box[3] > 0:
         return box[2] / SCREEN, box[3] / SCREEN
     raise Unfit("it tells no size", "Give its <svg> a viewBox.")
+
+
+def _acts(element: etree._Element) -> bool:
+    """Tell whether part of a drawing can run code or show a page inside the page that holds it."""
+    kind = str(element.tag).rpartition("}")[2].lower()
+    return kind in ("script", "foreignobject", "handler") or any(
+        str(name).lower().startswith("on") or re.sub(r"\s", "", str(value)).lower().startswith("javascript:")
+        for name, value in element.attrib.items()
+    )
 
 
 def _length(text: str) -> float:
