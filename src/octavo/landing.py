@@ -211,6 +211,7 @@ def check_paper(
     from octavo.checks import paper
     from octavo.document import fidelity, source
     from octavo.model import LatexLog
+    from octavo.paper.venues import VENUES
 
     parsed = source.load(content)
     found = [
@@ -219,7 +220,9 @@ def check_paper(
     ]
     authors = tuple(str(author["name"]) for author in parsed.frontmatter.get("authors", []))
     texts = [(leaf.text, leaf.place) for leaf in fidelity.leaves(parsed)]
-    findings = paper.check(found, texts, paper.Asked(document.stage, document.limit, authors))
+    findings = paper.check(
+        found, texts, paper.Asked(document.stage, document.limit, authors, VENUES[document.venue].smallest)
+    )
     counts = {kind: sum(f.severity == kind for f in findings) for kind in ("error", "warning")}
     return findings, paper.summary(found, counts)
 

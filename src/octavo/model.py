@@ -226,16 +226,27 @@ class Results(Frozen, frozen=True):
     media: tuple[Medium, ...] = ()
 
 
+class Shrunk(Frozen, frozen=True):
+    """A table that was shrunk to its column: where it stands, the height of its type in points, what is left of it."""
+
+    place: Place
+    points: float
+    share: float
+
+
 class LatexLog(Frozen, frozen=True):
     """What LaTeX said of a paper that it set: the page on which the text ends, lines that are too wide.
 
     ``overfull``: for each the line of the source, the points that it is too wide, and some of its words; ``lacking``
-    are the packages with the class's own typeface that are not installed.
+    are the packages with the class's own typeface that are not installed. ``shrunk`` are tables that were too wide,
+    ``tall`` floats that are higher than a page: the line of the source, and by how many points.
     """
 
     text_pages: int
     overfull: tuple[tuple[int, float, str], ...] = ()
     lacking: tuple[str, ...] = ()
+    shrunk: tuple[Shrunk, ...] = ()
+    tall: tuple[tuple[int, float], ...] = ()
 
 
 State = Literal["same", "drift", "changed", "new", "missing", "not compared"]

@@ -10,7 +10,7 @@ import pytest
 
 from octavo.checks.paper import Asked, Printed, check
 from octavo.checks.rules import RULES
-from octavo.model import LatexLog, Place
+from octavo.model import LatexLog, Place, Shrunk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,6 +61,19 @@ def test_what_latex_says_is_told(tmp_path: Path) -> None:
     assert told["paper-within-limit"].startswith("paper.pdf: the text ends on page 9, and may have 8")
 
 
+def test_tables_are_not_shrunk_until_nobody_can_read_them(tmp_path: Path) -> None:
+    """One that was, is told with its place and the way out; one that can still be read is not; nor a float too tall."""
+    shrunk = (Shrunk(Place("paper/paper.md", 12), 5.9, 0.74), Shrunk(Place("paper/paper.md", 30), 6.1, 0.76))
+    printed = [Printed("latex/paper.pdf", pdf(tmp_path), LatexLog(1, shrunk=shrunk, tall=((80, 31.2),)))]
+    found = check(printed, TEXTS, ASKED)
+    assert [(f.rule, str(f.place or "")) for f in found] == [
+        ("paper-type-readable", "paper/paper.md:12"),
+        ("paper-floats-fit", ""),
+    ]
+    assert "shrunk to 74%, its type is 5.9 pt high" in found[0].message and ":class: wide" in found[0].hint
+    assert "31 pt taller than its page (line 80 of paper.tex)" in found[1].message
+
+
 def test_words_are_read(tmp_path: Path) -> None:
     """What is not finished, and in a review the name of an author, each with its place."""
     texts = [("Still TODO here.", Place("paper/paper.md", 7)), ("As ann other says.", Place("paper/paper.md", 9))]
@@ -77,6 +90,8 @@ def test_every_rule_is_in_the_table() -> None:
         "paper-anonymous",
         "paper-fonts-embedded",
         "paper-lines-fit",
+        "paper-type-readable",
+        "paper-floats-fit",
         "paper-within-limit",
         "paper-venue-font",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -134,6 +135,34 @@ def test_a_tag_would_be_a_second_number_on_the_page(refused: Refused) -> None:
     r"""The page refuses a \tag too."""
     (told,) = refused("$$\nx \\tag{7}\n$$\n", "html")
     assert r"\tag" in told
+
+
+WIDE = "\\frac{" + " + ".join("abcdefghijklmnopqrstuvwxyz" * 2) + "}{2}"
+
+
+def test_a_formula_in_a_line_that_runs_over_the_edge_is_told(refused: Refused) -> None:
+    """One that cannot be broken is; in a table, the table is; what can be broken behind a sign is no fault."""
+    long = "a_{12} = " + " + ".join(f"b_{{{n}}} c" for n in range(30))
+    table = f":::{{table}} A caption.\n| A | B |\n|:--|:--|\n| ${WIDE}$ | b |\n:::\n"
+    wide, tabled = refused(f"One ${long}$ two.\n\nA formula ${WIDE}$ here.\n\n{table}")
+    assert wide.startswith("paper/paper.md:7: The formula is wider than its column: \\frac{a + b + c")
+    assert tabled == (
+        "paper/paper.md:10: The table is wider than its column: its cells would be printed over one another."
+    )
+
+
+def test_an_address_is_broken_and_not_cut_off(sample: Sample, tmp_path: Path) -> None:
+    """A long one, with no sign in it, stays on the page in both PDFs (promise 1)."""
+    import pdfplumber
+
+    address = f"https://example.org/{'without-any-end' * 4}{'x' * 60}"
+    content = parsed(sample, tmp_path, HEAD.format("") + f"Look at <{address}>, please.\n")
+    for form in ("pdf", *(["latex"] if shutil.which("latexmk") else [])):
+        path = paper.write(form, content, sample.results, tmp_path / form, root=tmp_path, bibliography=None)
+        with pdfplumber.open(path) as pdf:
+            letters = [char for page in pdf.pages for char in page.chars if char["top"] < 700 and char["size"] < 12]
+        assert max(char["x1"] for char in letters if not char["text"].isspace()) < 306, "in the left column"
+        assert address in "".join(char["text"] for char in letters)
 
 
 def test_a_character_that_no_font_has_is_told_with_its_line(refused: Refused) -> None:

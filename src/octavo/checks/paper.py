@@ -25,11 +25,15 @@ class Printed(Frozen, frozen=True):
 
 
 class Asked(Frozen, frozen=True):
-    """What a paper is held to: its stage, the pages that its text may have, the names that a review must not have."""
+    """What a paper is held to: its stage, the pages that its text may have, the names that a review must not have.
+
+    ``smallest`` is the height of type in points that is still read.
+    """
 
     stage: str
     limit: int | None
     authors: tuple[str, ...]
+    smallest: float = 6.0
 
 
 def check(printed: Sequence[Printed], texts: Sequence[tuple[str, Place | None]], asked: Asked) -> tuple[Finding, ...]:
@@ -102,6 +106,17 @@ def _of_log(log: LatexLog, asked: Asked) -> Iterator[Finding]:
         yield _finding(
             "lines-fit", "error", text, "Break the formula, shorten the word, or make the table `:class: wide`."
         )
+    for table in log.shrunk:
+        if table.points < asked.smallest:
+            text = (
+                f"LaTeX: this table is too wide; shrunk to {table.share:.0%}, its type is {table.points:.1f} pt high, "
+                f"and may not be below {asked.smallest:g} pt."
+            )
+            way_out = "Give its `{table}` the option `:class: wide`, take columns out, or shorten its words."
+            yield _finding("type-readable", "error", text, way_out, table.place)
+    for line, points in log.tall[:SHOWN]:
+        text = f"LaTeX: a float is {points:.0f} pt taller than its page (line {line} of paper.tex): its end is cut off."
+        yield _finding("floats-fit", "error", text, "Split it, or take lines out.")
     if log.lacking:
         severity: Severity = "error" if asked.stage == "camera-ready" else "warning"
         lacking = ", ".join(log.lacking)

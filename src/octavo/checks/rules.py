@@ -74,6 +74,13 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "paper-lines-fit", "error", "No line of LaTeX's runs over the margin.", "Break it, or make it `:class: wide`."
     ),
+    Rule(
+        "paper-type-readable",
+        "error",
+        "No table is shrunk until its type is below 6 pt.",
+        "Give it `:class: wide`, or take columns out.",
+    ),
+    Rule("paper-floats-fit", "error", "No figure or table of LaTeX's is taller than its page.", "Split it."),
     Rule("paper-within-limit", "error", "The text has no more pages than `limit`.", "Shorten it."),
     Rule("paper-venue-font", "warning", "LaTeX has the typeface of the class.", "Debian: texlive-fonts-extra."),
     Rule("bib-parses", "error", "Every line of the bibliography can be read.", "Mend the brace, quote or comma."),

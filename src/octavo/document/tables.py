@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,3 +59,35 @@ def read_grid(table: Node) -> Table:
         headers += 1
     columns = max((column for _, column in busy), default=-1) + 1
     return Table(tuple(rows), headers, tuple(alignments.get(column, "left") for column in range(columns)))
+
+
+def longest(table: Table, column: int) -> tuple[list[str], list[str]]:
+    """Return the longest words and lines of a column: few are measured, and the widest is there."""
+    lines = [_said(cell.node) for cell in single(table, column)]
+    words = [word for line in lines for word in re.findall(r"[^\s-]{1,30}-?", line)]  # the templates break longer ones
+    most, longest = (sorted(set(texts), key=lambda text: (-len(text), text))[:5] for texts in (words, lines))
+    return most, longest
+
+
+def formulas(table: Table, column: int) -> list[Node]:
+    """Return the longest formulas of a column."""
+    nodes = (node for cell in single(table, column) for node in _all(cell.node) if node["type"] == "inlineMath")
+    found: dict[str, Node] = {str(node["value"]): node for node in nodes}
+    return [found[tex] for tex in sorted(found, key=lambda tex: (-len(tex), tex))[:5]]
+
+
+def _all(node: Node) -> Iterator[Node]:
+    yield node
+    for child in node.get("children", []):
+        yield from _all(child)
+
+
+def single(table: Table, column: int) -> list[Cell]:
+    """Return the cells that stand in one column alone."""
+    return [cell for row in table.rows for cell in row if cell.column == column and cell.colspan == 1]
+
+
+def _said(node: Node) -> str:
+    if node["type"] in ("text", "value", "inlineCode"):
+        return str(node["value"])
+    return "".join(_said(child) for child in node.get("children", []))

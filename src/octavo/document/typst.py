@@ -104,12 +104,12 @@ def pdf(main: Path, leaves: Sequence[Leaf], file: str, formulas: Mapping[str, Pl
 
 
 def _too_wide(compiler: typst.Compiler, formulas: Mapping[str, Place | None]) -> list[OctavoError]:
-    """Return an error for each display formula that runs out of its column or into its number."""
+    """Return an error for each formula that runs out of its column or into its number."""
     return [
         DocumentError(
             f"The formula is wider than its column: {' '.join(tex.split())[:60]} …",
             where=str(formulas.get(tex, "")),
-            hint="Break it into lines: \\begin{aligned} a &= b \\\\ &\\quad + c \\end{aligned}.",
+            hint="Set it apart, and break it into lines: \\begin{aligned} a &= b \\\\ &\\quad + c \\end{aligned}.",
         )
         for tex in json.loads(compiler.query("<too-wide>", field="value"))
     ]

@@ -73,8 +73,8 @@ def _latex(
         latex.write(content, out, venue=VENUES[venue], bibliography=bibliography, stage=stage)
         return out / latex.SOURCE
     with TemporaryDirectory(prefix="octavo-") as name:
-        latex.write(content, Path(name), venue=VENUES[venue], bibliography=bibliography, stage=stage)
-        data, said = latex.pdf(Path(name), content, VENUES[venue])
+        tables = latex.write(content, Path(name), venue=VENUES[venue], bibliography=bibliography, stage=stage)
+        data, said = latex.pdf(Path(name), content, VENUES[venue], tables)
     if log:
         log.parent.mkdir(exist_ok=True)
         log.write_bytes(msgspec.json.encode(said))

@@ -9,7 +9,8 @@ class Venue(Frozen, frozen=True):
     """What a class asks for, beside its template ``NAME.template.tex``.
 
     ``bibliography`` is its BibTeX style, ``appendix`` what begins its appendix, ``thanks`` what stands around the
-    acknowledgments. ``romans``: it numbers sections in Roman numerals.
+    acknowledgments. ``romans``: it numbers sections in Roman numerals. ``smallest`` is the height of type, in points,
+    below which nobody reads it; as for the text of figures.
     """
 
     name: str
@@ -17,6 +18,7 @@ class Venue(Frozen, frozen=True):
     appendix: str = "\\appendix"
     thanks: tuple[str, str] = ("\\section*{Acknowledgments}", "")
     romans: bool = False
+    smallest: float = 6.0
 
 
 VENUES = {

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar
 
 from octavo import tools
-from octavo.document import fidelity, pandoc, typst
+from octavo.document import fidelity, pandoc, tables, typst
 from octavo.document.bridge import Bridge, Node
 from octavo.document.fidelity import Leaf
 from octavo.document.numbering import is_appendix
 from octavo.document.pandoc import Element, attributes, closed, element, plain, raw, raw_block, words
 from octavo.document.source import Content
-from octavo.document.tables import Cell, read_grid
+from octavo.document.tables import Cell, Table, read_grid
 from octavo.errors import BuildError, raise_all
-from octavo.model import LatexLog
+from octavo.model import LatexLog, Place, Shrunk
 from octavo.paper import matter
 from octavo.paper.stages import CAMERA_READY, REVIEW
 from octavo.paper.venues import Venue
@@ -59,8 +59,10 @@ NAMED = {
 }
 
 
-def write(content: Content, out: Path, *, venue: Venue, bibliography: Path | None, stage: str = "preprint") -> None:
-    """Write ``paper.tex``, ``figures/`` and ``references.bib`` into the folder ``out``.
+def write(
+    content: Content, out: Path, *, venue: Venue, bibliography: Path | None, stage: str = "preprint"
+) -> tuple[Place, ...]:
+    """Write ``paper.tex``, ``figures/`` and ``references.bib`` into the folder ``out``; return where its tables stand.
 
     Raises DocumentError (or Problems) for what cannot be carried or would be lost.
     """
@@ -88,6 +90,7 @@ def write(content: Content, out: Path, *, venue: Venue, bibliography: Path | Non
     if bibliography:
         shutil.copyfile(bibliography, out / BIBLIOGRAPHY)
     (out / SOURCE).write_text(made, encoding="utf-8")
+    return tuple(bridge.tables)
 
 
 def _copy(drawing: Node, target: Path) -> None:
@@ -100,8 +103,8 @@ def _copy(drawing: Node, target: Path) -> None:
         target.write_bytes(typst.picture(Path(files["svg"]), "pdf", drawing["width"], Path(name)))
 
 
-def pdf(folder: Path, content: Content, venue: Venue) -> tuple[bytes, LatexLog]:
-    """Compile what ``write`` left in ``folder``; return the PDF, and what LaTeX said of it.
+def pdf(folder: Path, content: Content, venue: Venue, tables: Sequence[Place] = ()) -> tuple[bytes, LatexLog]:
+    """Compile what ``write`` left in ``folder``; return the PDF, and what LaTeX said of it and its ``tables``.
 
     Raises BuildError for what LaTeX stops at, for references and citations that lead nowhere, and for numbers that
     differ from those of the other formats.
@@ -134,16 +137,32 @@ def pdf(folder: Path, content: Content, venue: Venue) -> tuple[bytes, LatexLog]:
             )
         raise BuildError(f"LaTeX could not set the paper: {'; '.join(told)}", where=content.file, hint=hint)
     _same_numbers(folder / "paper.aux", content, venue)
-    return (folder / "paper.pdf").read_bytes(), _said_of_it(log, folder / "paper.aux")
+    return (folder / "paper.pdf").read_bytes(), _said_of_it(log, folder / "paper.aux", tables)
 
 
-def _said_of_it(log: str, aux: Path) -> LatexLog:
+def _said_of_it(log: str, aux: Path, tables: Sequence[Place]) -> LatexLog:
     written = aux.read_text(encoding="utf-8", errors="replace")
     page = re.search(rf"\\newlabel\{{{END}\}}\{{\{{[^}}]*\}}\{{(\d+)\}}", written)
     wide = re.findall(r"^Overfull \\hbox \(([\d.]+)pt too wide\).*? at lines? (\d+).*\n(.*)", log, re.MULTILINE)
     overfull = tuple((int(line), float(points), _words_of(text)) for points, line, text in wide)
     lacking = re.findall(r"You do not have the (\w+)", log)
-    return LatexLog(int(page[1]) if page else 0, overfull, tuple(dict.fromkeys(lacking)))
+    tall = re.findall(r"Float too large for page by ([\d.]+)pt on input line (\d+)", log)
+    return LatexLog(
+        int(page[1]) if page else 0,
+        overfull,
+        tuple(dict.fromkeys(lacking)),
+        shrunk=tuple(_shrunk(log, tables)),
+        tall=tuple((int(line), float(points)) for points, line in tall),
+    )
+
+
+def _shrunk(log: str, tables: Sequence[Place]) -> Iterator[Shrunk]:
+    """Yield what the template said of tables that it had to shrink."""
+    said = r"^octavo-shrunk: (?P<number>\d+) (?P<size>[\d.]+)pt (?P<room>[\d.]+)pt of (?P<width>[\d.]+)pt$"
+    for found in re.finditer(said, log, re.MULTILINE):
+        number, size, room, width = (float(part) for part in found.groups())
+        if number <= len(tables):
+            yield Shrunk(tables[int(number) - 1], size * room / width, room / width)
 
 
 def _words_of(text: str) -> str:
@@ -175,7 +194,9 @@ def _same_numbers(aux: Path, content: Content, venue: Venue) -> None:
     for identifier, node in numbering.nodes.items():
         target, number = numbering.targets[identifier], numbering.of(node)
         expected = _as_printed(node, number, venue)
-        if number and printed.get(target, expected) != expected:
+        if number and target not in printed:
+            wrong.append(f"'{target}' is {expected} and was not printed")
+        elif number and printed[target] != expected:
             wrong.append(f"'{target}' is {expected} and was printed as {printed[target]}")
     if wrong:
         hint = "Report it [this is a bug]: a class that counts in another way."
@@ -245,6 +266,8 @@ class LatexBridge(Bridge):
         super().__init__(content)
         self.venue = venue
         self.files: dict[str, Node] = {}
+        self.tables: list[Place] = []
+        self.held: list[list[Element]] | None = None  # the footnotes of what LaTeX sets in one piece
 
     def inline_value(self, node: Node) -> list[Element]:
         return self.inline_text(node)
@@ -291,6 +314,37 @@ class LatexBridge(Bridge):
         for citation, cite in zip(made["c"][0], cites, strict=True):
             citation["citationSuffix"] = words(cite["suffix"]) if cite.get("suffix") else []
         return made
+
+    def inline_footnote_reference(self, node: Node) -> list[Element]:
+        made = super().inline_footnote_reference(node)
+        if not made or self.held is None:
+            return made
+        self.held.append(made[0]["c"])
+        return [raw(FORM, f"\\protect\\footnotemark[\\numexpr\\value{{footnote}}+{len(self.held)}\\relax]")]
+
+    def whole(self, make: Callable[[Node], list[Element]], node: Node) -> list[Element]:
+        """Return what ``make`` makes of a node that LaTeX sets in one piece; of a footnote in it the text comes behind.
+
+        LaTeX would print the mark, and lose the text.
+        """
+        if self.held is not None:
+            return make(node)
+        self.held = []
+        made = make(node)
+        opener = raw(FORM, "\\stepcounter{footnote}\\footnotetext{")
+        for blocks in self.held:
+            first = plain(opener, *blocks[0]["c"]) if blocks[0]["t"] in ("Para", "Plain") else plain(opener)
+            rest = blocks[1:] if first["c"][1:] else blocks
+            made += closed([first, *rest], raw(FORM, "}"))
+        self.held = None
+        return made
+
+    def block_container(self, node: Node) -> list[Element]:
+        return self.whole(super().block_container, node)
+
+    def block_proof(self, node: Node) -> list[Element]:
+        make = super().block_proof
+        return self.whole(make, node) if node["kind"] == "algorithm" else make(node)
 
     def block_admonition(self, node: Node) -> list[Element]:
         title, inner = self.titled(node)
@@ -373,10 +427,20 @@ class LatexBridge(Bridge):
         options = f"width=\\ifdim{node['width']}in>\\linewidth\\linewidth\\else{node['width']}in\\fi"
         return [raw(FORM, f"\\includegraphics[{options},alt={{{_plain_alt(node['alt'])}}}]{{figures/{file}}}")]
 
+    def block_table(self, node: Node) -> list[Element]:
+        return self.whole(self.centred, node)
+
+    def centred(self, node: Node) -> list[Element]:
+        """Return a table that stands in the text."""
+        return [raw_block(FORM, "\\begin{center}"), self.table(node, "", []), raw_block(FORM, "\\end{center}")]
+
     def table(self, node: Node, identifier: str, caption: list[Element]) -> Element:
         grid = read_grid(node)
+        self.tables.append(self.place(node))
         letters = "".join(align[0] for align in grid.alignments)
-        parts = [raw(FORM, f"\\fitted{{\\begin{{tabular}}{{@{{}}{letters}@{{}}}}\n\\toprule\n")]
+        parts = [raw(FORM, f"\\fitted{{{len(self.tables)}}}{{{letters}}}{{")]
+        parts += [inline for column in range(len(grid.alignments)) for inline in _measured(grid, column)]
+        parts.append(raw(FORM, "}{\\toprule\n"))
         busy: dict[tuple[int, int], Cell] = {}
         for number, row in enumerate(grid.rows):
             parts += self.row(row, number, busy, grid.alignments)
@@ -386,7 +450,7 @@ class LatexBridge(Bridge):
                 parts += [raw(FORM, f"\\cmidrule(lr){{{c.column + 1}-{c.column + c.colspan}}}\n") for c in spans]
             if number == grid.headers - 1:
                 parts.append(raw(FORM, "\\midrule\n"))
-        return plain(*parts, raw(FORM, "\\bottomrule\n\\end{tabular}}"))
+        return plain(*parts, raw(FORM, "\\bottomrule\n}"))
 
     def row(
         self, row: Sequence[Cell], number: int, busy: dict[tuple[int, int], Cell], alignments: Sequence[str]
@@ -421,6 +485,17 @@ class LatexBridge(Bridge):
 def _drawings(body: Sequence[Node]) -> list[Node]:
     found = [child for child in body if child["type"] == "drawing"]
     return found + [inner for child in body if child["type"] == "container" for inner in _drawings(child["children"])]
+
+
+def _measured(grid: Table, column: int) -> list[Element]:
+    """Return what of a column LaTeX measures before it breaks it into lines: its longest words and lines."""
+    most, lines = tables.longest(grid, column)
+    formulas = "".join(f"${node['value']}$\\\\" for node in tables.formulas(grid, column))
+    parts = [raw(FORM, f"\\octavocolumn{{{grid.alignments[column][0]}}}{{{formulas}")]
+    for texts in (most, lines):
+        parts += [inline for text in texts for inline in (*words(text), raw(FORM, "\\\\"))]
+        parts.append(raw(FORM, "}{" if texts is most else "}"))
+    return parts
 
 
 def _one_number(tex: str) -> str:

@@ -8,13 +8,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar
 
-from octavo.document import fidelity, mathml, pandoc, typst
+from octavo.document import fidelity, mathml, pandoc, tables, typst
 from octavo.document.bridge import Bridge, Node
 from octavo.document.fidelity import Leaf
 from octavo.document.pandoc import Element, closed, element, plain, raw, raw_block
 from octavo.document.source import Content
 from octavo.document.tables import Cell, Table, read_grid
 from octavo.errors import raise_all
+from octavo.model import Place
 from octavo.paper import matter
 
 FORM = "typst"
@@ -38,9 +39,11 @@ def write(content: Content, *, root: Path, bibliography: Path | None, lines: boo
         main = folder / "main.typ"
         main.write_text(source(content, folder, bibliography, lines=lines, notice=notice), encoding="utf-8")
         fidelity.check(wanted, texts(main.read_text(encoding="utf-8")), "paper.pdf")
-        displayed = {typst.composed(leaf.text): leaf.place for leaf in fidelity.formulas(content, "math")}
+        places: dict[str, Place | None] = {}
+        for leaf in fidelity.formulas(content, "math", "inlineMath"):
+            places.setdefault(typst.composed(leaf.text), leaf.place)
         shown = [*wanted, *fidelity.formulas(content, "math", "inlineMath")]
-        return typst.pdf(main, shown, content.file, displayed)
+        return typst.pdf(main, shown, content.file, places)
 
 
 def source(content: Content, folder: Path, bibliography: Path | None, *, lines: bool = False, notice: str = "") -> str:
@@ -89,13 +92,16 @@ class TypstBridge(Bridge):
     def __init__(self, content: Content) -> None:
         super().__init__(content)
         self.files: dict[str, str] = {}
+        self.in_table = False
 
     def inline_value(self, node: Node) -> list[Element]:
         return self.inline_text(node)
 
     def formula(self, node: Node) -> str:
         made = self.carried(node, mathml.typst)
-        return f"#math.equation(alt: {typst.string(node['value'])}, ${made}$.body);"
+        # The template measures a formula of a table with its column.
+        call = "math.equation(alt: " if self.in_table else "formula("
+        return f"#{call}{typst.string(node['value'])}, ${made}$.body);"
 
     def block_math(self, node: Node) -> list[Element]:
         made = self.carried(node, mathml.typst)
@@ -202,7 +208,7 @@ class TypstBridge(Bridge):
         """Return a table with the rules of a printed one: above, below, and under the headers."""
         grid = read_grid(node)
         aligned = ", ".join(grid.alignments)
-        longest = "".join(f"{_longest(grid, column)}, " for column in range(len(grid.alignments)))
+        longest = "".join(f"{self.longest(grid, column)}, " for column in range(len(grid.alignments)))
         opener = f"#tabular({typst.string(str(self.place(node)))}, ({longest}), align: ({aligned},),"
         parts = [raw(FORM, f"{opener} table.hline(stroke: .7pt),")]
         if grid.headers:
@@ -216,11 +222,19 @@ class TypstBridge(Bridge):
                 parts.append(raw(FORM, "), table.hline(stroke: .4pt),"))
         return [*parts, raw(FORM, "table.hline(stroke: .7pt));")]
 
+    def longest(self, grid: Table, column: int) -> str:
+        """Return the longest words and lines of a column, and its formulas with each, as arrays of Typst."""
+        formulas = "".join(f"${self.carried(node, mathml.typst)}$, " for node in tables.formulas(grid, column))
+        words, lines = ("".join(f"{typst.string(text)}, " for text in texts) for texts in tables.longest(grid, column))
+        return f"(({formulas}{words}), ({formulas}{lines}))"
+
     def cell_call(self, cell: Cell) -> list[Element]:
         options = [f"align: {cell.align}"]
         options += [f"colspan: {cell.colspan}"] if cell.colspan > 1 else []
         options += [f"rowspan: {cell.rowspan}"] if cell.rowspan > 1 else []
+        self.in_table = True
         blocks = self.cell(cell.node)
+        self.in_table = False
         if any(block["t"] != "Plain" for block in blocks):
             self.unknown(cell.node, "a list, formula or table of its own in a cell")
         inlines: list[Element] = [inline for block in blocks for inline in block["c"]]
@@ -238,21 +252,6 @@ class TypstBridge(Bridge):
         """Return the label that references lead to."""
         target = self.numbering.target(node)
         return f" <{target}>" if target else ""
-
-
-def _longest(grid: Table, column: int) -> str:
-    """Return the longest words and lines of a column, as arrays of Typst: few are measured, and the widest is there."""
-    cells = (cell for row in grid.rows for cell in row if cell.column == column and cell.colspan == 1)
-    lines = [_plain(cell.node) for cell in cells]
-    words = [word for line in lines for word in re.findall(r"[^\s-]{1,30}-?", line)]  # the template breaks longer ones
-    kept = [sorted(set(texts), key=lambda text: (-len(text), text))[:5] for texts in (words, lines)]
-    return "(" + ", ".join(f"({''.join(f'{typst.string(text)}, ' for text in texts)})" for texts in kept) + ")"
-
-
-def _plain(node: Node) -> str:
-    if node["type"] in ("text", "value", "inlineCode"):
-        return str(node["value"])
-    return "".join(_plain(child) for child in node.get("children", []))
 
 
 def _rule(row: int, cell: Cell) -> str:
