@@ -185,7 +185,7 @@ A caption.
 
 def test_what_would_print_as_typed_is_told(tmp_path: Path) -> None:
     """Roles and citations are read neither in a formula, nor in the front matter, nor in an alternative text."""
-    front = "Say it in words: in the front matter only the abstract and the acknowledgments are MyST."
+    front = "Say it in words: only abstract, data_availability and acknowledgments are MyST."
     formula = (
         "stands inside a formula, where it would print as letters.\n"
         "  End the formula, put the value and go on; or record a text that says it all."

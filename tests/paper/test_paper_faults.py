@@ -32,23 +32,19 @@ CONSTRUCTS = {
     "::::{tab-set}\n:::{tab-item} One\nIn a tab.\n:::\n::::": "'tabSet'.",
     ":::{aside}\nBeside.\n:::": "'aside'.",
     ":::{margin}\nIn the margin.\n:::": "'aside'.",
-    ":::{dropdown} Open\nHidden.\n:::": "'details'.",
     ":::{card} A card\nOn a card.\n:::": "'card'.",
     "::::{grid} 2\n:::{card} One\nIn a grid.\n:::\n::::": "'grid'.",
-    "A {kbd}`Ctrl` key.": "'keyboard'.",
     "A unit {si}`5 <\\meter>`.": "'si'.",
     "A formula {chem}`H2O`.": "'chemicalFormula'.",
     "A computed {eval}`x`.": "'inlineExpression'.",
     "```{code-cell} python\nprint(1)\n```": "'outputs'.",
-    ":::{epigraph}\nWords.\n\n-- Author\n:::": "a 'quote' container.",
     ":::{glossary}\nTerm\n: Meaning\n:::": "'glossary'.",
-    ":::{bibliography}\n:::": "'bibliography'.",
-    ":::{figure} own.png\nA caption.\n\nA legend.\n:::": "a legend.",
+    ":::{figure} own.png\nA caption.\n\n- A legend.\n:::": "a legend.",
+    '<figure><img src="own.png" alt="Shown"><figcaption>Said.</figcaption></figure>': "a 'figure of HTML' container.",
+    "```{raw} latex\n\\vspace{1em}\n```": "'raw'.",
     "![An image](own.png)": "'image'.",
     "Within a line ![an image](own.png) too.": "'image'.",
     ":::{figure} own.png\n:alt: An image\nA caption.\n:::": "'image'.",
-    ":::{prf:axiom} One\nTrue.\n:::": "'prf:axiom'.",
-    ":::{prf:observation}\nSeen.\n:::": "'prf:observation'.",
     "An author {cite:author}`smith2005` alone.": "a citation of the author alone.",
     "```{code} python\n:linenos:\nx = 1\n```": "the line numbers or emphasised lines of a listing.",
 }
@@ -257,7 +253,7 @@ def test_front_matter_that_has_no_place_is_told(refused: Refused) -> None:
     ]
 
 
-FRONT = """license: CC-BY-4.0
+FRONT = """doi: 10.1000/xyz
 keyword: apples
 authors:
   - name: Ann Other
@@ -265,7 +261,7 @@ authors:
     affiliations:
       - name: A place
         url: https://example.org
-  - {name: Ben Other, note: Both, corresponding: false, orcid: 0000-0002-1825-0097}
+  - {name: Ben Other, note: Both, deceased: false, orcid: 0000-0002-1825-0097}
 affiliations:
   - {id: lab, name: Laboratory}
 """
@@ -276,11 +272,11 @@ def test_a_key_of_the_front_matter_that_no_output_shows_is_told(refused: Refused
     """What nobody prints is refused with its line, whether the parser knows it or not."""
     place = "The paper has no place for '{}' of the front matter."
     assert refused("One.\n", form, front=FRONT) == [
-        f"paper/paper.md:3: {place.format('license')}",
+        f"paper/paper.md:3: {place.format('doi')}",
         f"paper/paper.md:4: {place.format('keyword')}",
         f"paper/paper.md:10: {place.format('affiliations.url')}",
         f"paper/paper.md:11: {place.format('authors.note')}",
-        f"paper/paper.md:11: {place.format('authors.corresponding')}",
+        f"paper/paper.md:11: {place.format('authors.deceased')}",
         "paper/paper.md:12: No author has the affiliation 'Laboratory'.",
     ]
 

@@ -21,9 +21,14 @@ from octavo.model import Place
 Node = dict[str, Any]
 WAYS_OUT: Mapping[str, str] = {
     "iframe": "Show a figure of the results with `{result-figure}`.",
-    "image": "Show it in a `{figure}`, with a caption and `:alt:`; or draw it in a notebook.",
+    "image": "Save it beside the source as SVG, PNG or JPEG; or draw it in a notebook.",
+    "drawing": "Give the picture a paragraph of its own, or show it in a `{figure}`.",
     "html": "Write it in MyST: raw HTML exists in one format alone.",
     "div": "`{notes}` belongs to the slides; anything else, write as paragraphs.",
+    "_lift": "Outputs of notebooks are shown by name: `{result-figure}`, `{result-table}`.",
+    "outputs": "Move the code into notebooks/ and show what it records: `{result-figure}`, `{result-table}`, `{val}`.",
+    "embed": "Show a result by name (`{result-figure}`), or put the text into a file and `{include}` it.",
+    "raw": "LaTeX or Typst for one format alone is in no other: write it in MyST.",
     "mermaid": "Draw it in a notebook and show it with `{result-figure}`.",
 }
 STATEMENTS = (
@@ -36,6 +41,10 @@ STATEMENTS = (
     "remark",
     "example",
     "conjecture",
+    "axiom",
+    "criterion",
+    "observation",
+    "property",
     "proof",
     "algorithm",
 )
@@ -124,6 +133,10 @@ class Bridge:
     def inline_inline_code(self, node: Node) -> list[Element]:
         return [element("Code", [attributes(), node["value"]])]
 
+    def inline_keyboard(self, node: Node) -> list[Element]:
+        """A key that is to be pressed; the base sets it as code."""
+        return [element("Code", [attributes(), "".join(_texts(node))])]
+
     def inline_break(self, node: Node) -> list[Element]:
         return [element("LineBreak")]
 
@@ -146,6 +159,11 @@ class Bridge:
     def inline_cross_reference(self, node: Node) -> list[Element]:
         """A link with the text that mystmd resolved: numbers are counted once, for every format."""
         target = self.numbering.target(node)
+        if node.get("suffix") or node.get("prefix"):
+            self.unknown(
+                node, f"the words '{node.get('suffix') or node['prefix']}' with the reference '{node['label']}'"
+            )
+            return []
         if not node.get("resolved") or target is None:
             self.problem(
                 node, f"The reference '{node.get('label')}' leads nowhere.", "Give its target that label, or mend it."
@@ -171,7 +189,9 @@ class Bridge:
     def citation(self, cites: Sequence[Node], *, narrative: bool) -> Element:
         """Return citations for pandoc's citeproc, which words them and makes the list of references."""
         made = []
-        for cite in cites:
+        for other in [cite for cite in cites if cite["type"] != "cite"]:
+            self.unknown(other, f"the reference '{other.get('label')}' among citations")
+        for cite in [cite for cite in cites if cite["type"] == "cite"]:
             mode = "AuthorInText" if narrative else "NormalCitation"
             if cite.get("partial") == "year":
                 mode = "SuppressAuthor"
@@ -257,6 +277,12 @@ class Bridge:
             text = [element("Span", [attributes("", ["number"]), words(number)]), element("Space"), *text]
         identifier = self.numbering.target(node) or ""
         return [element("Header", [node["depth"] - self.top + 1, attributes(identifier), text])]
+
+    def block_bibliography(self, node: Node) -> list[Element]:
+        """Where Sphinx prints the list of references; a paper has it behind the text."""
+        if node.get("filter"):
+            self.unknown(node, "a list of some of the references")
+        return []
 
     def block_comment(self, node: Node) -> list[Element]:
         return []
@@ -348,7 +374,7 @@ class Bridge:
 
     def block_container(self, node: Node) -> list[Element]:
         """A figure, table or listing with its caption."""
-        kind = node["kind"]
+        kind = node.get("kind", "figure of HTML")
         body = [child for child in node["children"] if child["type"] not in ("caption", "comment")]
         if kind not in KINDS or any(child["type"] == "legend" for child in body):
             self.unknown(node, f"a '{kind}' container" if kind not in KINDS else "a legend")
@@ -431,6 +457,10 @@ def tight(blocks: list[Element]) -> list[Element]:
 
 def _is_loose(item: Node) -> bool:
     return len([child for child in item["children"] if child["type"] == "paragraph"]) > 1
+
+
+def _texts(node: Node) -> Iterable[str]:
+    return (str(inner.get("value", "")) for inner in _all([node]))
 
 
 def _method(node: Node) -> str:

@@ -18,7 +18,7 @@ BLOCK = re.compile(r"---[ \t]*\n(.*?)\n---[ \t]*(\n|$)", re.DOTALL)
 ROLE = re.compile(r"\{[A-Za-z][\w:.+-]*\}`[^`]*`?")
 CITATION = re.compile(r"\[-?@[^\]]*\]?|(?<![\w@.\\])@[A-Za-z_][\w:-]*")
 # Keys whose texts are parsed, or are no texts.
-PARSED = ("abstract", "acknowledgments", "acknowledgements", "parts", "math")
+PARSED = ("abstract", "data_availability", "acknowledgments", "acknowledgements", "parts", "math")
 # Keys with keys inside that print or do not; mystmd takes the singular too.
 INSIDE = {
     "parts": "parts",
@@ -26,6 +26,7 @@ INSIDE = {
     "authors": "authors",
     "affiliation": "affiliations",
     "affiliations": "affiliations",
+    "funding": "funding",
 }
 
 
@@ -75,7 +76,7 @@ def unread(text: str, name: str) -> Iterator[DocumentError]:
                 yield DocumentError(
                     f"'{found}' in '{key.value}' would print as typed.",
                     where=f"{name}:{scalar.start_mark.line + 2}",
-                    hint="Say it in words: in the front matter only the abstract and the acknowledgments are MyST.",
+                    hint="Say it in words: only abstract, data_availability and acknowledgments are MyST.",
                 )
 
 

@@ -29,6 +29,45 @@ function shield(node) {
 
 const links = { name: 'octavo-links', stage: 'document', plugin: () => (tree) => shield(tree) };
 
+// Lines and alignments that no environment holds, as `$$ a &= b \\ c &= d $$`: KaTeX alone knows what is meant.
+// And `\nonumber`: a display formula has one number, or none where all its lines say so.
+const UNNUMBERED = /\\(?:nonumber|notag)(?![A-Za-z])/g;
+
+function outside(tex) {
+  let [depth, shown] = [0, ''];
+  for (const [token] of tex.matchAll(/\\(?:begin|end)\s*\{[^}]*\}|\\[A-Za-z]+|\\[^]|[^]/g)) {
+    if (/^(?:\{|\\begin)/.test(token)) depth += 1;
+    else if (/^(?:\}|\\end)/.test(token)) depth -= 1;
+    else if (depth === 0) shown += token;
+  }
+  return shown;
+}
+
+// KaTeX was there before us, and browsers show its line breaks on one line.
+function rows(whole, inner) {
+  const made = inner.split('<mspace linebreak="newline"></mspace>');
+  if (made.length < 2) return whole;
+  const row = (line) => `<mtr><mtd><mstyle scriptlevel="0" displaystyle="true"><mrow>${line}</mrow></mstyle></mtd></mtr>`;
+  return `<semantics><mtable rowspacing="0.25em" columnalign="center">${made.map(row).join('')}</mtable><annotation`;
+}
+
+function plain(node) {
+  if (node.type === 'math') {
+    const marks = node.value.match(UNNUMBERED)?.length ?? 0;
+    const bare = node.value.replace(UNNUMBERED, '');
+    const lines = bare.replace(/\\\\\s*(?=\\end|$)/g, '').split('\\\\').length;
+    const starred = /^\s*\\begin\s*\{(\w+\*)\}[^]*\\end\s*\{\1\}\s*$/.test(bare) && !node.identifier;
+    if (starred || (marks && marks >= lines)) node.enumerated = false;
+    const top = outside(bare.replace(/\\label\s*\{[^}]*\}/g, ''));
+    const name = top.includes('&') ? 'aligned' : top.includes('\\\\') ? 'gathered' : '';
+    node.value = name ? `\\begin{${name}}\n${bare.trim()}\n\\end{${name}}` : bare;
+    if (name === 'gathered') node.html = node.html?.replace(/<semantics><mrow>(.*?)<\/mrow><annotation/s, rows);
+  }
+  (node.children ?? []).forEach(plain);
+}
+
+const formulas = { name: 'octavo-formulas', stage: 'document', plugin: () => (tree) => plain(tree) };
+
 const line = (data) => data.node?.position?.start?.line;
 const place = (data) => (line(data) ? { position: data.node.position } : {});
 
@@ -95,5 +134,5 @@ export default {
   name: 'octavo',
   roles: [val],
   directives: [resultTable, resultFigure, notes],
-  transforms: [links],
+  transforms: [links, formulas],
 };

@@ -25,22 +25,30 @@ class Unfit(Exception):
         self.way_out = way_out
 
 
-def size(file: Path, asked: str, room: float) -> tuple[float, float]:
+def size(file: Path, asked: str, room: float, high: str = "") -> tuple[float, float]:
     """Return width and height in inches: as ``asked`` (``50%`` of the room, ``3in``), or its own, within the ``room``.
 
+    ``high`` is the height that is asked for, instead of a width.
     Raises Unfit.
     """
     if file.suffix.lower() not in KINDS:
         raise Unfit(f"it is {file.suffix[1:].upper()}", "Save it as SVG, PNG or JPEG: every output can show these.")
     width, height = _own(file)
-    wanted = min(_asked(asked, room) if asked else width, room)
+    if high and (asked or high.strip().endswith("%")):
+        raise Unfit(
+            f"its height is '{high}'", "Give it a `:width:` alone, as 50%, 3in, 8cm or 300px: it keeps its shape."
+        )
+    wanted = _asked(asked, room) if asked else width
+    if high:
+        wanted = _asked(high, room) * width / height
+    wanted = min(wanted, room)
     return round(wanted, 4), round(wanted * height / width, 4)
 
 
 def _asked(asked: str, room: float) -> float:
     found = re.fullmatch(r"([0-9.]+) ?(%|in|cm|mm|pt|px|)", asked.strip())
     if not found or not float(found[1]):
-        raise Unfit(f"its width is '{asked}'", "Write 50%, 3in, 8cm or 300px.")
+        raise Unfit(f"its size is '{asked}'", "Write 50%, 3in, 8cm or 300px.")
     return float(found[1]) / 100 * room if found[2] == "%" else float(found[1]) * UNITS[found[2]]
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from octavo import tools
-from octavo.document import front, problems, written
+from octavo.document import front, problems, spellings, written
 from octavo.document.numbering import is_appendix
 from octavo.errors import BuildError, DocumentError, OctavoError, raise_all
 from octavo.model import Frozen, Place
@@ -198,12 +198,12 @@ def _content(page: Mapping[str, Any], name: str) -> Content:
     parts = frontmatter.pop("parts", {})
     for dropped in ("exports", "numbering", "id"):
         frontmatter.pop(dropped, None)
-    blocks = {part: [_clean(block) for block in value["mdast"]["children"]] for part, value in parts.items()}
+    blocks = {part: spellings.plain(_clean(value["mdast"]["children"])) for part, value in parts.items()}
     return Content(
         file=name,
         frontmatter=_clean(frontmatter),
         parts=blocks,
-        nodes=_appendix_last([_clean(block) for block in page["mdast"]["children"]]),
+        nodes=_appendix_last(spellings.plain(_clean(page["mdast"]["children"]))),
         references=_clean(page.get("references", {}).get("cite", {}).get("data", {})),
     )
 
@@ -245,6 +245,7 @@ def _text_problems(content: Content, text: str, places: problems.Sources) -> Ite
     lines = list(written.prose(places.lines(content.file)))
     yield from written.overfull(lines)
     yield from written.html(lines)
+    yield from written.attributes(lines)
     yield from written.footnotes(_scopes(content, lines, front.length(text)))
     for node, line in walk(content):
         if node["type"] in ("math", "inlineMath") and (found := front.ROLE.search(node["value"])):

@@ -19,6 +19,7 @@ DEFINITION = re.compile(r"[\s>]*(?:[-*+]\s+)?\[\^([^\]\s]+)\]:")
 DROPPED = re.compile(
     r"<(dialog|noembed|noframes|optgroup|option|script|select|style|svg|template|title)\b[^>]*>", re.IGNORECASE
 )
+ATTRIBUTES = re.compile(r"(?:^\s{0,3}#{1,6}\s.*?\S\s*|\]\([^()\s]*\))(?P<typed>\{[#.][^{}`]*\})")
 REFERENCE = re.compile(r"\[\^([^\]\s]+)\]")
 
 
@@ -72,6 +73,14 @@ def html(lines: Iterable[Line]) -> Iterator[DocumentError]:
             what = f"'{found[0]}' is HTML, and what stands in it would be left out."
             hint = "Write it in MyST; as an example of code, between backticks."
             yield DocumentError(what, where=f"{file}:{number}", hint=hint)
+
+
+def attributes(lines: Iterable[Line]) -> Iterator[DocumentError]:
+    """Yield an error for Pandoc's ``{#label .class}`` behind a heading or a picture: MyST prints it as typed."""
+    for file, number, text in lines:
+        if found := ATTRIBUTES.search(re.sub(r"(`+).+?\1", "", text)):
+            hint = "Write (label)= on the line before a heading; a picture with a label is a `{figure}`."
+            yield DocumentError(f"'{found['typed']}' would print as typed.", where=f"{file}:{number}", hint=hint)
 
 
 def cells(row: str) -> int:

@@ -17,9 +17,10 @@ WRITTEN: Mapping[str, str] = {
     "iframe": "iframe",
     "image": "figure|image",
     "mermaid": "mermaid",
+    "raw": "raw",
     "tabSet": "tab-set",
     "aside": "aside|margin|sidebar|topic",
-    "details": "dropdown|details",
+    "blockquote": "epigraph|pull-quote|blockquote",
     "card": "card",
     "grid": "grid",
     "div": "div",
@@ -30,15 +31,21 @@ WRITTEN: Mapping[str, str] = {
     "outputs": "code-cell",
     "code": "code|code-block|code-cell|literalinclude",
     "include": "include|literalinclude",
-    "admonition": r"admonition|attention|caution|danger|error|important|hint|note|seealso|tip|warning|\.callout-\w+",
+    "admonition": r"admonition|attention|caution|danger|error|important|hint|note|seealso|tip|warning|\.callout-\w+"
+    r"|dropdown|details",
 }
 CONTAINERS: Mapping[str, str] = {
     "figure": "figure|result-figure|subfigure",
     "table": "table|list-table|csv-table",
     "code": "code|code-block|literalinclude",
-    "quote": "epigraph|pull-quote|blockquote",
+    "": "figure",  # of HTML
 }
-HTML = {"div": "div", "details": "details"}  # raw HTML that mystmd turns into nodes
+HTML = {
+    "div": "div",
+    "admonition": "details",
+    "container": "figure",
+    "image": "(?:figure|img)",
+}  # raw HTML that mystmd turns into nodes
 
 
 def locate(content: Content, root: Path) -> Content:
@@ -102,7 +109,7 @@ class _Locator:
         if node["type"] == "container":
             names = CONTAINERS.get(node.get("kind", ""))
         elif node["type"] == "proof":
-            names = f"prf:{node.get('kind')}"
+            names = f"(?:prf:)?{node.get('kind')}"
         if not names:
             return None
         begins = rf"[:`~]{{3,}}\s*\{{({names})\}}"

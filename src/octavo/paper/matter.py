@@ -12,10 +12,36 @@ from octavo.document.pandoc import Element, attributes, element, markdown, words
 from octavo.document.source import Content
 from octavo.errors import DocumentError, OctavoError
 
-PARTS = ("abstract", "acknowledgments")
+PARTS = ("abstract", "data_availability", "acknowledgments")
 TITLES = ("title", "subtitle", "short_title")
-INSTITUTE = ("name", "institution", "department", "city", "country")
+INSTITUTE = ("name", "institution", "department", "city", "state", "country")
 CONTACTS = ("email", "orcid")
+NOTES = {"corresponding": "Corresponding author", "equal_contributor": "Equal contribution"}
+# What is about a web site, an export of MyST's or the editor of the file, and nothing of what a paper says.
+WEBSITE = (
+    "banner",
+    "binder",
+    "bibliography",
+    "content_includes_title",
+    "description",
+    "downloads",
+    "edit_url",
+    "export",
+    "exports",
+    "github",
+    "id",
+    "jupyter",
+    "jupytext",
+    "kernelspec",
+    "label",
+    "open_access",
+    "site",
+    "social",
+    "source_url",
+    "tags",
+    "thumbnail",
+    "venue",
+)
 # What of the front matter reaches an output, or changes one.
 ALLOWED = (
     *TITLES,
@@ -23,7 +49,7 @@ ALLOWED = (
     "author",
     "authors.name",
     "authors.id",
-    *(f"authors.{key}" for key in CONTACTS),
+    *(f"authors.{key}" for key in (*CONTACTS, *NOTES)),
     "authors.roles",
     "funding",
     "funding.statement",
@@ -35,6 +61,8 @@ ALLOWED = (
     *(f"affiliations.{key}" for key in INSTITUTE),
     "date",
     "keywords",
+    "license",
+    *WEBSITE,
     *PARTS,
     "acknowledgements",
     "parts",
@@ -64,7 +92,12 @@ def metadata(content: Content, bridge: Bridge) -> dict[str, Any]:
                 "name": {"inlines": words(str(author["name"]))},
                 "institutes": [{"inlines": words(institutes[i])} for i in author.get("affiliations", [])],
                 "places": [_place(places[i]) for i in author.get("affiliations", [])],
-                "contacts": [{"inlines": [_contact(key, str(author[key]))]} for key in CONTACTS if author.get(key)],
+                "contacts": [
+                    *({"inlines": [_contact(key, str(author[key]))]} for key in CONTACTS if author.get(key)),
+                    *({"inlines": words(note)} for note in _notes(author, content)),
+                ],
+                "notes": [{"inlines": words(note)} for note in _notes(author, content)],
+                "corresponding": NOTES["corresponding"] in _notes(author, content),
                 **{key: str(author[key]) for key in CONTACTS if author.get(key)},
             }
             for author in matter.get("authors", [])
@@ -124,14 +157,36 @@ def closing(content: Content, bridge: Bridge) -> list[tuple[str, list[Element]]]
             [element("Para", words(" ".join(_contributions(content))))] if _contributions(content) else [],
         ),
         ("Funding", [element("Para", words(statement)) for statement in _funding(content)]),
+        ("Data availability", bridge.blocks(content.parts.get("data_availability", []))),
+        ("License", [element("Para", [inline for one in _licenses(content) for inline in one])]),
         ("Acknowledgments", bridge.blocks(content.parts.get("acknowledgments", []))),
     ]
-    return [(title, blocks) for title, blocks in found if blocks]
+    return [(title, blocks) for title, blocks in found if any(block.get("c", True) for block in blocks)]
 
 
 def _contributions(content: Content) -> list[str]:
     authors = content.frontmatter.get("authors", [])
     return [f"{author['name']}: {', '.join(map(str, author['roles']))}." for author in authors if author.get("roles")]
+
+
+def _licenses(content: Content) -> list[list[Element]]:
+    """Return what the front matter says of the license, for the text and for code, each as words and a link."""
+    given = content.frontmatter.get("license") or {}
+    made = []
+    for use, license_ in given.items():
+        of_code = words(" The code: ") if use == "code" and len(given) > 1 else []
+        name = str(license_.get("name") or license_.get("id") or license_.get("note") or "")
+        code = f" ({license_['id']})" if license_.get("id") and license_.get("name") else ""
+        shown = words(f"{name}{code}")
+        url = license_.get("url")
+        made.append([*of_code, *([element("Link", [attributes(), shown, [url, ""]])] if url else shown), *words(".")])
+    return made
+
+
+def _notes(author: dict[str, Any], content: Content) -> list[str]:
+    """Return what stands beside an author's name; mystmd takes everyone with an address for the one to write to."""
+    written = {key.rpartition(".")[2] for key, _ in content.written if key.startswith("authors.")}
+    return [note for key, note in NOTES.items() if author.get(key) and key in written]
 
 
 def _funding(content: Content) -> list[str]:
@@ -174,6 +229,7 @@ def _of_authors(content: Content) -> list[str]:
     """Return what every format must show of the authors themselves."""
     authors = content.frontmatter.get("authors", [])
     own = [str(author[key]) for author in authors for key in ("name", *CONTACTS) if author.get(key)]
+    own += [note for author in authors for note in _notes(author, content)]
     return [*own, *_contributions(content), *_funding(content)]
 
 
@@ -187,8 +243,8 @@ def _contact(key: str, text: str) -> Element:
 def _place(affiliation: dict[str, Any]) -> dict[str, Any]:
     """Return an affiliation in its parts, for classes that ask for each."""
     names = [str(affiliation[key]) for key in ("name", "institution", "department") if affiliation.get(key)]
-    parts = {"institution": ", ".join(dict.fromkeys(names)), "city": "", "country": ""}
-    parts |= {key: str(affiliation[key]) for key in ("city", "country") if affiliation.get(key)}
+    parts = {"institution": ", ".join(dict.fromkeys(names)), "city": "", "state": "", "country": ""}
+    parts |= {key: str(affiliation[key]) for key in ("city", "state", "country") if affiliation.get(key)}
     return {key: {"inlines": words(text)} for key, text in parts.items()}
 
 

@@ -39,6 +39,8 @@ ALIKE = str.maketrans(
         "\u27f9": "\u21d2",
         "\u27f8": "\u21d0",
         "\u22c6": "\u2606",
+        "\u25ab": "\u25a1",
+        "\u25fc": "\u25a0",
         "^": None,
         "~": None,
         "_": None,

@@ -67,6 +67,9 @@ class HtmlBridge(Bridge):
         self.in_panels = False
         self.tables = 0
 
+    def inline_keyboard(self, node: Node) -> list[Element]:
+        return [raw(FORM, "<kbd>"), *self.children(node), raw(FORM, "</kbd>")]
+
     def inline_abbreviation(self, node: Node) -> list[Element]:
         title = node.get("title", "").replace("&", "&amp;").replace('"', "&quot;")
         return [raw(FORM, f'<abbr title="{title}">'), *self.children(node), raw(FORM, "</abbr>")]

@@ -434,6 +434,9 @@ class LatexBridge(Bridge):
         """Return a table that stands in the text."""
         return [raw_block(FORM, "\\begin{center}"), self.table(node, "", []), raw_block(FORM, "\\end{center}")]
 
+    def block_drawing(self, node: Node) -> list[Element]:
+        return [plain(raw(FORM, "\\begin{center}\n"), *self.drawing(node), raw(FORM, "\n\\end{center}"))]
+
     def table(self, node: Node, identifier: str, caption: list[Element]) -> Element:
         grid = read_grid(node)
         self.tables.append(self.place(node))

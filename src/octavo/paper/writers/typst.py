@@ -201,6 +201,10 @@ class TypstBridge(Bridge):
         call = f"#drawing({typst.string(f'figures/{file}')}, {node['width']}in, {typst.string(node['alt'])});"
         return [raw(FORM, call)]
 
+    def block_drawing(self, node: Node) -> list[Element]:
+        opener = "#block(width: 100%, above: 0.9em, below: 0.9em, align(center)["
+        return [plain(raw(FORM, opener), *self.drawing(node), raw(FORM, "])"))]
+
     def table(self, node: Node, identifier: str, caption: list[Element]) -> Element:
         return plain(*self.rows(node))
 
