@@ -152,7 +152,22 @@ def markdown(texts: Sequence[str]) -> list[list[Element]]:
     blocks = json.loads(done.stdout)["blocks"]
     if len(blocks) != len(texts):
         raise BuildError("The front matter has blocks of Markdown where words are expected.", hint="Use words alone.")
-    return [block["c"] for block in blocks]
+    return [_quoted(block["c"]) for block in blocks]
+
+
+def _quoted(inlines: Sequence[Element]) -> list[Element]:
+    """Return inlines with their quotation marks as characters: each format would have its own for them."""
+    made: list[Element] = []
+    for inline in inlines:
+        content: Any = inline.get("c")
+        if inline["t"] == "Quoted":
+            opening, closing = ("\u2018", "\u2019") if content[0]["t"] == "SingleQuote" else ("\u201c", "\u201d")
+            made += [element("Str", opening), *_quoted(content[1]), element("Str", closing)]
+        elif inline["t"] in ("Emph", "Strong"):
+            made.append(element(inline["t"], _quoted(content)))
+        else:
+            made.append(inline)
+    return made
 
 
 def _message(message: Mapping[str, Any]) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, cast
 
 from octavo.document import front
 from octavo.document.bridge import Bridge
+from octavo.document.fidelity import Leaf
 from octavo.document.numbering import is_appendix
 from octavo.document.pandoc import Element, attributes, element, markdown, words
 from octavo.document.source import Content
 from octavo.errors import DocumentError, OctavoError
+from octavo.model import Place
 
 PARTS = ("abstract", "data_availability", "acknowledgments")
 TITLES = ("title", "subtitle", "short_title")
@@ -85,17 +87,20 @@ def metadata(content: Content, bridge: Bridge) -> dict[str, Any]:
     institutes = {i: _institute(a) for i, a in places.items()}
     made: dict[str, Any] = {
         **{name: {"inlines": inlines} for name, inlines in titles.items()},
+        # As plain text: what a file says of itself.
         "pagetitle": plain_text(titles["title"]),
+        "subtitletext": plain_text(titles.get("subtitle", [])),
+        "shorttitle": plain_text(titles.get("short_title", [])),
+        "topics": ", ".join(map(plain_text, keywords)),
         "lang": "en",
         "author": [
             {
                 "name": {"inlines": words(str(author["name"]))},
+                "plain": str(author["name"]),
                 "institutes": [{"inlines": words(institutes[i])} for i in author.get("affiliations", [])],
                 "places": [_place(places[i]) for i in author.get("affiliations", [])],
-                "contacts": [
-                    *({"inlines": [_contact(key, str(author[key]))]} for key in CONTACTS if author.get(key)),
-                    *({"inlines": words(note)} for note in _notes(author, content)),
-                ],
+                "contacts": _contacts(author, content),
+                "details": _details(author, institutes, content),
                 "notes": [{"inlines": words(note)} for note in _notes(author, content)],
                 "corresponding": NOTES["corresponding"] in _notes(author, content),
                 **{key: str(author[key]) for key in CONTACTS if author.get(key)},
@@ -105,9 +110,23 @@ def metadata(content: Content, bridge: Bridge) -> dict[str, Any]:
         "keywords": [{"inlines": inlines} for inlines in keywords],
         "abstract": {"blocks": bridge.blocks(content.parts.get("abstract", []))},
     }
-    if matter.get("date"):
+    if matter.get("date"):  # as jupyter-book gives it, whatever the author wrote: 2026-01-31
         made["date"] = str(matter["date"])
+        made["on"] = dict(zip(("year", "month", "day"), made["date"].split("-"), strict=True), iso=made["date"])
     return made
+
+
+def leaves(content: Content, metadata: Mapping[str, Any], silent: Collection[str] = ()) -> list[Leaf]:
+    """Return what an output must say of the front matter beside the authors, but for the ``silent`` fields."""
+    lines = dict(content.written)
+    found = [(name, text) for name in TITLES if name in metadata for text in _runs(metadata[name]["inlines"])]
+    found += [("keywords", text) for keyword in metadata["keywords"] for text in _runs(keyword["inlines"])]
+    found += [("date", metadata["date"])] if "date" in metadata else []
+    return [
+        Leaf(text, Place(content.file, lines.get(name)) if name in lines else None)
+        for name, text in found
+        if name not in silent
+    ]
 
 
 def _misplaced(content: Content) -> Iterator[OctavoError]:
@@ -183,7 +202,7 @@ def _licenses(content: Content) -> list[list[Element]]:
     return made
 
 
-def _notes(author: dict[str, Any], content: Content) -> list[str]:
+def _notes(author: Mapping[str, Any], content: Content) -> list[str]:
     """Return what stands beside an author's name; mystmd takes everyone with an address for the one to write to."""
     written = {key.rpartition(".")[2] for key, _ in content.written if key.startswith("authors.")}
     return [note for key, note in NOTES.items() if author.get(key) and key in written]
@@ -205,17 +224,29 @@ def heading(text: str) -> Element:
     return element("Header", [1, attributes(text.lower(), ["unnumbered"]), words(text)])
 
 
+def _runs(inlines: Sequence[Element]) -> list[str]:
+    """Return the texts of inlines, apart where a format may put marks between them."""
+    runs = [""]
+    for inline in inlines:
+        runs[-1] += plain_text([inline]) if inline["t"] in ("Str", "Space") else ""
+        if inline["t"] not in ("Str", "Space"):
+            runs += [plain_text([inline]), ""]
+    return [run for run in runs if run.strip()]
+
+
 def plain_text(inlines: Sequence[Element]) -> str:
     """Return inlines as plain text."""
     made = ""
     for inline in inlines:
-        content = inline.get("c")
-        if inline["t"] in ("Space", "SoftBreak"):
+        kind, content = inline["t"], cast(Any, inline.get("c"))
+        if kind in ("Space", "SoftBreak", "LineBreak"):
             made += " "
         elif isinstance(content, str):
             made += content
-        elif isinstance(content, list):
-            made += plain_text([item for item in content if isinstance(item, dict)])
+        elif kind in ("Code", "Math", "RawInline"):
+            made += str(content[1])
+        elif content:
+            made += plain_text(content[1] if kind in ("Link", "Span", "Image") else content)
     return made
 
 
@@ -238,6 +269,18 @@ def _contact(key: str, text: str) -> Element:
     url = f"mailto:{text}" if key == "email" else f"https://orcid.org/{text}"
     shown = text if key == "email" else f"ORCID {text}"
     return element("Link", [attributes(), words(shown), [url, ""]])
+
+
+def _details(author: Mapping[str, Any], institutes: Mapping[str, str], content: Content) -> list[Any]:
+    """Return what stands below the name of an author, a line each."""
+    places = [{"inlines": words(institutes[i])} for i in author.get("affiliations", [])]
+    return places + _contacts(author, content)
+
+
+def _contacts(author: Mapping[str, Any], content: Content) -> list[Any]:
+    """Return an author's addresses, and what is said of the author, a line each."""
+    own = [{"inlines": [_contact(key, str(author[key]))]} for key in CONTACTS if author.get(key)]
+    return own + [{"inlines": words(note)} for note in _notes(author, content)]
 
 
 def _place(affiliation: dict[str, Any]) -> dict[str, Any]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+import re
 import unicodedata
 import zipfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
+from xml.sax.saxutils import escape
 
 from octavo.document import fidelity, mathml, pandoc, typst
 from octavo.document.bridge import Bridge, Node
@@ -48,6 +50,7 @@ ALIKE = str.maketrans(
     }
 )
 ACCENTS = ("Mn", "Cf", "Sk", "Lm")  # and what nobody sees
+CORE, CUSTOM = "docProps/core.xml", "docProps/custom.xml"  # what it says of itself
 STORIES = ("word/document.xml", "word/footnotes.xml")  # where the texts are
 
 
@@ -62,32 +65,73 @@ def write(content: Content, *, root: Path, bibliography: Path | None, lines: boo
         metadata = matter.metadata(content, bridge)
         blocks = [*_front(metadata, bridge), *matter.body(content, bridge, [])]
         raise_all(bridge.problems)
-        kept: dict[str, Any] = {key: metadata[key] for key in ("title", "subtitle", "lang", "date") if key in metadata}
-        data = pandoc.write_bytes(blocks, kept, FORM, folder=folder, bibliography=bibliography)
-    wanted = [*fidelity.leaves(content), *(Leaf(text, None) for text in matter.front_texts(content))]
-    fidelity.check(wanted, texts(data), "paper.docx")
+        data = pandoc.write_bytes(blocks, _kept(metadata), FORM, folder=folder, bibliography=bibliography)
+    data = _signed(data, [author["plain"] for author in metadata["author"]])
+    fidelity.check(matter.leaves(content, metadata), properties(data), "the properties of paper.docx")
+    front = [Leaf(text, None) for text in matter.front_texts(content)]
+    shown = matter.leaves(content, metadata, ("short_title",))  # pandoc's pages have no running head
+    fidelity.check([*fidelity.leaves(content), *front, *shown], texts(data), "paper.docx")
     if (found := formulas(data)) != len(bridge.tex):
         what = f"paper.docx has {found} formulas, and the source has {len(bridge.tex)} [this is a bug]."
         raise BuildError(what, where=content.file, hint="Report it with the source.")
     return _numbered(data) if lines else data
 
 
-def _numbered(data: bytes) -> bytes:
-    """Have Word number the lines; pandoc has no option for it."""
+def _kept(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return what pandoc prints above the paper, and what it puts into the properties of the file."""
+    kept: dict[str, Any] = {
+        key: metadata[key] for key in ("title", "subtitle", "lang", "short_title") if key in metadata
+    }
+    if metadata["keywords"]:
+        kept["keywords"] = metadata["keywords"]
+    if "subtitle" in metadata:
+        kept["subject"] = metadata["subtitletext"]
+    if "date" in metadata:
+        kept["publication_date"] = metadata["date"]  # as "date" it would be printed, before the authors
+    return kept
+
+
+def _changed(data: bytes, name: str, change: Callable[[bytes], bytes]) -> bytes:
+    """Return a Word file with the file ``name`` inside changed; pandoc has no option for it.
+
+    Raises BuildError where the change does nothing.
+    """
     made = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as package, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as numbered:
+    with zipfile.ZipFile(io.BytesIO(data)) as package, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as changed:
         for entry in package.infolist():
             content = package.read(entry)
-            if entry.filename == STORIES[0]:
-                line = b'<w:lnNumType w:countBy="1" w:restart="continuous"/>'
-                whole = content.replace(b"<w:sectPr />", b"<w:sectPr></w:sectPr>").replace(
-                    b"<w:sectPr/>", b"<w:sectPr></w:sectPr>"
-                )
-                content = whole.replace(b"</w:sectPr>", line + b"</w:sectPr>")
-                if line not in content:
-                    raise BuildError("Word's file has no section to number the lines of [this is a bug].")
-            numbered.writestr(entry, content)
+            if entry.filename == name and (content := change(content)) == package.read(entry):
+                raise BuildError(f"Word's {name} is not as expected [this is a bug].")
+            changed.writestr(entry, content)
     return made.getvalue()
+
+
+def _signed(data: bytes, authors: Sequence[str]) -> bytes:
+    """Put the authors into the properties."""
+    signed = f"<dc:creator>{escape('; '.join(authors))}</dc:creator>".encode()
+    return (
+        _changed(data, CORE, lambda content: content.replace(b"<dc:creator></dc:creator>", signed)) if authors else data
+    )
+
+
+def _numbered(data: bytes) -> bytes:
+    """Have Word number the lines."""
+    line = b'<w:lnNumType w:countBy="1" w:restart="continuous"/>'
+
+    def change(content: bytes) -> bytes:
+        whole = re.sub(rb"<w:sectPr ?/>", b"<w:sectPr></w:sectPr>", content)
+        return whole.replace(b"</w:sectPr>", line + b"</w:sectPr>")
+
+    return _changed(data, STORIES[0], change)
+
+
+def properties(data: bytes) -> str:
+    """Return what a .docx says of itself."""
+    from lxml import etree
+
+    with zipfile.ZipFile(io.BytesIO(data)) as package:
+        parts = [etree.fromstring(package.read(name)) for name in (CORE, CUSTOM) if name in package.namelist()]
+    return "\0".join(text for part in parts for text in part.itertext())
 
 
 def texts(data: bytes) -> str:
@@ -151,6 +195,8 @@ def _front(metadata: dict[str, Any], bridge: Bridge) -> list[Element]:
         for institute in (*author["institutes"], *author["contacts"]):
             lines += [element("LineBreak"), *institute["inlines"]]
         made.append(_styled("Author", element("Para", lines)))
+    if "date" in metadata:
+        made.append(_styled("Date", element("Para", words(metadata["date"]))))
     abstract = metadata["abstract"]["blocks"]
     if abstract:
         made.append(_styled("Abstract Title", element("Para", words("Abstract"))))

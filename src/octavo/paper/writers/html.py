@@ -38,8 +38,11 @@ def write(content: Content, *, root: Path, bibliography: Path | None) -> bytes:
         page = pandoc.write(
             blocks, metadata, "html5", template=template, folder=folder, bibliography=bibliography, options=options
         )
-    wanted = [*fidelity.leaves(content), *(Leaf(text, None) for text in matter.front_texts(content))]
-    fidelity.check(wanted, texts(page), "paper.html")
+    front = [Leaf(text, None) for text in matter.front_texts(content)]
+    named = matter.leaves(content, metadata)
+    fidelity.check(named, head(page), "the head of paper.html")
+    shown = matter.leaves(content, metadata, ("short_title",))  # a page has no running head
+    fidelity.check([*fidelity.leaves(content), *front, *shown], texts(page), "paper.html")
     return page.encode()
 
 
@@ -48,6 +51,13 @@ def texts(page: str) -> str:
     from lxml import html
 
     return "".join(html.fromstring(page).xpath("//body//text()"))
+
+
+def head(page: str) -> str:
+    """Return what a page says of itself, for tabs, catalogues and searches."""
+    from lxml import html
+
+    return "\0".join(html.fromstring(page).xpath("//head/title/text() | //head/meta/@content"))
 
 
 def styles() -> str:

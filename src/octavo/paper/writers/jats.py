@@ -40,7 +40,8 @@ def write(content: Content, out: Path, *, bibliography: Path | None) -> None:
     with TemporaryDirectory(prefix="octavo-") as name:
         made = pandoc.write(blocks, metadata, TO, template=template, folder=Path(name), bibliography=bibliography)
     made = _labelled(made, bridge.tables, [bridge.numbering.targets[name] for name in bridge.numbering.appendix])
-    wanted = [*fidelity.leaves(content), *(Leaf(text, None) for text in matter.front_texts(content))]
+    front = [Leaf(text, None) for text in matter.front_texts(content)]
+    wanted = [*fidelity.leaves(content), *front, *matter.leaves(content, metadata)]
     fidelity.check(wanted, texts(made), SOURCE)
     (out / "figures").mkdir(parents=True, exist_ok=True)
     for file, path in bridge.files.items():

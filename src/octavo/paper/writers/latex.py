@@ -82,7 +82,8 @@ def write(
             folder=Path(name),
             options=["--natbib", "--no-highlight"],
         )
-    wanted = [*fidelity.leaves(content), *(Leaf(text, None) for text in matter.front_parts(content))]
+    front = [Leaf(text, None) for text in matter.front_parts(content)]
+    wanted = [*fidelity.leaves(content), *front, *matter.leaves(content, metadata, venue.silent)]
     fidelity.check(wanted, texts(made), SOURCE)
     (out / "figures").mkdir(parents=True, exist_ok=True)
     for file, node in bridge.files.items():

@@ -35,9 +35,11 @@ def write(content: Content, *, root: Path, bibliography: Path | None, lines: boo
     """
     with TemporaryDirectory(prefix="octavo-") as name:
         folder = Path(name)
-        wanted = [*fidelity.leaves(content), *(Leaf(text, None) for text in matter.front_texts(content))]
         main = folder / "main.typ"
-        main.write_text(source(content, folder, bibliography, lines=lines, notice=notice), encoding="utf-8")
+        made, front = source(content, folder, bibliography, lines=lines, notice=notice)
+        main.write_text(made, encoding="utf-8")
+        front += [Leaf(text, None) for text in matter.front_texts(content)]
+        wanted = [*fidelity.leaves(content), *front]
         fidelity.check(wanted, texts(main.read_text(encoding="utf-8")), "paper.pdf")
         places: dict[str, Place | None] = {}
         for leaf in fidelity.formulas(content, "math", "inlineMath"):
@@ -46,14 +48,19 @@ def write(content: Content, *, root: Path, bibliography: Path | None, lines: boo
         return typst.pdf(main, shown, content.file, places)
 
 
-def source(content: Content, folder: Path, bibliography: Path | None, *, lines: bool = False, notice: str = "") -> str:
-    """Return the Typst source of the paper; its template and figures are put into ``folder``."""
+def source(
+    content: Content, folder: Path, bibliography: Path | None, *, lines: bool = False, notice: str = ""
+) -> tuple[str, list[Leaf]]:
+    """Return the Typst source of the paper, and what it must say of the front matter.
+
+    Its template and figures are put into ``folder``.
+    """
     templates = Path(__file__).parent
     shutil.copyfile(templates / "paper.typ", folder / "paper.typ")
     bridge = TypstBridge(content)
     metadata = matter.metadata(content, bridge)
     metadata["names"] = _strings([str(author["name"]) for author in content.frontmatter.get("authors", [])])
-    metadata["topics"] = _strings([matter.plain_text(keyword["inlines"]) for keyword in metadata["keywords"]])
+    metadata["terms"] = _strings([matter.plain_text(keyword["inlines"]) for keyword in metadata["keywords"]])
     metadata |= {"lines": lines, "notice": {"inlines": pandoc.words(notice)}}
     blocks = matter.body(content, bridge, [raw_block(FORM, "#show: appendix")])
     raise_all(bridge.problems)
@@ -61,14 +68,9 @@ def source(content: Content, folder: Path, bibliography: Path | None, *, lines: 
     for file, path in bridge.files.items():
         shutil.copyfile(path, folder / "figures" / file)
     # Without smart quotes: the source has the typographic ones, and Typst would turn some of them around.
-    return pandoc.write(
-        blocks,
-        metadata,
-        "typst-smart",
-        template=templates / "main.template.typ",
-        folder=folder,
-        bibliography=bibliography,
-    )
+    template = templates / "main.template.typ"
+    made = pandoc.write(blocks, metadata, "typst-smart", template=template, folder=folder, bibliography=bibliography)
+    return made, matter.leaves(content, metadata)
 
 
 def texts(markup: str) -> str:
