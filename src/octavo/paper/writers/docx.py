@@ -65,7 +65,10 @@ def write(content: Content, *, root: Path, bibliography: Path | None, lines: boo
         metadata = matter.metadata(content, bridge)
         blocks = [*_front(metadata, bridge), *matter.body(content, bridge, [])]
         raise_all(bridge.problems)
-        data = pandoc.write_bytes(blocks, _kept(metadata), FORM, folder=folder, bibliography=bibliography)
+        options = [f"--syntax-highlighting={Path(__file__).with_name('code.theme')}"]
+        data = pandoc.write_bytes(
+            blocks, _kept(metadata), FORM, folder=folder, bibliography=bibliography, options=options
+        )
     data = _signed(data, [author["plain"] for author in metadata["author"]])
     fidelity.check(matter.leaves(content, metadata), properties(data), "the properties of paper.docx")
     front = [Leaf(text, None) for text in matter.front_texts(content)]

@@ -31,7 +31,8 @@ def write(content: Content, *, root: Path, bibliography: Path | None) -> bytes:
     metadata["css"] = {"blocks": [pandoc.raw_block(FORM, styles())]}
     blocks = matter.body(content, bridge, [])
     raise_all(bridge.problems)
-    options = ["--section-divs", "--email-obfuscation=none"]
+    theme = Path(__file__).with_name("code.theme")
+    options = ["--section-divs", "--email-obfuscation=none", f"--syntax-highlighting={theme}"]
     template = Path(__file__).with_name("paper.template.html")
     with TemporaryDirectory(prefix="octavo-") as name:
         folder = Path(name)

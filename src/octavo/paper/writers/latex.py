@@ -42,9 +42,13 @@ INNER = {
 }
 ESCAPED = re.compile(
     r"\\(?P<sign>[#$%&_{} ])|\\(?P<named>textbackslash|textasciitilde|textasciicircum|textless|textgreater|textbar"
-    r"|textquotesingle|ldots|slash|\^|~)(?:\{\}| |(?![A-Za-z]))|(?P<tie>~)|\{(?P<bracket>[\[\]])\}|(?P<empty>\{\})"
+    r"|textquotesingle|textasciigrave|ldots|slash|\^|~)(?:\{\}| |(?![A-Za-z]))|(?P<tie>~)|\{(?P<bracket>[\[\]-])\}"
+    r"|(?P<empty>\{\})"
 )
+CODE = re.compile(r"(\\begin\{(?:Highlighting|verbatim)\}.*?\\end\{(?:Highlighting|verbatim)\})", re.DOTALL)
+TOKEN = re.compile(r"\\[A-Za-z]+Tok\{((?:[^{}\\]|\\[^A-Za-z]|\\[A-Za-z]+\{\}|\{.?\})*)\}")
 NAMED = {
+    "textasciigrave": "`",
     "textbackslash": "\\",
     "textasciitilde": "~",
     "textasciicircum": "^",
@@ -72,7 +76,8 @@ def write(
     metadata |= {"lines": stage == REVIEW, "camera": stage == CAMERA_READY}
     blocks = body(content, bridge, bibliography)
     raise_all(bridge.problems)
-    templates = Path(__file__).parent.parent / "venues"
+    writers = Path(__file__).parent
+    templates = writers.parent / "venues"
     with TemporaryDirectory(prefix="octavo-") as name:
         made = pandoc.write(
             blocks,
@@ -80,7 +85,7 @@ def write(
             "latex-smart",
             template=templates / f"{venue.name}.template.tex",
             folder=Path(name),
-            options=["--natbib", "--no-highlight"],
+            options=["--natbib", f"--syntax-highlighting={writers / 'code.theme'}"],
         )
     front = [Leaf(text, None) for text in matter.front_parts(content)]
     wanted = [*fidelity.leaves(content), *front, *matter.leaves(content, metadata, venue.silent)]
@@ -237,8 +242,16 @@ def body(content: Content, bridge: LatexBridge, bibliography: Path | None) -> li
 
 
 def texts(source: str) -> str:
-    """Return what a LaTeX source says, without pandoc's escapes; commands stay, between the texts."""
-    return ESCAPED.sub(_said, source)
+    """Return what a LaTeX source says, without pandoc's escapes; commands stay, between the texts.
+
+    Code has no commands: those that colour it are taken out, and where it stands as typed nothing is.
+    """
+    found = []
+    for piece in CODE.split(source):
+        if piece.startswith("\\begin{Highlighting}"):
+            piece = TOKEN.sub(r"\1", piece)
+        found.append(piece if piece.startswith("\\begin{verbatim}") else ESCAPED.sub(_said, piece))
+    return "".join(found)
 
 
 def _said(found: re.Match[str]) -> str:

@@ -56,7 +56,8 @@ def source(
     Its template and figures are put into ``folder``.
     """
     templates = Path(__file__).parent
-    shutil.copyfile(templates / "paper.typ", folder / "paper.typ")
+    for file in ("paper.typ", "code.tmTheme"):
+        shutil.copyfile(templates / file, folder / file)
     bridge = TypstBridge(content)
     metadata = matter.metadata(content, bridge)
     metadata["names"] = _strings([str(author["name"]) for author in content.frontmatter.get("authors", [])])
