@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from octavo.document.source import ShownFigure
 
 WAIVERS = "pyproject.toml, [tool.octavo.waivers]"
+PAPER = "paper"  # there: the name under which rules of the paper are waived
 ACCEPTED = ("accepted.json", "values.json", "tables/*.json", "*.record.json", "*.svg")
 CODE = (
     "landing.py",
@@ -64,6 +65,15 @@ class BibliographyCheck:
     entries: int
     cited: int
     unread: tuple[str, ...] = ()
+
+
+class PaperCheck(msgspec.Struct, frozen=True):
+    """What was found of the paper, that in a sentence, what the project waives, and what was not looked at."""
+
+    findings: tuple[Finding, ...] = ()
+    verdict: str = ""
+    waived: tuple[str, ...] = ()
+    unlooked: str = ""
 
 
 @dataclass(frozen=True)
@@ -146,12 +156,13 @@ def _accepted_names(built: Built) -> tuple[str, ...]:
 
 
 def _waivers_are_known(waivers: Mapping[str, Mapping[str, str]], names: Collection[str]) -> None:
-    """Raise CheckError for a waiver that belongs to no result, or to no rule of results and figures."""
+    """Raise CheckError for a waiver that belongs to no result and not to the paper, or to no rule of theirs."""
     from octavo.checks.rules import RULES
 
-    rules = [rule.id for rule in RULES if not rule.id.startswith("bib-")]
     for name, waived in waivers.items():
-        if name not in names:
+        rules = [rule.id for rule in RULES if rule.id.startswith("paper-") is (name == PAPER)]
+        rules = [rule for rule in rules if not rule.startswith("bib-")]
+        if name not in names and name != PAPER:
             raise CheckError(f"There is no result '{name}'.", where=WAIVERS, hint=nearest(name, sorted(names)))
         for rule in waived:
             if rule not in rules:
@@ -202,11 +213,16 @@ def _chosen(verdicts: Sequence[Verdict], names: Sequence[str], built: Built) -> 
 
 
 def check_paper(
-    document: Document, content: Path, printed: Mapping[str, tuple[Path, Path | None]]
-) -> tuple[tuple[Finding, ...], str]:
-    """Return what does not hold of the paper, and that in a sentence.
+    document: Document,
+    content: Path,
+    printed: Mapping[str, tuple[Path, Path]],
+    waivers: Mapping[str, Mapping[str, str]],
+) -> PaperCheck:
+    """Return what does not hold of the paper.
 
-    ``content`` is its parsed source; ``printed`` has its PDFs by name, each with the file of what LaTeX said of it.
+    ``content`` is its parsed source; ``printed`` has its PDFs by name, each with the file of what was said of it when
+    it was set. What is waived under ``paper`` is told and passes.
+    Raises CheckError for a waiver of a rule that there is not.
     """
     from octavo.checks import paper
     from octavo.document import fidelity, source
@@ -215,7 +231,7 @@ def check_paper(
 
     parsed = source.load(content)
     found = [
-        paper.Printed(name, file, msgspec.json.decode(log.read_bytes(), type=LatexLog) if log else None)
+        paper.Printed(name, file, msgspec.json.decode(log.read_bytes(), type=LatexLog))
         for name, (file, log) in printed.items()
     ]
     authors = tuple(str(author["name"]) for author in parsed.frontmatter.get("authors", []))
@@ -223,8 +239,12 @@ def check_paper(
     findings = paper.check(
         found, texts, paper.Asked(document.stage, document.limit, authors, VENUES[document.venue].smallest)
     )
-    counts = {kind: sum(f.severity == kind for f in findings) for kind in ("error", "warning")}
-    return findings, paper.summary(found, counts)
+    mine = waivers.get(PAPER, {})
+    _waivers_are_known({PAPER: mine}, ())
+    kept = tuple(finding for finding in findings if finding.rule not in mine)
+    counts = {kind: sum(f.severity == kind for f in kept) for kind in ("error", "warning")}
+    waived = tuple(f"{f.message} [{f.rule}] Waived: {mine[f.rule]}" for f in findings if f.rule in mine)
+    return PaperCheck(kept, paper.summary(found, counts), waived)
 
 
 def key(built: Built, outputs: Sequence[str]) -> str:

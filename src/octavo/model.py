@@ -235,7 +235,7 @@ class Shrunk(Frozen, frozen=True):
 
 
 class LatexLog(Frozen, frozen=True):
-    """What LaTeX said of a paper that it set: the page on which the text ends, lines that are too wide.
+    """What LaTeX, or Typst, said of a paper that it set: the page on which the text ends, lines that are too wide.
 
     ``overfull``: for each the line of the source, the points that it is too wide, and some of its words; ``lacking``
     are the packages with the class's own typeface that are not installed. ``shrunk`` are tables that were too wide,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 CONTENT = "content.json"
 IMAGES = "images"  # beside it: the pictures that the document shows
-LATEX_LOG = "log/latex.json"  # in the folder of a result: what LaTeX said of the paper
+SET_LOG = "log/set.json"  # in the folder of a result: what LaTeX, or Typst, said of the paper
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,11 @@ class WriteDocument:
         paths = {name: there(path) for name, path in given.items() if isinstance(path, Path)}
         document = msgspec.structs.replace(self.document, **paths)
         return replace(self, root=root, document=document, sources=tuple(map(there, self.sources)))
+
+    @property
+    def stays(self) -> bool:
+        """Whether it is done where the build is: its key holds the TeX of this machine, for LaTeX's PDF."""
+        return self.format == "latex"
 
     def leaves(self) -> tuple[Path, ...]:
         """Return what it leaves beside its result: nothing."""
@@ -132,7 +137,7 @@ class WriteDocument:
                 venue=self.document.venue,
                 stage=self.document.stage,
                 own=self.document.own,
-                log=folder / LATEX_LOG,
+                log=folder / SET_LOG,
                 images=upstream[f"{stem}.content"] / IMAGES,
             )
             return

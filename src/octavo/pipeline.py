@@ -33,7 +33,7 @@ from octavo.engine.staleness import outputs_digest
 from octavo.engine.store import MARKS, OUT, Store, write_atomically
 from octavo.engine.task import Memory, Outcome, Status, Task
 from octavo.errors import NotebookError, OctavoError, UsageError, nearest, raise_all
-from octavo.model import Finding, Record, Result, Results, Scalar, Source, Verdict
+from octavo.model import Record, Result, Results, Scalar, Source, Verdict
 from octavo.notebooks import parameters, watch
 from octavo.notebooks.attach import attach, show
 from octavo.notebooks.drawing import DrawFigures, gathered
@@ -41,7 +41,7 @@ from octavo.notebooks.environment import environment, recorder_files
 from octavo.notebooks.execute import RECORD, RunPoint, read_record
 from octavo.notebooks.modules import local_modules
 from octavo.notebooks.source import Notebook, load
-from octavo.outputs import CONTENT, LATEX_LOG, WriteDocument
+from octavo.outputs import CONTENT, SET_LOG, WriteDocument
 from octavo.project import CONFIG, Document, Project, Sweep
 from octavo.publish import Publication
 from octavo.publish import whole as whole_file
@@ -382,8 +382,8 @@ def check_figures(whole: Plan, outcomes: Mapping[str, Outcome]) -> landing.Figur
     return landing.quality(built(whole, outcomes), shown)
 
 
-def check_paper(whole: Plan, outcomes: Mapping[str, Outcome]) -> tuple[tuple[Finding, ...], str, str] | None:
-    """Return what does not hold of the paper, that in a sentence, and what was not looked at; None without a paper."""
+def check_paper(whole: Plan, outcomes: Mapping[str, Outcome]) -> landing.PaperCheck | None:
+    """Return what does not hold of the paper; None without a paper."""
     document = whole.project.paper
     if document is None:
         return None
@@ -392,15 +392,16 @@ def check_paper(whole: Plan, outcomes: Mapping[str, Outcome]) -> tuple[tuple[Fin
     }
     content, typst, latex = (folders.get(name) for name in ("paper.content", "paper.pdf", "paper.latex"))
     if not content or not typst:
-        return (), "", "The paper was not looked at: it was not written."
-    printed: dict[str, tuple[Path, Path | None]] = {"paper.pdf": (typst / OUT / "paper.pdf", None)}
+        return landing.PaperCheck(unlooked="The paper was not looked at: it was not written.")
+    printed = {"paper.pdf": (typst / OUT / "paper.pdf", typst / SET_LOG)}
     if latex:
-        printed["latex/paper.pdf"] = (latex / OUT / "latex" / "paper.pdf", latex / LATEX_LOG)
-    findings, said = landing.check_paper(document, content / OUT / CONTENT, printed)
+        printed["latex/paper.pdf"] = (latex / OUT / "latex" / "paper.pdf", latex / SET_LOG)
+    waivers = whole.project.waivers
+    checked = landing.check_paper(document, content / OUT / CONTENT, printed, waivers)
     lacking = "" if latex else "What LaTeX makes of it was not looked at: TeX is not installed, or it failed."
     if lacking and document.venue == "article":  # nobody asks for LaTeX
-        return findings, f"{said} {lacking}", ""
-    return findings, said, lacking
+        return msgspec.structs.replace(checked, verdict=f"{checked.verdict} {lacking}")
+    return msgspec.structs.replace(checked, unlooked=lacking)
 
 
 def results(whole: Plan, outcomes: Mapping[str, Outcome]) -> Results:

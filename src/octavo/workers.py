@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -122,7 +121,7 @@ def cluster(
     The maker raises UsageError where Dask is not installed, Unreachable where no scheduler answers.
     """
     package = Path(__file__).parent
-    with tempfile.TemporaryDirectory(prefix="octavo-", ignore_cleanup_errors=True) as scratch:
+    with processes(1) as (start, scratch):
         token = Path(scratch).name
 
         def make_executor() -> Executor:
@@ -144,7 +143,7 @@ def cluster(
             )
             if not address:  # the cluster is this process: they import while it begins
                 begin_beside(zygotes(site))
-            executor = DaskExecutor(site, home, address, limit, jobs, scratch, lambda text: listen(Noted(text)))
+            executor = DaskExecutor(site, home, address, limit, jobs, scratch, lambda text: listen(Noted(text)), start)
             if not executor.workers():
                 listen(Noted(f"The scheduler at {address} has no workers yet. The build waits for them."))
             return executor

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from octavo.checks.paper import Asked, Printed, check
+from octavo.checks.paper import Asked, Printed, check, summary
 from octavo.checks.rules import RULES
 from octavo.model import LatexLog, Place, Shrunk
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tests.conftest import Content, Tiny
 
 ASKED = Asked("preprint", None, ("Ann Other",))
+ENDS = LatexLog(1)  # the page on which the text ends
 TEXTS = [("All is written.", Place("paper/paper.md", 3))]
 
 
@@ -36,7 +37,7 @@ def pdf(folder: Path, font: str = "DejaVu Sans", fonttype: int = 42, pages: int 
     return file
 
 
-def found(folder: Path, asked: Asked = ASKED, log: LatexLog | None = None, **options: int) -> dict[str, str]:
+def found(folder: Path, asked: Asked = ASKED, log: LatexLog = ENDS, **options: int) -> dict[str, str]:
     """Return what is found of a PDF, by rule."""
     printed = [Printed("paper.pdf", pdf(folder, **options), log)]  # type: ignore[arg-type]
     return {finding.rule: finding.message for finding in check(printed, TEXTS, asked)}
@@ -112,6 +113,30 @@ def test_check_paper_through_the_command(tiny: Callable[..., Tiny]) -> None:
     project.replace("paper/paper.md", "Some words.", "TBD.")
     said = project.octavo("check", "paper")
     assert said.code == 1 and "error: paper/paper.md:7: 'TBD' stands in the text. [paper-finished]" in said.out
+    assert "The paper has 1 error; paper.pdf has 1 page" in said.out
+
+
+def test_a_rule_of_the_paper_is_waived_under_its_name(tiny: Callable[..., Tiny]) -> None:
+    """With the reason, which is told each time; a rule that there is not is told, not passed over."""
+    project = tiny({**PAPER, "paper/paper.md": PAPER["paper/paper.md"].replace("Some words.", "TBD.")})  # type: ignore[union-attr]
+    config = (project.root / "pyproject.toml").read_text()
+    waiver = "[tool.octavo.waivers.paper]\n{} = 'It is the name of a company.'\n"
+    (project.root / "pyproject.toml").write_text(config + waiver.format("paper-finished"))
+    said = project.octavo("check", "paper", under=["env", "PATH=/nowhere"])
+    told = "waived: 'TBD' stands in the text. [paper-finished] Waived: It is the name of a company."
+    assert said.code == 4 and told in said.out and "The paper holds: paper.pdf has 1 page" in said.out, said
+    for wrong, near in (("paper-finnished", "paper-finished"), ("value-as-accepted", "")):
+        (project.root / "pyproject.toml").write_text(config + waiver.format(wrong))
+        said = project.octavo("check", "paper", under=["env", "PATH=/nowhere"])
+        assert said.code == 4 and f"There is no rule '{wrong}'" in said.out and near in said.out, said
+
+
+def test_the_last_sentence_counts_warnings(tmp_path: Path) -> None:
+    """A paper that holds with a warning says so; so does one with an error."""
+    printed = [Printed("latex/paper.pdf", pdf(tmp_path), LatexLog(1, lacking=("libertine",)))]
+    counts = {"warning": 1, "error": 0}
+    assert summary(printed, counts) == "The paper holds (1 warning): latex/paper.pdf has 1 page, text on 1 of them."
+    assert summary(printed, {"warning": 2, "error": 2}).startswith("The paper has 2 errors (2 warnings); latex/")
 
 
 def test_what_was_not_looked_at_is_said(tiny: Callable[..., Tiny]) -> None:

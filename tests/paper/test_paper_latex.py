@@ -9,10 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
+from tests.paper.test_paper_faults import HEAD, parsed
 
+from octavo import paper
 from octavo.document.fill import fill
 from octavo.errors import BuildError
+from octavo.model import LatexLog
 from octavo.paper.lines import locate
 from octavo.paper.venues import VENUES
 from octavo.paper.writers import latex
@@ -80,8 +84,6 @@ def test_another_tex_sets_it_again(tiny: Callable[..., Tiny], tmp_path: Path) ->
 @needs_tex
 def test_a_class_that_counts_otherwise_is_found(sample: Sample, tmp_path: Path) -> None:
     """A number that LaTeX prints and the other formats do not is an error with both."""
-    import msgspec
-
     content = fill(locate(sample.content, sample.root), sample.results)
     latex.write(content, tmp_path, venue=VENUES["article"], bibliography=sample.bibliography)
     wrong = msgspec.structs.replace(VENUES["article"], romans=True)
@@ -115,3 +117,26 @@ def test_what_latex_stops_at_is_told(sample: Sample, broken: tuple[str, str], to
     else:
         latex.pdf(tmp_path, content, VENUES["article"])
     assert not (tmp_path / "ran").exists()
+
+
+FILLER = "Some words that fill the page. " * 90
+
+
+@pytest.mark.parametrize(
+    ("text", "bibliography", "ends"),
+    [
+        ('# One\n\n{0}\n\n+++ {{"part": "appendix"}}\n\n# More\n\n{0}\n\n{0}\n\n{0}\n', False, 1),  # no references
+        ("# References\n\n{0}\n\n{0}\n\n{0}\n\nSee @smith2005.\n", True, 2),  # a section of that name
+        ("# One\n\n{0}\n\n{0}\n\n{0}\n\n# Two\n\n- A list @smith2005.\n", True, 2),
+    ],
+)
+def test_the_text_ends_where_the_text_ends(
+    sample: Sample, tmp_path: Path, text: str, bibliography: bool, ends: int
+) -> None:
+    """Neither references nor appendix count, whatever the words on the pages are."""
+    content = parsed(sample, tmp_path, HEAD.format("") + text.format(FILLER))
+    log = tmp_path / "log/set.json"
+    file = sample.bibliography if bibliography else None
+    for form in ("pdf", *(["latex"] if shutil.which("latexmk") else [])):
+        paper.write(form, content, sample.results, tmp_path / form, root=tmp_path, bibliography=file, log=log)
+        assert msgspec.json.decode(log.read_bytes(), type=LatexLog).text_pages == ends, form

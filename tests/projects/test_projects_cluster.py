@@ -370,3 +370,21 @@ def test_nobody_at_the_address_is_told(study: Tiny) -> None:
     assert said.err.startswith("error: No Dask scheduler answers at tcp://127.0.0.1:1.\n  Start one with")
     said = study.octavo("build", "--on", "node7")
     assert (said.code, said.err.splitlines()[0]) == (2, "error: 'node7' is not the address of a Dask scheduler.")
+
+
+@pytest.mark.skipif(not shutil.which("latexmk"), reason="TeX is not installed (latexmk)")
+def test_what_needs_tex_stays_where_tex_is(tiny: Callable[..., Tiny], tmp_path: Path) -> None:
+    """A worker without TeX writes everything else; the PDF by LaTeX is made here, with the TeX that its key holds."""
+    project = tiny(
+        {
+            "pyproject.toml": "[tool.octavo]\n[tool.octavo.paper]\nsource = 'paper/paper.md'\n",
+            "paper/paper.md": "---\ntitle: T\nauthors: [Ann Other]\n---\n# One\n\nWords.\n",
+        }
+    )
+    (tmp_path / "bare").mkdir()
+    with cluster(tmp_path / "bare") as made:
+        made.scheduler()
+        made.worker("bare", under=("env", f"PATH={tmp_path / 'bare'}"))
+        said = project.octavo("build", "--on", made.address)
+    assert said.code == 0, said
+    assert (project.root / "build/paper/latex/paper.pdf").read_bytes().startswith(b"%PDF-")

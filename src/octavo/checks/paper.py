@@ -17,11 +17,11 @@ Severity = Literal["error", "warning"]
 
 
 class Printed(Frozen, frozen=True):
-    """A PDF of the paper: what it is called, where it lies, and for LaTeX's what its log says."""
+    """A PDF of the paper: what it is called, where it lies, and what was said of it when it was set."""
 
     name: str
     file: Path
-    log: LatexLog | None = None
+    log: LatexLog
 
 
 class Asked(Frozen, frozen=True):
@@ -41,8 +41,7 @@ def check(printed: Sequence[Printed], texts: Sequence[tuple[str, Place | None]],
     found = [*_unfinished(texts), *(_names(texts, asked.authors) if asked.stage == "review" else ())]
     for one in printed:
         found += _fonts(one)
-        if one.log:
-            found += _of_log(one.log, asked)
+        found += _of_log(one.log, asked)
     found += _too_long(printed, asked.limit)
     return tuple(found)
 
@@ -128,25 +127,10 @@ def _too_long(printed: Sequence[Printed], limit: int | None) -> Iterator[Finding
     if limit is None:
         return
     for one in printed:
-        pages = text_pages(one)
+        pages = one.log.text_pages
         if pages > limit:
             text = f"{one.name}: the text ends on page {pages}, and may have {limit} (without references and appendix)."
             yield _finding("within-limit", "error", text, "Shorten it, or move a part to the appendix.")
-
-
-def text_pages(printed: Printed) -> int:
-    """Return the page on which the text ends: before the references, or before the appendix where there are none."""
-    if printed.log:
-        return printed.log.text_pages
-    import pypdf
-
-    pages = pypdf.PdfReader(printed.file).pages
-    for number, page in enumerate(pages, 1):
-        lines = [line.strip() for line in page.extract_text().splitlines()]
-        if "References" in lines:
-            # At the very top of a page, the text has ended on the one before.
-            return max(1, number - 1) if lines and lines[0] == "References" else number
-    return len(pages)
 
 
 def pages(printed: Printed) -> int:
@@ -158,11 +142,15 @@ def pages(printed: Printed) -> int:
 
 def summary(printed: Sequence[Printed], findings: Mapping[str, int]) -> str:
     """Return what was found in one sentence."""
-    told = " and ".join(f"{one.name} has {_number(pages(one))}, text on {text_pages(one)} of them" for one in printed)
-    if findings.get("error"):
-        return f"The paper has {findings['error']} error{'s' if findings['error'] > 1 else ''}; {told}."
-    return f"The paper holds: {told}."
+    told = " and ".join(
+        f"{one.name} has {_number(pages(one), 'page')}, text on {one.log.text_pages} of them" for one in printed
+    )
+    errors, warnings = (findings.get(kind, 0) for kind in ("error", "warning"))
+    aside = f" ({_number(warnings, 'warning')})" if warnings else ""
+    if errors:
+        return f"The paper has {_number(errors, 'error')}{aside}; {told}."
+    return f"The paper holds{aside}: {told}."
 
 
-def _number(count: int) -> str:
-    return f"{count} page{'' if count == 1 else 's'}"
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -100,10 +100,25 @@ def with_figures(report: Report, checked: Figures) -> Report:
     return replace(report, figures=checked.findings, drawn=checked.figures, bare=checked.bare, waived=waived)
 
 
-def with_paper(report: Report, findings: tuple[Finding, ...], verdict: str, unlooked: str) -> Report:
+class Paper(Protocol):
+    """What was found of the paper; see octavo.landing.PaperCheck."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]: ...
+    @property
+    def verdict(self) -> str: ...
+    @property
+    def waived(self) -> tuple[str, ...]: ...
+    @property
+    def unlooked(self) -> str: ...
+
+
+def with_paper(report: Report, checked: Paper) -> Report:
     """Return a report with what was found of the paper, and what of it was not looked at."""
-    missed = (unlooked,) if unlooked else ()
-    return replace(report, paper=findings, paper_verdict=verdict, unlooked=(*report.unlooked, *missed))
+    missed = (checked.unlooked,) if checked.unlooked else ()
+    waived = (*report.waived, *checked.waived)
+    unlooked = (*report.unlooked, *missed)
+    return replace(report, paper=checked.findings, paper_verdict=checked.verdict, waived=waived, unlooked=unlooked)
 
 
 def with_bibliographies(report: Report, checked: Sequence[Bibliography], *, asked: bool) -> Report:

@@ -132,8 +132,12 @@ def look(plan: pipeline.Plan, outcomes: dict[str, Outcome], what: tuple[str, ...
             report = reports.with_figures(report, pipeline.check_figures(plan, outcomes))
         except CheckError as error:
             report = reports.with_unlooked(report, f"The figures were not looked at. {error}")
-    if "paper" in what and (found := pipeline.check_paper(plan, outcomes)):
-        report = reports.with_paper(report, *found)
+    if "paper" in what:
+        try:
+            found = pipeline.check_paper(plan, outcomes)
+            report = reports.with_paper(report, found) if found else report
+        except CheckError as error:
+            report = reports.with_unlooked(report, f"The paper was not looked at. {error}")
     if "bib" in what:
         report = reports.with_bibliographies(report, pipeline.check_bibliography(plan, outcomes), asked=len(what) == 1)
     return report

@@ -8,7 +8,7 @@ import shutil
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from octavo.document.fidelity import Leaf
 from octavo.errors import BuildError, DocumentError, OctavoError, raise_all
@@ -77,8 +77,10 @@ def picture(svg: Path, form: Literal["png", "pdf"], width: float, folder: Path, 
     return data
 
 
-def pdf(main: Path, leaves: Sequence[Leaf], file: str, formulas: Mapping[str, Place | None]) -> bytes:
-    """Return the PDF of a Typst source whose folder holds all that it reads.
+def pdf(
+    main: Path, leaves: Sequence[Leaf], file: str, formulas: Mapping[str, Place | None], marks: Sequence[str]
+) -> tuple[bytes, dict[str, list[Any]]]:
+    """Return the PDF of a Typst source whose folder holds all that it reads, and the values at its ``marks``.
 
     ``leaves`` are its texts, to name the line of one that cannot be shown; ``file`` is what the user wrote;
     ``formulas`` are the places of display formulas by their TeX, to name one that is too wide.
@@ -100,7 +102,7 @@ def pdf(main: Path, leaves: Sequence[Leaf], file: str, formulas: Mapping[str, Pl
         told = "; ".join(str(warning) for warning in warnings)
         raise BuildError(f"Typst warns: {told}", where=file, hint="Report it [this is a bug].")
     assert isinstance(data, bytes)  # a list only when pages are files of their own
-    return data
+    return data, {mark: json.loads(compiler.query(f"<{mark}>", field="value")) for mark in marks}
 
 
 def _too_wide(compiler: typst.Compiler, formulas: Mapping[str, Place | None]) -> list[OctavoError]:

@@ -71,7 +71,8 @@ class Home:
 class DaskExecutor(Executor):
     """Runs the runner's tasks on a Dask cluster: that of the scheduler at ``address``, or one within this process.
 
-    Workers that do not fit are left out, and ``tell`` is told of each.
+    Workers that do not fit are left out, and ``tell`` is told of each. An action whose ``stays`` holds depends on what
+    is installed on this machine beside the environment: an executor of ``here`` does it.
 
     Raises Unreachable where the scheduler does not answer.
     """
@@ -85,9 +86,12 @@ class DaskExecutor(Executor):
         jobs: int,
         scratch: str,
         tell: Callable[[str], None],
+        here: Callable[[], Executor],
     ) -> None:
         self.home = home
         self.tell = tell
+        self.here = here
+        self.local: Executor | None = None  # for what stays on this machine
         self.limit = limit
         self.site = pickle.dumps(site)
         self.probe = site.probe
@@ -144,9 +148,12 @@ class DaskExecutor(Executor):
         """Send a call of the runner's: the task's name, its action, the folder to fill, the folders to read."""
         if self.lost:
             raise self.lost
+        name, action, folder, upstream, device = args
+        if self.address and getattr(action, "stays", False):
+            self.local = self.local or self.here()
+            return self.local.submit(fn, *args)
         future: Future[Any] = Future()
         future.set_running_or_notify_cancel()
-        name, action, folder, upstream, device = args
         if self.address and device is not None:
             self._look_for_devices()
         self._begin(Flight(future, Job(_digest(self.site), fn, name, action, folder, upstream, device)))
@@ -155,6 +162,8 @@ class DaskExecutor(Executor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take back what is still on its way, and leave the cluster; that of this process ends."""
         self.stopped = True
+        if self.local:
+            self.local.shutdown(wait=False, cancel_futures=True)
         self.probe.unlink(missing_ok=True)
         with _quietly():
             if self.remotes:

@@ -11,7 +11,7 @@ import msgspec
 
 from octavo.document.fill import fill
 from octavo.document.source import Content
-from octavo.model import Results
+from octavo.model import LatexLog, Results
 from octavo.paper.lines import locate
 from octavo.paper.stages import REVIEW, staged
 
@@ -38,7 +38,7 @@ def write(
 
     ``form`` is one of WRITERS, ``tex`` (a folder ``latex`` with source, figures and bibliography), ``latex`` (the PDF
     that LaTeX makes of that) or ``jats`` (a folder with XML and figures). See octavo.paper.stages for ``stage`` and
-    ``own``. What LaTeX said goes to the file ``log``; ``images``: see octavo.document.fill.
+    ``own``. What LaTeX or Typst said goes to the file ``log``; ``images``: see octavo.document.fill.
     Raises DocumentError (or Problems) for names that the results do not have, and all that the format cannot carry or
     would lose.
     """
@@ -54,12 +54,21 @@ def write(
     options: dict[str, object] = {"lines": stage == REVIEW} if form in ("pdf", "docx") else {}
     if form == "pdf" and venue != "article":
         options["notice"] = NOTICE
-    data: bytes = writer.write(shown, root=root, bibliography=bibliography, **options)
+    data = writer.write(shown, root=root, bibliography=bibliography, **options)
+    if form == "pdf":
+        data, said = data
+        _keep(said, log)
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"paper.{form}"
     part = path.with_name(f".{path.name}.part")
     part.write_bytes(data)
     return part.replace(path)
+
+
+def _keep(said: LatexLog, log: Path | None) -> None:
+    if log:
+        log.parent.mkdir(exist_ok=True)
+        log.write_bytes(msgspec.json.encode(said))
 
 
 def _latex(
@@ -75,9 +84,7 @@ def _latex(
     with TemporaryDirectory(prefix="octavo-") as name:
         tables = latex.write(content, Path(name), venue=VENUES[venue], bibliography=bibliography, stage=stage)
         data, said = latex.pdf(Path(name), content, VENUES[venue], tables)
-    if log:
-        log.parent.mkdir(exist_ok=True)
-        log.write_bytes(msgspec.json.encode(said))
+    _keep(said, log)
     out.mkdir(parents=True, exist_ok=True)
     (out / "paper.pdf").write_bytes(data)
     return out / "paper.pdf"

@@ -9,7 +9,7 @@ from octavo.document import front
 from octavo.document.bridge import Bridge
 from octavo.document.fidelity import Leaf
 from octavo.document.numbering import is_appendix
-from octavo.document.pandoc import Element, attributes, element, markdown, words
+from octavo.document.pandoc import Element, attributes, closed, element, markdown, words
 from octavo.document.source import Content
 from octavo.errors import DocumentError, OctavoError
 from octavo.model import Place
@@ -157,11 +157,15 @@ def _misplaced(content: Content) -> Iterator[OctavoError]:
             )
 
 
-def body(content: Content, bridge: Bridge, appendix: Sequence[Element]) -> list[Element]:
-    """Return the body, the acknowledgments, the place of the references, and the appendix after ``appendix``."""
+def body(content: Content, bridge: Bridge, appendix: Sequence[Element], end: Element | None = None) -> list[Element]:
+    """Return the body, the acknowledgments, the place of the references, and the appendix after ``appendix``.
+
+    The mark ``end`` closes the text, before the references.
+    """
     made = [e for block in content.nodes if not is_appendix(block) for e in bridge.blocks([block])]
     for title, blocks in closing(content, bridge):
         made += [heading(title), *blocks]
+    made = closed(made, end) if end else made
     if content.references:
         made += [heading("References"), *references(bridge)]
     rest = [e for block in content.nodes if is_appendix(block) for e in bridge.blocks([block])]

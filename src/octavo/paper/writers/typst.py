@@ -15,10 +15,11 @@ from octavo.document.pandoc import Element, closed, element, plain, raw, raw_blo
 from octavo.document.source import Content
 from octavo.document.tables import Cell, Table, read_grid
 from octavo.errors import raise_all
-from octavo.model import Place
+from octavo.model import LatexLog, Place
 from octavo.paper import matter
 
 FORM = "typst"
+END = "#end-of-text;"
 COLUMN = 3.35  # inches: two of them and the gutter make the page's 7 inches
 FORMATS = ("svg", "png", "jpg", "jpeg")  # PDF/UA forbids a PDF inside; the first that a figure has is shown
 # Where a sign of Typst's markup begins: an escape, raw text, a string, a space that does not break.
@@ -28,8 +29,12 @@ MARKUP = re.compile(
 UPRIGHT = ("definition", "remark", "example", "proof")
 
 
-def write(content: Content, *, root: Path, bibliography: Path | None, lines: bool = False, notice: str = "") -> bytes:
-    """Return the paper as the bytes of a PDF; with ``lines``, these are numbered. The first page has the ``notice``.
+def write(
+    content: Content, *, root: Path, bibliography: Path | None, lines: bool = False, notice: str = ""
+) -> tuple[bytes, LatexLog]:
+    """Return the paper as the bytes of a PDF, and what is known of it: the page on which the text ends.
+
+    With ``lines``, these are numbered. The first page has the ``notice``.
 
     Raises DocumentError (or Problems) for what cannot be carried, set or shown.
     """
@@ -45,7 +50,8 @@ def write(content: Content, *, root: Path, bibliography: Path | None, lines: boo
         for leaf in fidelity.formulas(content, "math", "inlineMath"):
             places.setdefault(typst.composed(leaf.text), leaf.place)
         shown = [*wanted, *fidelity.formulas(content, "math", "inlineMath")]
-        return typst.pdf(main, shown, content.file, places)
+        data, asked = typst.pdf(main, shown, content.file, places, ("end-of-text",))
+        return data, LatexLog(max(asked["end-of-text"], default=0))
 
 
 def source(
@@ -63,7 +69,7 @@ def source(
     metadata["names"] = _strings([str(author["name"]) for author in content.frontmatter.get("authors", [])])
     metadata["terms"] = _strings([matter.plain_text(keyword["inlines"]) for keyword in metadata["keywords"]])
     metadata |= {"lines": lines, "notice": {"inlines": pandoc.words(notice)}}
-    blocks = matter.body(content, bridge, [raw_block(FORM, "#show: appendix")])
+    blocks = matter.body(content, bridge, [raw_block(FORM, "#show: appendix")], raw(FORM, END))
     raise_all(bridge.problems)
     (folder / "figures").mkdir()
     for file, path in bridge.files.items():
