@@ -20,11 +20,11 @@ from octavo.document.pandoc import Element, attributes, element, plain, words
 from octavo.document.source import Content, walk
 from octavo.errors import BuildError, raise_all
 from octavo.paper import matter
+from octavo.paper.writers import docx_tables
 from octavo.paper.writers.latex import macros
 
 FORM = "docx"
 WIDEST = 6.5  # inches between the margins of a page of Word's
-WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
 # Signs for which pandoc and KaTeX have another character each; accents, which Word draws, are left out.
 ALIKE = str.maketrans(
@@ -77,6 +77,7 @@ def write(content: Content, *, root: Path, bibliography: Path | None, lines: boo
     if (found := formulas(data)) != len(bridge.tex):
         what = f"paper.docx has {found} formulas, and the source has {len(bridge.tex)} [this is a bug]."
         raise BuildError(what, where=content.file, hint="Report it with the source.")
+    data = docx_tables.ruled(data)
     return _numbered(data) if lines else data
 
 
@@ -139,7 +140,7 @@ def properties(data: bytes) -> str:
 
 def texts(data: bytes) -> str:
     """Return what a .docx says, footnotes too; not what its formulas say."""
-    return "".join(element.text or "" for story in _stories(data) for element in story.iter(f"{WORD}t"))
+    return "".join(element.text or "" for story in _stories(data) for element in story.iter(f"{docx_tables.WORD}t"))
 
 
 def formulas(data: bytes) -> int:
@@ -166,7 +167,7 @@ def _lost(formulas: Sequence[str], html: Sequence[str], folder: Path) -> list[st
     blocks = [element("Para", [element("Math", [element("DisplayMath"), formula])]) for formula in formulas]
     data = pandoc.write_bytes(blocks, {"title": "Formulas"}, FORM, folder=folder, warned=False)
     with zipfile.ZipFile(io.BytesIO(data)) as package:
-        paragraphs = list(etree.fromstring(package.read(STORIES[0])).iter(f"{WORD}p"))[-len(formulas) :]
+        paragraphs = list(etree.fromstring(package.read(STORIES[0])).iter(f"{docx_tables.WORD}p"))[-len(formulas) :]
     return [_missing(paragraph.find(f".//{MATH}oMath"), page) for paragraph, page in zip(paragraphs, html, strict=True)]
 
 
@@ -210,6 +211,20 @@ def _front(metadata: dict[str, Any], bridge: Bridge) -> list[Element]:
     return made
 
 
+def _beside(formula: list[Element], number: list[Element]) -> Element:
+    """Return a display formula with its number at the margin: Word sets a formula alone in its paragraph."""
+
+    def cell(blocks: list[Element], align: str) -> Any:
+        return [attributes(), element(align), 1, 1, blocks]
+
+    cells = [cell([], "AlignLeft"), cell(formula, "AlignCenter"), cell([element("Plain", number)], "AlignRight")]
+    widths = (("AlignLeft", 0.1), ("AlignCenter", 0.8), ("AlignRight", 0.1))
+    columns = [[element(align), element("ColWidth", width)] for align, width in widths]
+    body = [[attributes(), 0, [], [[attributes(), cells]]]]
+    style = attributes("", [], custom_style=docx_tables.EQUATION)
+    return element("Table", [style, [None, []], columns, [attributes(), []], body, [attributes(), []]])
+
+
 def _styled(style: str, block: Element) -> Element:
     return element("Div", [attributes("", [], custom_style=style), [block]])
 
@@ -248,10 +263,10 @@ class DocxBridge(Bridge):
 
     def block_math(self, node: Node) -> list[Element]:
         number = self.numbering.of(node)
-        body = [element("Math", [element("DisplayMath"), self.tex_of(node)])]
-        body += [element("Space"), *words(f"({number})")] if number else []
+        body: list[Element] = [element("Para", [element("Math", [element("DisplayMath"), self.tex_of(node)])])]
         identifier = self.numbering.target(node) or ""
-        return [element("Div", [attributes(identifier), [element("Para", body)]])]
+        inner = [_beside(body, words(f"({number})"))] if number else body
+        return [element("Div", [attributes(identifier), inner])]
 
     def drawing(self, node: Node) -> list[Element]:
         self.pictures += 1

@@ -81,6 +81,8 @@ def _labelled(made: str, tables: Sequence[str], appendix: Sequence[str]) -> str:
     for table, identifier in zip(root.iter("table-wrap"), tables, strict=True):
         if identifier:
             table.set("id", identifier)
+        for inner in table.iter("table"):
+            inner.attrib.pop("id", None)  # pandoc gives both the same, and an id stands once
     apart = [section for section in root.find("body").findall("sec") if section.get("id") in appendix]
     if apart:
         group = etree.SubElement(root.find("back"), "app-group")

@@ -134,12 +134,12 @@ class TypstBridge(Bridge):
         title, body = self.titled(node)
         kind = node["kind"]
         if kind == "algorithm":
-            call = f"#algorithm({typst.string(str(self.place(node)))})["
+            call = f"#algorithm({typst.string(str(self.place(node)))}, {self.goal(node)})["
             caption = [element("Strong", pandoc.words(f"{name}."))]
             caption += [element("Space"), *title] if title else []
             return [
                 plain(raw(FORM, call), *caption, raw(FORM, "][")),
-                *closed(body, raw(FORM, "]" + self.anchor(node))),
+                *closed(body, raw(FORM, "]")),
             ]
         look = "upright" if kind in UPRIGHT else "italic"
         opener = f"#statement({typst.string(name)}, {typst.string(look)}, ["
@@ -155,9 +155,9 @@ class TypstBridge(Bridge):
             return [self.panels(node, panels, caption)]
         wide = "wide" in self.classes(node) or any(c.get("width", 0) > COLUMN for c in body if c["type"] == "drawing")
         at = typst.string(str(self.place(node)))
-        opener = f"#floating({typst.string(node['kind'])}, at: {at}, wide: {_bool(wide)}, ["
+        opener = f"#floating({typst.string(node['kind'])}, at: {at}, goal: {self.goal(node)}, wide: {_bool(wide)}, ["
         inner = [inline for child in body for inline in self.floated(child)]
-        return [plain(raw(FORM, opener), *inner, raw(FORM, "], ["), *caption, raw(FORM, "])" + self.anchor(node)))]
+        return [plain(raw(FORM, opener), *inner, raw(FORM, "], ["), *caption, raw(FORM, "])"))]
 
     def floated(self, node: Node) -> list[Element]:
         """Return what stands in a float, without the space of a paragraph around it."""
@@ -182,13 +182,14 @@ class TypstBridge(Bridge):
         widest = max((drawing["width"] for drawing in drawings), default=COLUMN)
         wide = "wide" in self.classes(node) or widest * columns > COLUMN + 0.01
         at = typst.string(str(self.place(node)))
-        parts = [raw(FORM, f"#panels({columns}, at: {at}, wide: {_bool(wide)}, (")]
+        opener = f"#panels({columns}, at: {at}, goal: {self.goal(node)}, wide: {_bool(wide)}, ("
+        parts = [raw(FORM, opener)]
         for panel in panels:
             body = [c for c in panel["children"] if c["type"] not in ("caption", "comment")]
             inner = [inline for child in body for inline in self.floated(child)]
             closing = f"]){self.anchor(panel)}],"
             parts += [raw(FORM, "[#panel(["), *inner, raw(FORM, "], ["), *self.caption(panel), raw(FORM, closing)]
-        return plain(*parts, raw(FORM, "), ["), *caption, raw(FORM, "])" + self.anchor(node)))
+        return plain(*parts, raw(FORM, "), ["), *caption, raw(FORM, "])"))
 
     def drawing(self, node: Node) -> list[Element]:
         kind = next((kind for kind in FORMATS if kind in node["files"]), None)
@@ -260,6 +261,11 @@ class TypstBridge(Bridge):
     def classes(self, node: Node) -> list[str]:
         """Return the classes that the author gave."""
         return (node.get("class") or "").split()
+
+    def goal(self, node: Node) -> str:
+        """Return the label of a float as an argument: on the float itself it would stand where that was left out."""
+        target = self.numbering.target(node)
+        return f"<{target}>" if target else "none"
 
     def anchor(self, node: Node) -> str:
         """Return the label that references lead to."""

@@ -1,0 +1,84 @@
+"""The rules of the tables of a Word file, which pandoc leaves out: above, below, and under the headers."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from typing import Any
+
+WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+DOCUMENT, STYLES = "word/document.xml", "word/styles.xml"
+EQUATION = "Equation"  # the style of the table in which a formula stands beside its number
+THICK, THIN = "8", "4"  # eighths of a point
+
+
+def ruled(data: bytes) -> bytes:
+    """Return a Word file with the rules of its tables."""
+    from lxml import etree
+
+    made = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as package, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as whole:
+        for entry in package.infolist():
+            content = package.read(entry)
+            if entry.filename in (DOCUMENT, STYLES):
+                root = etree.fromstring(content)
+                for table in root.iter(f"{WORD}tbl"):
+                    _under_headers(table)
+                if entry.filename == STYLES:
+                    _rule_tables(root)
+                content = etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True)
+            whole.writestr(entry, content)
+    return made.getvalue()
+
+
+def _under_headers(table: Any) -> None:
+    """Draw the rule under the headers of a table, and under each that spans columns."""
+    headers = [row for row in table.findall(f"{WORD}tr") if row.find(f"{WORD}trPr/{WORD}tblHeader") is not None]
+    for row in headers:
+        for cell in row.findall(f"{WORD}tc"):
+            spans = cell.find(f"{WORD}tcPr/{WORD}gridSpan") is not None and "".join(cell.itertext()).strip()
+            if row is headers[-1] or spans:
+                _draw(cell, "bottom")
+
+
+def _draw(cell: Any, side: str) -> None:
+    from lxml import etree
+
+    properties = cell.find(f"{WORD}tcPr")
+    if properties is None:
+        properties = etree.Element(f"{WORD}tcPr")
+        cell.insert(0, properties)
+    edges = etree.Element(f"{WORD}tcBorders")
+    _edge(edges, side, THIN)
+    # Word asks for an order: the borders stand after what says how many columns and rows a cell spans.
+    before = [e for e in properties if e.tag in (f"{WORD}tcW", f"{WORD}gridSpan", f"{WORD}vMerge")]
+    properties.insert(len(before), edges)
+
+
+def _edge(edges: Any, side: str, width: str) -> None:
+    from lxml import etree
+
+    edge = etree.SubElement(edges, f"{WORD}{side}")
+    for name, value in (("val", "single"), ("sz", width), ("space", "0"), ("color", "auto")):
+        edge.set(f"{WORD}{name}", value)
+
+
+def _rule_tables(styles: Any) -> None:
+    """Give the style of tables its rules above and below; and that of numbered formulas, none."""
+    from lxml import etree
+
+    (plain,) = (style for style in styles.iter(f"{WORD}style") if style.get(f"{WORD}styleId") == "Table")
+    for first in plain.findall(f"{WORD}tblStylePr"):
+        plain.remove(first)
+    edges = etree.Element(f"{WORD}tblBorders")
+    for side in ("top", "bottom"):
+        _edge(edges, side, THICK)
+    plain.find(f"{WORD}tblPr/{WORD}tblInd").addnext(edges)
+    known = [style for style in styles.iter(f"{WORD}style") if style.get(f"{WORD}styleId") == EQUATION]
+    for style in known:
+        styles.remove(style)
+    bare = etree.SubElement(styles, f"{WORD}style")
+    for name, value in (("type", "table"), ("customStyle", "1"), ("styleId", EQUATION)):
+        bare.set(f"{WORD}{name}", value)
+    for tag, value in (("name", EQUATION), ("basedOn", "TableNormal")):
+        etree.SubElement(bare, f"{WORD}{tag}").set(f"{WORD}val", value)
