@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-
 from octavo.document import bridge, fidelity, mathml, numbering, pandoc, tables
 from octavo.document.pandoc import attributes, element, words
 from octavo.paper import matter

@@ -339,9 +339,9 @@ def _office_formula(root: Any, number: str) -> tuple[str, set[Fact], str]:
             facts.add(("rows", *("|".join(row) for row in rows)))
         elif tag == "eqArr":
             facts.add(("rows", *(squash("".join(_texts(row))).replace("&", "|") for row in e.findall(f"{OFFICE}e"))))
-        elif tag == "scr" and e.get(f"{OFFICE}val") == "double-struck":
-            facts.add(("font", "E", "board"))
-        elif tag == "t" and "\U0001d53c" in (e.text or ""):
+        elif (tag == "scr" and e.get(f"{OFFICE}val") == "double-struck") or (
+            tag == "t" and "\U0001d53c" in (e.text or "")
+        ):
             facts.add(("font", "E", "board"))
     return squash("".join(_texts(root))).replace("\u2223", "|"), facts, squash(number)
 
@@ -457,7 +457,7 @@ class JatsReading(Marked):
         if name == "title":
             return "".join(self.root.find(".//article-title").itertext())
         if name == "author":
-            names = [e for e in self.root.iter("contrib")]
+            names = list(self.root.iter("contrib"))
             return ", ".join(
                 " ".join("".join(n.itertext()).split()) for e in names for n in e.iter("name", "string-name")
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -293,15 +294,11 @@ def _stand_in_rows(rows: Sequence[Sequence[str]], text: str, letters: Sequence[L
                 spot += len(cell)
         grid = [boxes[i : i + len(order[0])] for i in range(0, len(boxes), len(order[0]))]
         grid = [list(row) for row in zip(*grid, strict=True)] if turned else grid
-        down = all(low[0][1] > row[0][1] + 5 for row, low in zip(grid, grid[1:], strict=False))
+        down = all(low[0][1] > row[0][1] + 5 for row, low in pairwise(grid))
         level = all(
             cell[1] < row[0][3] and cell[3] > row[0][1] and cell[0] > row[0][2] - 1 for row in grid for cell in row[1:]
         )
-        columns = all(
-            a[0] < b[2] and b[0] < a[2]
-            for row, low in zip(grid, grid[1:], strict=False)
-            for a, b in zip(row, low, strict=True)
-        )
+        columns = all(a[0] < b[2] and b[0] < a[2] for row, low in pairwise(grid) for a, b in zip(row, low, strict=True))
         return down and level and columns
     return False
 

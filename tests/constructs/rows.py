@@ -366,7 +366,7 @@ FLOATS = Group(
             lambda r: r.wide(CAPTIONS[1]) and not r.wide(CAPTIONS[0]),
             True,
             ("float narrow",),
-            {o: ONE_COLUMN for o in ("docx", "html")} | {"jats": NO_LAYOUT},
+            dict.fromkeys(("docx", "html"), ONE_COLUMN) | {"jats": NO_LAYOUT},
         ),
         Row(
             "panels",
@@ -435,7 +435,7 @@ FLOATS = Group(
             lambda r: r.wide("A table over both columns") and not r.wide("A table of results"),
             True,
             ("float narrow",),
-            {o: ONE_COLUMN for o in ("docx", "html")} | {"jats": NO_LAYOUT},
+            dict.fromkeys(("docx", "html"), ONE_COLUMN) | {"jats": NO_LAYOUT},
         ),
     ),
 )
