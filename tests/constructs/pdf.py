@@ -228,13 +228,18 @@ class PdfReading(Reading):
         ]
         return "".join(letter.text for letter in beside)
 
+    def references(self) -> int:
+        """Return how many links lead to places inside; the marks of footnotes, small digits, are no references."""
+        marks = [o for o in self.letters if o.goal and o.text.isdigit() and o.box[3] - o.box[1] < 4.8]
+        return super().references() - len({id(mark) for mark in marks})
+
     def counts(self) -> dict[str, int]:
         root: Any = self.reader.trailer["/Root"]
         kinds = (
             [str(tag.get("/S")) for tag in _tags(root["/StructTreeRoot"]["/K"])] if "/StructTreeRoot" in root else []
         )
-        goals = {str(name) for name in self.reader.named_destinations}
-        made = {"works": sum(name.startswith(("ref-", "cite.")) for name in goals)}
+        years = (self.letters[found.start()].goal for found in re.finditer(r"(?<!\d)(19|20)\d\d(?!\d)", self.text))
+        made = {"works": len({goal for goal in years if goal})}
         names = {"formulas": "/Formula", "figures": "/Figure", "tables": "/Table", "footnotes": "/Note"}
         return made | ({name: kinds.count(tag) for name, tag in names.items()} if kinds else {})
 
