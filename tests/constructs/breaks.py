@@ -172,6 +172,17 @@ def _letters(patch: Patch, output: str, _: str) -> None:
     patch.setattr(cls, "label", lambda self, node: "" if node.get("subcontainer") else kept(self, node))
 
 
+def _notes(patch: Patch, output: str, _: str) -> None:
+    kept = writer(output).notes
+    patch.setattr(writer(output), "notes", lambda self, node: [])
+    caption = writer(output).caption
+
+    def whole(self: Any, node: Node) -> Any:
+        return [*caption(self, node), *(inline for note in kept(self, node) for inline in note)]
+
+    patch.setattr(writer(output), "caption", whole)
+
+
 def _caption(patch: Patch, output: str, _: str) -> None:
     patch.setattr(writer(output), "caption", lambda self, node: [])
 
@@ -304,6 +315,7 @@ OTHERS: dict[str, Callable[[Patch, str, str], None]] = {
     "float": _narrow,
     "panels": _stacked,
     "panel": _letters,
+    "notes": _notes,
     "caption": _caption,
     "alignment": _aligned,
     "spans": _spans,

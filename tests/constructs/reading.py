@@ -96,6 +96,11 @@ class Reading(ABC):
         found = self.find(whole or piece)[: len(squash(piece))]
         return all("bold" in letter.looks or set(letter.within) & {"in=label", "in=term"} for letter in found)
 
+    def below(self, note: str, cell: str) -> bool:
+        """Whether a note stands after the last cell of its table, and outside of its caption."""
+        at = [self.text.rfind(squash(piece)) for piece in (cell, note)]
+        return 0 <= at[0] < at[1]
+
     @abstractmethod
     def leads(self, piece: str, openers: Sequence[str]) -> str:
         """Return which of the ``openers`` stands first where a piece leads to."""

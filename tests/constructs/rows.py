@@ -430,6 +430,13 @@ FLOATS = Group(
         Row("header over columns", "", lambda r: r.spans("Survey", ["Estimate", "Error"]), True, ("spans lost",)),
         Row("rules", "", lambda r: r.rules("Leftmost", "much wider"), 3, ("rules lost",), {"jats": NO_LAYOUT}),
         Row(
+            "notes of a table",
+            "a second paragraph",
+            lambda r: (r.below("Notes: robust errors", "2,417"), r.says("Notes: robust errors in dollars of 1982")),
+            (True, True),
+            ("notes into the caption",),
+        ),
+        Row(
             "table over both columns",
             "`:class: wide`",
             lambda r: r.wide("A table over both columns") and not r.wide("A table of results"),

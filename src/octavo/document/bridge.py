@@ -385,14 +385,21 @@ class Bridge:
         return self.float(node, body, self.caption(node))
 
     def caption(self, node: Node) -> list[Element]:
-        """Return a caption after its bold number; paragraphs are run together."""
-        paragraphs = [p for child in node["children"] if child["type"] == "caption" for p in child["children"]]
+        """Return a caption after its bold number; paragraphs are run together, but for the notes of a table."""
+        paragraphs = _paragraphs(node)[: 1 if node["kind"] == "table" else None]
         made = [element("Strong", words(f"{self.label(node)}"))] if self.label(node) else []
         for paragraph in paragraphs:
-            nodes = paragraph["children"] if paragraph["type"] == "paragraph" else [paragraph]
             made += [element("Space")] if made else []
-            made += self.inlines(child for child in nodes if child["type"] != "captionNumber")
+            made += self.inlines(child for child in paragraph["children"] if child["type"] != "captionNumber")
         return made
+
+    def notes(self, node: Node) -> list[list[Element]]:
+        """Return the notes of a table, which stand below it: what its caption has after the first paragraph."""
+        return [self.children(paragraph) for paragraph in _paragraphs(node)[1:] if node["kind"] == "table"]
+
+    def noted(self, notes: list[list[Element]]) -> list[Element]:
+        """Return the notes of a table as what follows it; the base gives a division."""
+        return [element("Div", [attributes("", ["table-notes"]), [element("Para", note) for note in notes]])]
 
     def label(self, node: Node) -> str:
         """Return what opens a caption: ``Figure 3.``, or ``(a)`` for a panel."""
@@ -405,7 +412,8 @@ class Bridge:
         """Return a figure, table or listing; the base gives Pandoc's own elements."""
         identifier, classes = self.numbering.target(node) or "", (node.get("class") or "").split()
         if len(body) == 1 and body[0]["type"] == "table":
-            return [self.table(body[0], identifier, caption)]
+            notes = self.notes(node)
+            return [self.table(body[0], identifier, caption), *(self.noted(notes) if notes else [])]
         inner = self.blocks(body)
         return [element("Figure", [attributes(identifier, classes), [None, [element("Plain", caption)]], inner])]
 
@@ -448,6 +456,12 @@ def _with_box(blocks: list[Element], box: str) -> list[Element]:
     first = blocks[0] if blocks and blocks[0]["t"] in ("Para", "Plain") else element("Plain", [])
     opened = {"t": first["t"], "c": [element("Str", box), element("Space"), *first["c"]]}
     return [opened, *blocks[first is blocks[0] if blocks else 0 :]]
+
+
+def _paragraphs(node: Node) -> list[Node]:
+    """Return the paragraphs of a caption."""
+    found = [child for caption in node["children"] if caption["type"] == "caption" for child in caption["children"]]
+    return [child if child["type"] == "paragraph" else {"type": "paragraph", "children": [child]} for child in found]
 
 
 def tight(blocks: list[Element]) -> list[Element]:

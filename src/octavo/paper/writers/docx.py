@@ -255,6 +255,9 @@ class DocxBridge(Bridge):
             )
         return self.written[node["value"]]
 
+    def noted(self, notes: list[list[Element]]) -> list[Element]:
+        return [_styled("Table Note", element("Para", note)) for note in notes]
+
     def inline_value(self, node: Node) -> list[Element]:
         return self.inline_text(node)
 

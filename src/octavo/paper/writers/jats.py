@@ -83,6 +83,8 @@ def _labelled(made: str, tables: Sequence[str], appendix: Sequence[str]) -> str:
             table.set("id", identifier)
         for inner in table.iter("table"):
             inner.attrib.pop("id", None)  # pandoc gives both the same, and an id stands once
+        if table.getnext() is not None and table.getnext().tag == "table-wrap-foot":
+            table.append(table.getnext())  # its notes, which pandoc has no place for
     apart = [section for section in root.find("body").findall("sec") if section.get("id") in appendix]
     if apart:
         group = etree.SubElement(root.find("back"), "app-group")
@@ -111,6 +113,10 @@ class JatsBridge(Bridge):
     def table(self, node: Node, identifier: str, caption: list[Element]) -> Element:
         self.tables.append(identifier)
         return super().table(node, identifier, caption)
+
+    def noted(self, notes: list[list[Element]]) -> list[Element]:
+        paragraphs = [element("Para", note) for note in notes]
+        return [raw_block(FORM, "<table-wrap-foot>"), *paragraphs, raw_block(FORM, "</table-wrap-foot>")]
 
     def inline_value(self, node: Node) -> list[Element]:
         return self.inline_text(node)

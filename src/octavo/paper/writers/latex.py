@@ -403,7 +403,8 @@ class LatexBridge(Bridge):
             self.panels(panels, columns, wide=wide) if panels else [b for child in body for b in self.floated(child)]
         )
         opener, closer = raw_block(FORM, f"\\begin{{{env}}}\n\\centering"), raw_block(FORM, f"\\end{{{env}}}")
-        parts = [plain(*under), *inner] if name == "table" else [*inner, plain(*under)]
+        noted = [plain(raw(FORM, "\\tablenote{"), *note, raw(FORM, "}")) for note in self.notes(node)]
+        parts = [plain(*under), *inner, *noted] if name == "table" else [*inner, plain(*under)]
         return [opener, *parts, closer]
 
     def columns(self, node: Node) -> int:

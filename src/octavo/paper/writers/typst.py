@@ -157,6 +157,8 @@ class TypstBridge(Bridge):
         at = typst.string(str(self.place(node)))
         opener = f"#floating({typst.string(node['kind'])}, at: {at}, goal: {self.goal(node)}, wide: {_bool(wide)}, ["
         inner = [inline for child in body for inline in self.floated(child)]
+        for note in self.notes(node):
+            inner += [raw(FORM, "#table-note["), *note, raw(FORM, "];")]
         return [plain(raw(FORM, opener), *inner, raw(FORM, "], ["), *caption, raw(FORM, "])"))]
 
     def floated(self, node: Node) -> list[Element]:
