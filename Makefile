@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: build paper slides figures notebooks status check test proofs bench clean help
+.PHONY: build paper slides figures notebooks status check test proofs constructs bench clean help
 
 build: $(READY)
 	@$(BIN)/octavo build
@@ -24,6 +24,8 @@ test: $(READY)
 	@$(BIN)/octavo build && $(BIN)/python -m pytest -m "not proof"
 proofs: $(READY)
 	@$(BIN)/python -m pytest -m proof
+constructs: $(READY)
+	@$(BIN)/python -m tests.constructs
 bench: $(READY)
 	@$(BIN)/python -m benchmarks.build
 clean: $(READY)

@@ -279,6 +279,7 @@ BLOCKS = Group(
             lambda r: r.colours('return "a string"') > 1 or "code=python" in r.within("return"),
             True,
             ("block_code without a language",),
+            {"latex": "listings are set in one colour"},
         ),
         Row(
             "listing with a caption",
