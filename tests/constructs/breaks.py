@@ -271,10 +271,10 @@ def _front(patch: Patch, output: str, how: str) -> None:
     what = how.split()[0]
     kept = matter.metadata
     empty = {
-        "title": {"title": {"inlines": words("x")}, "pagetitle": "x", "title-meta": {"inlines": words("x")}},
-        "author": {"author": [], "author-meta": {"inlines": []}},
+        "title": {"title": {"inlines": words("x")}, "pagetitle": "x"},
+        "author": {"author": []},
         "abstract": {"abstract": {"blocks": []}},
-        "keywords": {"keywords": [], "keywords-meta": {"inlines": []}},
+        "keywords": {"keywords": [], "topics": ""},
         "lang": {"lang": "fr"},
     }
     of_authors = {

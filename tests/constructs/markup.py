@@ -189,9 +189,8 @@ class HtmlReading(Marked):
     def told(self, name: str) -> str:
         if name == "language":
             return str(self.root.get("lang"))
-        if name == "title":
-            return str(self.root.findtext("head/title"))
-        found = self.root.xpath(f"head/meta[@name='{name}']/@content")
+        key = {"title": "citation_title", "author": "citation_author"}.get(name, name)
+        found = [text.partition(":")[0] for text in self.root.xpath(f"head/meta[@name='{key}']/@content")]
         return ", ".join(map(str, found))
 
 
