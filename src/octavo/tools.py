@@ -111,6 +111,33 @@ def run(
     return Completed(process.returncode, stdout, stderr)
 
 
+def begin(
+    program: str, arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a program that goes on for as long as its standard input is open, which this process's end closes.
+
+    What it prints is not heard. Raises BuildError when it is missing.
+    """
+    environment = {**os.environ, **(env or {})}
+    environment["PATH"] = search_path(environment)
+    return subprocess.Popen(
+        [str(find(program)), *arguments],
+        cwd=cwd,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a program that ``begin`` started, and what it started."""
+    if process.stdin:
+        process.stdin.close()
+    _end_group(process)
+
+
 def _end_group(process: subprocess.Popen[bytes]) -> None:
     try:
         os.killpg(process.pid, signal.SIGKILL)

@@ -4,15 +4,6 @@
 // needs no new parse. mystmd numbers what it knows, hence the node types: an `iframe` for a figure (mystmd copies no
 // file for it and passes it through) and an empty `table` for a table, each with the name in its `data`.
 
-// And they keep the network out: mystmd looks up DOIs and ROR names, and fetches images, when it meets an address.
-
-import net from 'node:net';
-
-net.Socket.prototype.connect = function refused() {
-  process.nextTick(() => this.destroy(new Error('no network while building')));
-  return this;
-};
-
 const SCHEMES = { doi: 'https://doi.org/', ror: 'https://ror.org/' };
 
 // An address under another type, which mystmd passes through; octavo.document.source gives it its type back.

@@ -15,8 +15,7 @@ from typing import Any
 
 import msgspec
 
-from octavo import tools
-from octavo.document import front, problems, spellings, written
+from octavo.document import front, parser, problems, spellings, written
 from octavo.document.numbering import is_appendix
 from octavo.errors import BuildError, DocumentError, OctavoError, raise_all
 from octavo.model import Frozen, Place
@@ -51,8 +50,8 @@ class Content(Frozen, frozen=True):
     written: tuple[tuple[str, int], ...] = ()
 
 
-def parse(source: Path, root: Path, bibliography: Path | None, workdir: Path) -> Content:
-    """Parse the MyST file ``source``; ``workdir`` is an empty folder for the work.
+def parse(source: Path, root: Path, bibliography: Path | None, workdir: Path, *, warm: Path | None = None) -> Content:
+    """Parse the MyST file ``source``; ``workdir`` is an empty folder for the work; for ``warm`` see parser.build.
 
     Raises DocumentError (or Problems, all of them) with file and line for what jupyter-book does not know or find.
     """
@@ -60,10 +59,7 @@ def parse(source: Path, root: Path, bibliography: Path | None, workdir: Path) ->
     text = _read(source, name)
     front.check(text, name)
     _stage(source, bibliography, workdir)
-    done = tools.run(
-        "jupyter-book", ["build", "--site"], cwd=workdir, env={"NO_COLOR": "1", "FORCE_COLOR": "0"}, timeout=180
-    )
-    log = (done.stdout + done.stderr).decode(errors="replace")
+    log = parser.build(workdir, warm)
     places = problems.Sources(source, root, bibliography)
     pages = sorted((workdir / "_build" / "site" / "content").glob("*.json"))
     if len(pages) != 1:
