@@ -43,6 +43,7 @@ ABOVE = (
     "publish",
     "landing",
     "pipeline",
+    "preview",
     "story",
     "repeat",
     "pytest_plugin",

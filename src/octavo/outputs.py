@@ -39,7 +39,7 @@ class WriteDocument:
     ``kind`` is ``paper`` or ``slides``; ``format`` is ``content`` (parse the source) or an output's. ``quoted`` maps
     each notebook that the document may quote to its task, ``drawn`` to those that drew its figures, ``notebooks`` to
     its file. ``expected`` is the digest of the ``sources`` that the key holds: they may be edited while the build is at
-    work.
+    work. ``warm`` is the socket of a parser that is warm, if there is one (see octavo.document.parser).
     """
 
     root: Path
@@ -53,6 +53,7 @@ class WriteDocument:
     notebooks: Mapping[str, str] = field(default_factory=dict)
     sources: tuple[Path, ...] = ()
     expected: str = ""
+    warm: Path | None = None
 
     def __call__(self, folder: Path, upstream: Mapping[str, Path]) -> tuple[Path, ...]:
         """Write the output to ``folder/out``; a document reads nothing that its key does not hold."""
@@ -94,7 +95,7 @@ class WriteDocument:
 
         document = self.document
         bibliography = self._bibliography()
-        content = source.parse(document.source, self.root, document.bibliography, folder / "parse")
+        content = source.parse(document.source, self.root, document.bibliography, folder / "parse", warm=self.warm)
         if bibliography:
             _refuse(tex.unprintable(bibliography, source.cited(content)))
         source.save(content, folder / "out" / CONTENT)

@@ -130,9 +130,15 @@ def make_plan(project: Project) -> Plan:
     drawings = {task.name: tuple(_drawings(project, task)) for task in points}
     drawn = {name: tuple(task.name for task in tasks) for name, tasks in drawings.items() if tasks}
     notebook_tasks = [task for point in points for task in (point, *drawings[point.name])]
-    bare = Plan(project, tuple(notebook_tasks), names, drawn, parameters, notebooks)
-    documents = [task for kind in OUTPUTS for task in _document(bare, kind, digest)]
-    return replace(bare, tasks=(*notebook_tasks, *documents))
+    return with_documents(Plan(project, tuple(notebook_tasks), names, drawn, parameters, notebooks), digest)
+
+
+def with_documents(whole: Plan, digest: keys.FileDigest | None = None) -> Plan:
+    """Return a plan with its documents as they are now; notebooks are taken as the plan has them."""
+    digest = digest or keys.remembering(Store(whole.project.state, whole.project.root).digest)
+    notebooks = [task for task in whole.tasks if not isinstance(task.action, WriteDocument)]
+    documents = [task for kind in OUTPUTS for task in _document(whole, kind, digest)]
+    return replace(whole, tasks=(*notebooks, *documents))
 
 
 def point_name(notebook: str, parameters: Mapping[str, Scalar]) -> str:

@@ -15,6 +15,7 @@ from octavo.errors import OctavoError, Problems, nearest
 
 VERBS = {
     "build": "Bring the paper, the deck and their figures up to date.",
+    "serve": "Show the paper in the browser while you write it.",
     "status": "Say what is stale and why, before anything runs.",
     "why": "Tell the whole story of a result: of what it was made, when, where.",
     "debug": "Open a point in JupyterLab, with its parameters set.",

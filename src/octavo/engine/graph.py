@@ -10,12 +10,12 @@ from octavo.errors import UsageError
 
 
 def ordered(tasks: Iterable[Task]) -> tuple[Task, ...]:
-    """Return the tasks so that each comes after all that it depends on, else in the order given.
+    """Return the tasks so that each comes after all of them that it depends on, else in the order given.
 
     Raises UsageError when tasks wait for each other in a circle.
     """
     by_name = {task.name: task for task in tasks}
-    sorter = TopologicalSorter({name: task.after for name, task in by_name.items()})
+    sorter = TopologicalSorter({name: [n for n in task.after if n in by_name] for name, task in by_name.items()})
     try:
         sorter.prepare()
     except CycleError as error:

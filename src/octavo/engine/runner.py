@@ -18,9 +18,10 @@ import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -86,11 +87,12 @@ def _scratch() -> Iterator[str]:
 @dataclass(frozen=True)
 class Forecast:
     """What a build would do: why each ``stale`` task would run; which would come from the shared store (``offered``);
-    which came from it before (``fetched``)."""
+    which came from it before (``fetched``); the results of the others (``known``)."""
 
     stale: Mapping[str, str]
     offered: tuple[str, ...] = ()
     fetched: tuple[str, ...] = ()
+    known: Mapping[str, Outcome] = field(default_factory=dict)
 
 
 def plan(tasks: Sequence[Task], store: Store, forced: Collection[str] = ()) -> dict[str, str]:
@@ -128,6 +130,7 @@ def forecast(
         {task.name: stale[task.name] for task in order if task.name in stale},
         tuple(outcome.task.name for outcome in known if not outcome.folder),
         tuple(outcome.task.name for outcome in known if outcome.folder and outcome.entry and outcome.entry.origin),
+        {outcome.task.name: outcome for outcome in known if outcome.folder},
     )
 
 
@@ -161,6 +164,7 @@ def build(
     fail_fast: bool = False,
     room: Room = Room(None),  # noqa: B008 (frozen)
     shared: Shared | None = None,
+    settled: Mapping[str, Outcome] = MappingProxyType({}),
 ) -> dict[str, Outcome]:
     """Bring every task up to date and return what became of each, by name.
 
@@ -168,17 +172,18 @@ def build(
     more. Tasks named in ``forced`` run in any case. What is finished is in the store at once, also when the build is
     stopped. What another build of the same store is at work on is waited for. ``room`` bounds what runs side by side
     beside ``jobs``. What the store does not have is fetched from the ``shared`` one, and what is made is sent there.
+    Tasks that are no part of this build but needed by it are ``settled``: their outcomes are taken as they are.
     Raises KeyboardInterrupt after Ctrl-C, with the workers stopped, and UsageError when the shared store's address is
     none.
     """
-    run = _Run(store, {}, listen, forced, fail_fast, shared)
+    run = _Run(store, dict(settled), listen, forced, fail_fast, shared)
     listen(Planned(len(tasks)))
     try:
         with store.temporary() as folder:
             _Loop(run, ordered(tasks), folder, make_executor, jobs, room).go()
     finally:
-        run.remember()
-    return run.outcomes
+        run.remember(settled)
+    return {name: outcome for name, outcome in run.outcomes.items() if name not in settled}
 
 
 class _Run:
@@ -325,12 +330,12 @@ class _Run:
         """Whether any task ran."""
         return any(outcome.status is Status.RAN for outcome in self.outcomes.values())
 
-    def remember(self) -> None:
-        """Keep the memory, if it changed: a build with nothing to do writes nothing."""
+    def remember(self, apart: Collection[str]) -> None:
+        """Keep the memory, if it changed: a build with nothing to do writes nothing. What is ``apart`` is left out."""
         settled = time.monotonic_ns() + keys.TICK
         changed = {}
         for name, outcome in self.outcomes.items():
-            if not (outcome.entry and outcome.folder):
+            if not (outcome.entry and outcome.folder) or name in apart:
                 continue
             state = "" if name in self.rotten else self.store.state_of(outcome.folder, outcome.entry)
             memory = Memory(dict(outcome.task.parts), dict(outcome.upstream), outcome.entry, state)

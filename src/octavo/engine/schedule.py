@@ -12,16 +12,19 @@ class Schedule:
     """The tasks that are still to be begun. Taking one and ending one cost the same for ten tasks and for a million."""
 
     def __init__(self, tasks: Sequence[Task], seconds: Mapping[str, float]) -> None:
-        """Take tasks, each after all that it depends on; ``seconds`` is how long they took last time."""
+        """Take tasks, each after all that it depends on; ``seconds`` is how long they took last time.
+
+        What is not among them is waited for by nobody.
+        """
         order = sorted(range(len(tasks)), key=lambda index: -seconds.get(tasks[index].name, 0.0))
         self.tasks = [tasks[index] for index in order]
         self.rank = {task.name: rank for rank, task in enumerate(self.tasks)}
-        self.missing = {task.name: len(set(task.after)) for task in self.tasks}
+        self.missing = {task.name: len(self.rank.keys() & set(task.after)) for task in self.tasks}
         self.readers: dict[str, list[str]] = {}
         for task in self.tasks:
             for name in set(task.after):
                 self.readers.setdefault(name, []).append(task.name)
-        self.ready = [rank for rank, task in enumerate(self.tasks) if not task.after]
+        self.ready = [rank for rank, task in enumerate(self.tasks) if not self.missing[task.name]]
         self.left = len(self.tasks)
 
     def take(self) -> Task | None:
