@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: build paper slides figures notebooks status check test proofs constructs bench clean help
+.PHONY: build paper slides figures notebooks serve status check test proofs constructs bench clean help
 
 build: $(READY)
 	@$(BIN)/octavo build
@@ -16,6 +16,8 @@ figures: $(READY)
 	@$(BIN)/octavo build figures
 notebooks: $(READY)
 	@$(BIN)/octavo build notebooks
+serve: $(READY)
+	@$(BIN)/octavo serve
 status: $(READY)
 	@$(BIN)/octavo status
 check: $(READY)

@@ -191,3 +191,26 @@ def test_a_file_saved_in_two_steps_is_one_change(project: Tiny, serve: Serve) ->
         project.write({"paper/paper.md": PAPER.replace("We count", f"We count {number} times")})
         preview.until(lambda state, number=number: f"We count {number} times" in preview.page())
     assert not [state for state in preview.seen if state["errors"]]
+
+
+def test_what_was_made_for_earlier_sentences_is_removed(project: Tiny, serve: Serve) -> None:
+    """A day of writing leaves one paper in the store beside the one that was there before; going back makes it anew."""
+    preview = serve(project)
+    preview.until(lambda state: bool(state["files"]))
+    before = stored(project)
+    for number in range(4):
+        project.write({"paper/paper.md": PAPER.replace("We count", f"We count {number} times")})
+        preview.until(lambda state, number=number: f"We count {number} times" in preview.page())
+    project.write({"paper/paper.md": PAPER.replace("We count", "We count 2 times")})
+    preview.until(lambda state: "We count 2 times" in preview.page())
+    preview.end()
+    after = stored(project)
+    assert before < after and len(after - before) in (3, 6), (
+        "content, PDF and page, and the last ones if not yet removed"
+    )
+    assert json.loads(project.octavo("build", "paper", "--to", "pdf,html", "--json").out)["counts"]["ran"] == 0
+
+
+def stored(project: Tiny) -> set[str]:
+    """Return the keys of all results in the store."""
+    return {path.name for path in (project.root / ".octavo/store").iterdir()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import webbrowser
 from pathlib import Path
@@ -55,6 +56,7 @@ def serve(folder: Path, port: int, opened: bool) -> None:
             try:
                 live(maker, board, teller())
             except KeyboardInterrupt:  # that is how it ends: nothing was cut short that anybody waits for
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
                 print("\nStopped.", file=sys.stderr)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,6 +113,14 @@ def collect(
             for folder in old:
                 _remove(folder, trash)
     return Collected(old, left, size)
+
+
+def discard(store: Store, folders: Iterable[Path]) -> None:
+    """Remove results that nobody wants any more, as far as they are there. The store must be held alone."""
+    with store.temporary() as trash:
+        for folder in folders:
+            if folder.is_dir():
+                _remove(folder, trash)
 
 
 def shares(store: Store, in_use: Mapping[Path, str]) -> tuple[Share, ...]:

@@ -32,6 +32,7 @@ def live(maker: Maker, board: Board, tell: Tell) -> None:
         if not warm:
             maker.begin()
             warm = True
+        maker.tidy()
         before = _awaited(maker, watched, now)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from octavo import pipeline, project
 from octavo.document import parser
+from octavo.engine import upkeep
 from octavo.engine.events import Event
 from octavo.engine.graph import needed
 from octavo.engine.runner import build, disk_error, forecast, perform, processes
@@ -89,6 +90,8 @@ class Maker:
         self.workers = Workers(make_workers)
         self.whole: Plan | None = None
         self.basis: Basis | None = None
+        self.own: dict[str, Path] = {}  # the last result of each task that was made here
+        self.spent: list[Path] = []  # results that were made here before
 
     def watched(self) -> watch.Watched:
         """Return what has to be looked at, to see that the paper is to be made anew."""
@@ -135,6 +138,16 @@ class Maker:
             if last and len(upstream) == len(task.after):
                 self.workers.submit(perform, task.name, task.action, self.scratch / task.name, upstream)
 
+    def tidy(self) -> None:
+        """Remove what was made here for earlier sentences: a day of writing is a thousand papers."""
+        spent = [folder for folder in self.spent if folder not in self.own.values()]  # a sentence may have come back
+        if not (self.whole and spent):
+            return
+        store = self.whole.store()
+        with suppress(BuildError), store.locked():  # another build is at work: next time
+            upkeep.discard(store, spent)
+            self.spent = []
+
     def _documents(self, whole: Plan, found: Basis) -> dict[str, Outcome]:
         store = whole.store()
         with store.in_use():
@@ -147,6 +160,11 @@ class Maker:
                 settled=found.settled,
             )
             pipeline.publish(whole, outcomes, whole_build=False)
+        for name, outcome in outcomes.items():
+            if outcome.folder and outcome.folder != self.own.get(name, outcome.folder):
+                self.spent.append(self.own.pop(name))
+            if outcome.folder and outcome.status is Status.RAN:
+                self.own[name] = outcome.folder
         return outcomes
 
     def _tasks(self, whole: Plan) -> tuple[Task, ...]:
