@@ -15,8 +15,8 @@ from octavo.errors import OctavoError, Problems, nearest
 
 VERBS = {
     "build": "Bring the paper, the deck and their figures up to date.",
-    "serve": "Show the paper in the browser while you write it.",
     "status": "Say what is stale and why, before anything runs.",
+    "serve": "Show the paper in the browser while you write it.",
     "why": "Tell the whole story of a result: of what it was made, when, where.",
     "debug": "Open a point in JupyterLab, with its parameters set.",
     "check": "Compare with the accepted results, and check the bibliography.",

@@ -5,6 +5,8 @@ Notebooks are not run: their last results are taken, and it is told which of the
 
 from __future__ import annotations
 
+import multiprocessing
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager, suppress
@@ -195,7 +197,8 @@ class Workers(Executor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         worker = self.ready().both[args[0] == HTML]
-        future: Future[Any] = worker.submit(fn, *args, **kwargs)
+        with _deaf():
+            future: Future[Any] = worker.submit(fn, *args, **kwargs)
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -214,7 +217,19 @@ def making(root: Path) -> Iterator[Maker]:
         try:
             yield maker
         finally:
-            maker.workers.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():  # whatever they are at
+                process.kill()
+            maker.workers.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Begin processes that hear no Ctrl-C: it is this one's, and would cut them while they load, in Python's words."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _files(outcomes: Mapping[str, Outcome]) -> dict[str, bytes]:
