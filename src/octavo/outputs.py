@@ -137,6 +137,7 @@ class WriteDocument:
                 bibliography=self.document.bibliography,
                 venue=self.document.venue,
                 stage=self.document.stage,
+                citations=self.document.citations,
                 own=self.document.own,
                 log=folder / SET_LOG,
                 images=upstream[f"{stem}.content"] / IMAGES,

@@ -610,7 +610,11 @@ def _document(whole: Plan, kind: str, digest: keys.FileDigest) -> Iterable[Task]
         shown = whole.project.media_of(kind, output)
         sizes = [(medium.name, medium.width, medium.height) for medium in whole.project.media if medium.name in shown]
         drawn = {name: _shown_in(whole, kind, output, point) for name, point in quoted.items()}
-        own = {"parameter": keys.of(kind, output, document.theme, document.venue, document.stage, document.own, sizes)}
+        own = {
+            "parameter": keys.of(
+                kind, output, document.theme, document.venue, document.stage, document.citations, document.own, sizes
+            )
+        }
         if output == LATEX:
             own["environment"] = keys.of(parts["environment"], keys.of_files(tools.tex(), root, digest))
         yield Task(

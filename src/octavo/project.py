@@ -83,11 +83,13 @@ class PaperSection(DocumentSection, frozen=True, forbid_unknown_fields=True):
     """``[tool.octavo.paper]``: as above, with the class that LaTeX sets it in.
 
     At the ``stage`` of a review authors, thanks and the addresses ``own`` are hidden, and lines are numbered. ``limit``
-    is the number of pages that the text may have, without references and appendix.
+    is the number of pages that the text may have, without references and appendix. ``citations`` are by author and
+    year or by number; where nothing is said, as the venue has them.
     """
 
     venue: Literal["article", "ieee", "acm"] = "article"
     stage: Literal["preprint", "review", "camera-ready"] = "preprint"
+    citations: Literal["author-year", "numeric"] | None = None
     own: list[str] = []
     limit: Annotated[int, Meta(ge=1)] | None = None
 
@@ -190,6 +192,7 @@ class Document(msgspec.Struct, frozen=True):
     theme: Literal["light", "dark"] = "light"
     venue: Literal["article", "ieee", "acm"] = "article"
     stage: Literal["preprint", "review", "camera-ready"] = "preprint"
+    citations: Literal["", "author-year", "numeric"] = ""
     own: tuple[str, ...] = ()
     limit: int | None = None
 
@@ -505,8 +508,16 @@ def _document(
     if isinstance(section, DeckSection):
         return msgspec.structs.replace(document, theme=section.theme)
     if isinstance(section, PaperSection):
-        own, limit = tuple(section.own), section.limit
-        return msgspec.structs.replace(document, venue=section.venue, stage=section.stage, own=own, limit=limit)
+        if section.venue == "ieee" and section.citations == "author-year":
+            problems.append(
+                UsageError(
+                    "The venue 'ieee' cites by number.",
+                    where=_where(text, (kind,), "citations"),
+                    hint='Take `citations` out, or write "numeric".',
+                )
+            )
+        given = {name: getattr(section, name) for name in ("venue", "stage", "limit")}
+        return msgspec.structs.replace(document, own=tuple(section.own), citations=section.citations or "", **given)
     return document
 
 

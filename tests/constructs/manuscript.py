@@ -25,7 +25,7 @@ class Manuscript:
     results: Results
     root: Path
 
-    def write(self, form: str, out: Path) -> Path:
+    def write(self, form: str, out: Path, venue: str = "article", citations: str = "") -> Path:
         """Write the paper in a format to ``out``; return its file."""
         return paper.write(
             form,
@@ -35,6 +35,8 @@ class Manuscript:
             root=self.root,
             bibliography=self.root / "paper/references.bib",
             images=self.root / "images",
+            venue=venue,
+            citations=citations,
         )
 
 

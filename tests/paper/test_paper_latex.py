@@ -15,6 +15,7 @@ from tests.paper.test_paper_faults import HEAD, parsed
 
 from octavo import paper
 from octavo.document.fill import fill
+from octavo.document.pandoc import Cited
 from octavo.errors import BuildError
 from octavo.model import LatexLog
 from octavo.paper.lines import locate
@@ -85,7 +86,7 @@ def test_another_tex_sets_it_again(tiny: Callable[..., Tiny], tmp_path: Path) ->
 def test_a_class_that_counts_otherwise_is_found(sample: Sample, tmp_path: Path) -> None:
     """A number that LaTeX prints and the other formats do not is an error with both."""
     content = fill(locate(sample.content, sample.root), sample.results)
-    latex.write(content, tmp_path, venue=VENUES["article"], bibliography=sample.bibliography)
+    latex.write(content, tmp_path, venue=VENUES["article"], cited=Cited(sample.bibliography))
     wrong = msgspec.structs.replace(VENUES["article"], romans=True)
     with pytest.raises(BuildError, match=r"LaTeX counts otherwise: '[\w-]+' is I and was printed as 1"):
         latex.pdf(tmp_path, content, wrong)
@@ -106,7 +107,7 @@ def test_a_class_that_counts_otherwise_is_found(sample: Sample, tmp_path: Path) 
 def test_what_latex_stops_at_is_told(sample: Sample, broken: tuple[str, str], told: str, tmp_path: Path) -> None:
     """With its words and the line of the source; a source runs no program and reads nothing outside its folder."""
     content = fill(locate(sample.content, sample.root), sample.results)
-    latex.write(content, tmp_path, venue=VENUES["article"], bibliography=sample.bibliography)
+    latex.write(content, tmp_path, venue=VENUES["article"], cited=Cited(sample.bibliography))
     source = tmp_path / "paper.tex"
     text = source.read_text(encoding="utf-8")
     assert broken[0] in text

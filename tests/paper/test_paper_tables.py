@@ -41,7 +41,7 @@ def compiled(sample: Sample, root: Path, text: str, venue: str) -> tuple[str, La
 
     content = fill(locate(parsed(sample, root, HEAD.format("") + text), root), sample.results)
     out = root / "latex"
-    places = latex.write(content, out, venue=VENUES[venue], bibliography=None)
+    places = latex.write(content, out, venue=VENUES[venue], cited=None)
     data, log = latex.pdf(out, content, VENUES[venue], places)
     pages = pypdfium2.PdfDocument(data)
     return "".join(page.get_textpage().get_text_range() for page in pages), log

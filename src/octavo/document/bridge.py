@@ -7,6 +7,7 @@ with its name, file and line: nothing is left out in silence.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -61,6 +62,7 @@ class Bridge:
         self.content = content
         self.numbering = Numbering(content.nodes)
         self.problems: list[OctavoError] = []
+        self.numeric = False  # citations by number
         self.file = content.file
         self.line: int | None = None
         everything = [node for nodes in (*content.parts.values(), content.nodes) for node in _all(nodes)]
@@ -187,6 +189,13 @@ class Bridge:
         return made
 
     def citation(self, cites: Sequence[Node], *, narrative: bool) -> Element:
+        """Return citations; by number, citeproc prints no names where the sentence needs them, so they stand before."""
+        if not (narrative and self.numeric):
+            return self.cite(cites, narrative=narrative)
+        names = [name for cite in cites for name in words(_names(cite))]
+        return element("Span", [attributes(), [*names, element("Space"), self.cite(cites, narrative=False)]])
+
+    def cite(self, cites: Sequence[Node], *, narrative: bool) -> Element:
         """Return citations for pandoc's citeproc, which words them and makes the list of references."""
         made = []
         for other in [cite for cite in cites if cite["type"] != "cite"]:
@@ -456,6 +465,12 @@ def _with_box(blocks: list[Element], box: str) -> list[Element]:
     first = blocks[0] if blocks and blocks[0]["t"] in ("Para", "Plain") else element("Plain", [])
     opened = {"t": first["t"], "c": [element("Str", box), element("Space"), *first["c"]]}
     return [opened, *blocks[first is blocks[0] if blocks else 0 :]]
+
+
+def _names(cite: Node) -> str:
+    """Return the authors of a citation, as mystmd names them: without the year."""
+    text = "".join(str(node["value"]) for node in _all(cite.get("children", [])) if node.get("value"))
+    return re.sub(r"\s*\([^()]*\)$", "", text).replace(" & ", " and ")
 
 
 def _paragraphs(node: Node) -> list[Node]:

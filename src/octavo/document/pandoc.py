@@ -11,10 +11,18 @@ from typing import Any
 
 from octavo import tools
 from octavo.errors import BuildError
+from octavo.model import Frozen
 
 Element = dict[str, Any]
 API_VERSION = [1, 23, 1]
 ALIGNMENTS = {"left": "AlignLeft", "right": "AlignRight", "center": "AlignCenter"}
+
+
+class Cited(Frozen, frozen=True):
+    """What a document cites from: its bibliography, and a style in CSL; without one, by author and year."""
+
+    file: Path
+    style: str = ""
 
 
 def element(kind: str, content: Any = None) -> Element:
@@ -80,12 +88,12 @@ def write(
     *,
     template: Path,
     folder: Path,
-    bibliography: Path | None = None,
+    cited: Cited | None = None,
     options: Sequence[str] = (),
 ) -> str:
     """Return a document in a text format; see ``write_bytes``."""
     options = [f"--template={template}", *options]
-    return write_bytes(blocks, metadata, to, folder=folder, bibliography=bibliography, options=options).decode()
+    return write_bytes(blocks, metadata, to, folder=folder, cited=cited, options=options).decode()
 
 
 def write_bytes(
@@ -94,22 +102,25 @@ def write_bytes(
     to: str,
     *,
     folder: Path,
-    bibliography: Path | None = None,
+    cited: Cited | None = None,
     options: Sequence[str] = (),
     warned: bool = True,
 ) -> bytes:
     """Return a document in the format ``to``, set into a template; ``folder`` is where pandoc works.
 
-    With a ``bibliography``, pandoc's citeproc words the citations.
+    Where it has ``cited``, pandoc's citeproc words the citations.
 
     Raises BuildError when pandoc fails or warns of anything: it leaves out what it cannot write, and goes on. Where
     that is looked for in what it wrote, it may warn unheard (``warned`` is false).
     """
-    if bibliography:
+    if cited:
         # Under a plain name: pandoc takes a path for an address, and a per cent sign in it for an escape.
-        shutil.copyfile(bibliography, folder / "references.bib")
+        shutil.copyfile(cited.file, folder / "references.bib")
         metadata = {**metadata, "bibliography": "references.bib", "link-citations": True}
         options = ["--citeproc", *options]
+        if cited.style:
+            (folder / "style.csl").write_text(cited.style, encoding="utf-8")
+            options = ["--csl=style.csl", *options]
     document = {
         "pandoc-api-version": API_VERSION,
         "meta": {key: meta(value) for key, value in metadata.items()},

@@ -10,10 +10,12 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from octavo.document.fill import fill
+from octavo.document.pandoc import Cited
 from octavo.document.source import Content
 from octavo.model import LatexLog, Results
 from octavo.paper.lines import locate
 from octavo.paper.stages import REVIEW, staged
+from octavo.paper.venues import VENUES, citation_style
 
 WRITERS = {"pdf": "typst", "html": "html", "docx": "docx"}
 NOTICE = "Not the submission: this venue is sent LaTeX, which is in latex/."
@@ -30,6 +32,7 @@ def write(
     bibliography: Path | None,
     venue: str = "article",
     stage: str = "preprint",
+    citations: str = "",
     own: Sequence[str] = (),
     log: Path | None = None,
     images: Path | None = None,
@@ -38,23 +41,25 @@ def write(
 
     ``form`` is one of WRITERS, ``tex`` (a folder ``latex`` with source, figures and bibliography), ``latex`` (the PDF
     that LaTeX makes of that) or ``jats`` (a folder with XML and figures). See octavo.paper.stages for ``stage`` and
-    ``own``. What LaTeX or Typst said goes to the file ``log``; ``images``: see octavo.document.fill.
+    ``own``, octavo.paper.venues for ``citations``. What LaTeX or Typst said goes to the file ``log``; ``images``: see
+    octavo.document.fill.
     Raises DocumentError (or Problems) for names that the results do not have, and all that the format cannot carry or
     would lose.
     """
+    cited = Cited(bibliography, citation_style(VENUES[venue], citations)) if bibliography else None
     shown = staged(fill(locate(content, root), results, images), stage, own)
     if form == "jats":
         from octavo.paper.writers import jats
 
-        jats.write(shown, out / form, bibliography=bibliography)
+        jats.write(shown, out / form, cited=cited)
         return out / form / jats.SOURCE
     if form in ("tex", LATEX):
-        return _latex(form, shown, out / LATEX, bibliography, venue, stage, log)
+        return _latex(form, shown, out / LATEX, cited, venue, stage, log)
     writer = import_module(f"octavo.paper.writers.{WRITERS[form]}")
     options: dict[str, object] = {"lines": stage == REVIEW} if form in ("pdf", "docx") else {}
     if form == "pdf" and venue != "article":
         options["notice"] = NOTICE
-    data = writer.write(shown, root=root, bibliography=bibliography, **options)
+    data = writer.write(shown, root=root, cited=cited, **options)
     if form == "pdf":
         data, said = data
         _keep(said, log)
@@ -72,17 +77,16 @@ def _keep(said: LatexLog, log: Path | None) -> None:
 
 
 def _latex(
-    form: str, content: Content, out: Path, bibliography: Path | None, venue: str, stage: str, log: Path | None
+    form: str, content: Content, out: Path, cited: Cited | None, venue: str, stage: str, log: Path | None
 ) -> Path:
-    from octavo.paper.venues import VENUES
     from octavo.paper.writers import latex
 
     if form == "tex":
         out.mkdir(parents=True, exist_ok=True)
-        latex.write(content, out, venue=VENUES[venue], bibliography=bibliography, stage=stage)
+        latex.write(content, out, venue=VENUES[venue], cited=cited, stage=stage)
         return out / latex.SOURCE
     with TemporaryDirectory(prefix="octavo-") as name:
-        tables = latex.write(content, Path(name), venue=VENUES[venue], bibliography=bibliography, stage=stage)
+        tables = latex.write(content, Path(name), venue=VENUES[venue], cited=cited, stage=stage)
         data, said = latex.pdf(Path(name), content, VENUES[venue], tables)
     _keep(said, log)
     out.mkdir(parents=True, exist_ok=True)

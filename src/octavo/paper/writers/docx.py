@@ -16,7 +16,7 @@ from xml.sax.saxutils import escape
 from octavo.document import fidelity, mathml, pandoc, typst
 from octavo.document.bridge import Bridge, Node
 from octavo.document.fidelity import Leaf
-from octavo.document.pandoc import Element, attributes, element, plain, words
+from octavo.document.pandoc import Cited, Element, attributes, element, plain, words
 from octavo.document.source import Content, walk
 from octavo.errors import BuildError, raise_all
 from octavo.paper import matter
@@ -54,7 +54,7 @@ CORE, CUSTOM = "docProps/core.xml", "docProps/custom.xml"  # what it says of its
 STORIES = ("word/document.xml", "word/footnotes.xml")  # where the texts are
 
 
-def write(content: Content, *, root: Path, bibliography: Path | None, lines: bool = False) -> bytes:
+def write(content: Content, *, root: Path, cited: Cited | None, lines: bool = False) -> bytes:
     """Return the paper as the bytes of a .docx; with ``lines``, these are numbered.
 
     Raises DocumentError (or Problems) for what cannot be carried or would be lost.
@@ -62,13 +62,12 @@ def write(content: Content, *, root: Path, bibliography: Path | None, lines: boo
     with TemporaryDirectory(prefix="octavo-") as name:
         folder = Path(name)
         bridge = DocxBridge(content, folder)
+        bridge.numeric = bool(cited and cited.style)
         metadata = matter.metadata(content, bridge)
         blocks = [*_front(metadata, bridge), *matter.body(content, bridge, [])]
         raise_all(bridge.problems)
         options = [f"--syntax-highlighting={Path(__file__).with_name('code.theme')}"]
-        data = pandoc.write_bytes(
-            blocks, _kept(metadata), FORM, folder=folder, bibliography=bibliography, options=options
-        )
+        data = pandoc.write_bytes(blocks, _kept(metadata), FORM, folder=folder, cited=cited, options=options)
     data = _signed(data, [author["plain"] for author in metadata["author"]])
     fidelity.check(matter.leaves(content, metadata), properties(data), "the properties of paper.docx")
     front = [Leaf(text, None) for text in matter.front_texts(content)]

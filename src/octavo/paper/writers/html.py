@@ -12,7 +12,7 @@ from octavo import assets, svg
 from octavo.document import fidelity, mathml, pandoc
 from octavo.document.bridge import Bridge, Node
 from octavo.document.fidelity import Leaf
-from octavo.document.pandoc import Element, attributes, element, raw
+from octavo.document.pandoc import Cited, Element, attributes, element, raw
 from octavo.document.source import Content
 from octavo.errors import raise_all
 from octavo.paper import matter
@@ -21,12 +21,13 @@ FORM = "html"
 ENLARGED = 1.35  # type of 8 points, for paper, beside the page's own of 17 pixels
 
 
-def write(content: Content, *, root: Path, bibliography: Path | None) -> bytes:
+def write(content: Content, *, root: Path, cited: Cited | None) -> bytes:
     """Return the paper as a page that needs no network.
 
     Raises DocumentError (or Problems) for what cannot be carried.
     """
     bridge = HtmlBridge(content)
+    bridge.numeric = bool(cited and cited.style)
     metadata = matter.metadata(content, bridge)
     metadata["css"] = {"blocks": [pandoc.raw_block(FORM, styles())]}
     blocks = matter.body(content, bridge, [])
@@ -36,9 +37,7 @@ def write(content: Content, *, root: Path, bibliography: Path | None) -> bytes:
     template = Path(__file__).with_name("paper.template.html")
     with TemporaryDirectory(prefix="octavo-") as name:
         folder = Path(name)
-        page = pandoc.write(
-            blocks, metadata, "html5", template=template, folder=folder, bibliography=bibliography, options=options
-        )
+        page = pandoc.write(blocks, metadata, "html5", template=template, folder=folder, cited=cited, options=options)
     front = [Leaf(text, None) for text in matter.front_texts(content)]
     named = matter.leaves(content, metadata)
     fidelity.check(named, head(page), "the head of paper.html")

@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape, quoteattr
 from octavo.document import fidelity, mathml, pandoc
 from octavo.document.bridge import Bridge, Node
 from octavo.document.fidelity import Leaf
-from octavo.document.pandoc import Element, attributes, element, raw, raw_block, words
+from octavo.document.pandoc import Cited, Element, attributes, element, raw, raw_block, words
 from octavo.document.source import Content
 from octavo.errors import BuildError, raise_all
 from octavo.paper import matter
@@ -27,18 +27,19 @@ DOCTYPE = (
 )
 
 
-def write(content: Content, out: Path, *, bibliography: Path | None) -> None:
+def write(content: Content, out: Path, *, cited: Cited | None) -> None:
     """Write ``paper.xml``, JATS for archiving and interchange, and ``figures/`` into the folder ``out``.
 
     Raises DocumentError (or Problems) for what cannot be carried or would be lost.
     """
     bridge = JatsBridge(content)
+    bridge.numeric = bool(cited and cited.style)
     metadata = matter.metadata(content, bridge)
     blocks = matter.body(content, bridge, [])
     raise_all(bridge.problems)
     template = Path(__file__).with_name("paper.template.jats.xml")
     with TemporaryDirectory(prefix="octavo-") as name:
-        made = pandoc.write(blocks, metadata, TO, template=template, folder=Path(name), bibliography=bibliography)
+        made = pandoc.write(blocks, metadata, TO, template=template, folder=Path(name), cited=cited)
     made = _labelled(made, bridge.tables, [bridge.numbering.targets[name] for name in bridge.numbering.appendix])
     front = [Leaf(text, None) for text in matter.front_texts(content)]
     wanted = [*fidelity.leaves(content), *front, *matter.leaves(content, metadata)]

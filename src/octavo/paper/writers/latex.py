@@ -14,7 +14,7 @@ from octavo.document import fidelity, pandoc, tables, typst
 from octavo.document.bridge import Bridge, Node
 from octavo.document.fidelity import Leaf
 from octavo.document.numbering import is_appendix
-from octavo.document.pandoc import Element, attributes, closed, element, plain, raw, raw_block, words
+from octavo.document.pandoc import Cited, Element, attributes, closed, element, plain, raw, raw_block, words
 from octavo.document.source import Content
 from octavo.document.tables import Cell, Table, read_grid
 from octavo.errors import BuildError, raise_all
@@ -64,17 +64,18 @@ NAMED = {
 
 
 def write(
-    content: Content, out: Path, *, venue: Venue, bibliography: Path | None, stage: str = "preprint"
+    content: Content, out: Path, *, venue: Venue, cited: Cited | None, stage: str = "preprint"
 ) -> tuple[Place, ...]:
     """Write ``paper.tex``, ``figures/`` and ``references.bib`` into the folder ``out``; return where its tables stand.
 
     Raises DocumentError (or Problems) for what cannot be carried or would be lost.
     """
     bridge = LatexBridge(content, venue)
+    bridge.numeric = bool(cited and cited.style)
     metadata = matter.metadata(content, bridge)
     metadata["macros"] = [{"inlines": [raw(FORM, macro)]} for macro in macros(content)]
-    metadata |= {"lines": stage == REVIEW, "camera": stage == CAMERA_READY}
-    blocks = body(content, bridge, bibliography)
+    metadata |= {"lines": stage == REVIEW, "camera": stage == CAMERA_READY, "numeric": bridge.numeric}
+    blocks = body(content, bridge, cited)
     raise_all(bridge.problems)
     writers = Path(__file__).parent
     templates = writers.parent / "venues"
@@ -93,8 +94,8 @@ def write(
     (out / "figures").mkdir(parents=True, exist_ok=True)
     for file, node in bridge.files.items():
         _copy(node, out / "figures" / file)
-    if bibliography:
-        shutil.copyfile(bibliography, out / BIBLIOGRAPHY)
+    if cited:
+        shutil.copyfile(cited.file, out / BIBLIOGRAPHY)
     (out / SOURCE).write_text(made, encoding="utf-8")
     return tuple(bridge.tables)
 
@@ -191,9 +192,8 @@ def _faults(log: str) -> list[str]:
 
 def _same_numbers(aux: Path, content: Content, venue: Venue) -> None:
     """Raise BuildError where LaTeX printed another number than the document has in all other formats."""
-    written = re.sub(
-        r"\\mbox\s*\{", "", aux.read_text(encoding="utf-8", errors="replace")
-    )  # around numbers, in IEEEtran
+    # IEEEtran has boxes around the first parts of its numbers.
+    written = re.sub(r"\\mbox\s*\{([^}]*)\}", r"\1", aux.read_text(encoding="utf-8", errors="replace"))
     printed = dict(re.findall(r"\\newlabel\{([^}]+)\}\{\{([^}]*)\}", written))
     numbering = LatexBridge(content, venue).numbering
     wrong = []
@@ -227,15 +227,15 @@ def _roman(number: int) -> str:
     return made
 
 
-def body(content: Content, bridge: LatexBridge, bibliography: Path | None) -> list[Element]:
+def body(content: Content, bridge: LatexBridge, cited: Cited | None) -> list[Element]:
     """Return the body, the acknowledgments, the list of references, and the appendix."""
     made = [e for block in content.nodes if not is_appendix(block) for e in bridge.blocks([block])]
     for title, blocks in matter.closing(content, bridge):
         opener, closer = bridge.venue.thanks if title == "Acknowledgments" else (f"\\section*{{{title}}}", "")
         made += [raw_block(FORM, opener), *blocks, raw_block(FORM, closer)]
     made.append(raw_block(FORM, f"\\label{{{END}}}"))  # the page on which the text ends
-    if bibliography and content.references:
-        style = bridge.venue.bibliography
+    if cited and content.references:
+        style = bridge.venue.numbered if bridge.numeric else bridge.venue.bibliography
         made.append(raw_block(FORM, f"\\bibliographystyle{{{style}}}\n\\bibliography{{{Path(BIBLIOGRAPHY).stem}}}"))
     rest = [e for block in content.nodes if is_appendix(block) for e in bridge.blocks([block])]
     return [*made, raw_block(FORM, bridge.venue.appendix), *rest] if rest else made
@@ -324,9 +324,11 @@ class LatexBridge(Bridge):
         return self.numbering.numbers
 
     def citation(self, cites: Sequence[Node], *, narrative: bool) -> Element:
-        made = super().citation(cites, narrative=narrative)
+        made = self.cite(cites, narrative=narrative)
         for citation, cite in zip(made["c"][0], cites, strict=True):
             citation["citationSuffix"] = words(cite["suffix"]) if cite.get("suffix") else []
+            if self.numeric and cite.get("partial") == "year":
+                citation["citationMode"] = element("NormalCitation")  # by number there is no year to cite
         return made
 
     def inline_footnote_reference(self, node: Node) -> list[Element]:

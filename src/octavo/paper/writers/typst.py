@@ -11,7 +11,7 @@ from typing import ClassVar
 from octavo.document import fidelity, mathml, pandoc, tables, typst
 from octavo.document.bridge import Bridge, Node
 from octavo.document.fidelity import Leaf
-from octavo.document.pandoc import Element, closed, element, plain, raw, raw_block
+from octavo.document.pandoc import Cited, Element, closed, element, plain, raw, raw_block
 from octavo.document.source import Content
 from octavo.document.tables import Cell, Table, read_grid
 from octavo.errors import raise_all
@@ -30,7 +30,7 @@ UPRIGHT = ("definition", "remark", "example", "proof")
 
 
 def write(
-    content: Content, *, root: Path, bibliography: Path | None, lines: bool = False, notice: str = ""
+    content: Content, *, root: Path, cited: Cited | None, lines: bool = False, notice: str = ""
 ) -> tuple[bytes, LatexLog]:
     """Return the paper as the bytes of a PDF, and what is known of it: the page on which the text ends.
 
@@ -41,7 +41,7 @@ def write(
     with TemporaryDirectory(prefix="octavo-") as name:
         folder = Path(name)
         main = folder / "main.typ"
-        made, front = source(content, folder, bibliography, lines=lines, notice=notice)
+        made, front = source(content, folder, cited, lines=lines, notice=notice)
         main.write_text(made, encoding="utf-8")
         front += [Leaf(text, None) for text in matter.front_texts(content)]
         wanted = [*fidelity.leaves(content), *front]
@@ -55,7 +55,7 @@ def write(
 
 
 def source(
-    content: Content, folder: Path, bibliography: Path | None, *, lines: bool = False, notice: str = ""
+    content: Content, folder: Path, cited: Cited | None, *, lines: bool = False, notice: str = ""
 ) -> tuple[str, list[Leaf]]:
     """Return the Typst source of the paper, and what it must say of the front matter.
 
@@ -65,6 +65,7 @@ def source(
     for file in ("paper.typ", "code.tmTheme"):
         shutil.copyfile(templates / file, folder / file)
     bridge = TypstBridge(content)
+    bridge.numeric = bool(cited and cited.style)
     metadata = matter.metadata(content, bridge)
     metadata["names"] = _strings([str(author["name"]) for author in content.frontmatter.get("authors", [])])
     metadata["terms"] = _strings([matter.plain_text(keyword["inlines"]) for keyword in metadata["keywords"]])
@@ -76,7 +77,7 @@ def source(
         shutil.copyfile(path, folder / "figures" / file)
     # Without smart quotes: the source has the typographic ones, and Typst would turn some of them around.
     template = templates / "main.template.typ"
-    made = pandoc.write(blocks, metadata, "typst-smart", template=template, folder=folder, bibliography=bibliography)
+    made = pandoc.write(blocks, metadata, "typst-smart", template=template, folder=folder, cited=cited)
     return made, matter.leaves(content, metadata)
 
 

@@ -1,0 +1,75 @@
+"""Citations by number: the same in every output, in the order that the venue asks for."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.constructs.manuscript import Manuscript, read
+from tests.paper.test_paper_sample import FORMS, text_of
+
+if TYPE_CHECKING:
+    from tests.conftest import Tiny
+
+CITED = "As{names}[{d}]say;inbrackets[{l}];grouped[1,2];withmore[see3,p.3];theyearalone,ofSmith[3]."
+AUTHORS = {"lalonde": "LaLonde", "dehejia": "Wahba", "smith": "Todd"}
+# In the order of the paper, which cites LaLonde first; in the order of the authors.
+ORDERS = {"appearance": ("lalonde", "dehejia", "smith"), "author": ("dehejia", "lalonde", "smith")}
+PROJECT = "[tool.octavo]\n[tool.octavo.paper]\nsource = 'paper/paper.md'\nvenue = '{}'\ncitations = '{}'\n"
+
+
+@pytest.fixture(scope="module")
+def manuscript(tmp_path_factory: pytest.TempPathFactory) -> Manuscript:
+    """A paper that cites in every way."""
+    return read(tmp_path_factory.mktemp("cited"))
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    ("venue", "citations", "order"),
+    [("article", "numeric", "appearance"), ("ieee", "", "appearance"), ("acm", "", "author")],
+)
+def test_numbers_are_the_same_in_every_output(
+    manuscript: Manuscript, venue: str, citations: str, order: str, form: str, tmp_path: Path
+) -> None:
+    """Citations in the sentence keep their names; what is cited twice has one number, and the list begins with it."""
+    text = text_of(manuscript.write(form, tmp_path, venue, citations))
+    number = {name: position for position, name in enumerate(ORDERS[order], 1)}
+    wanted = CITED.format(names="DehejiaandWahba", d=number["dehejia"], l=number["lalonde"])
+    assert wanted in text
+    spots = [text.upper().rindex(AUTHORS[name].upper()) for name in ("dehejia", "smith")]
+    assert spots == sorted(spots)
+    listed = text[text.upper().rindex("REFERENCES[1]") :]
+    first = [listed.index(f"[{n}]") for n in (1, 2, 3)]
+    assert [AUTHORS[name] in listed[at : at + 60] for at, name in zip(first, ORDERS[order], strict=True)] == [True] * 3
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_author_and_year_where_the_paper_asks_for_them(manuscript: Manuscript, form: str, tmp_path: Path) -> None:
+    """A venue that cites by number may be told otherwise."""
+    text = text_of(manuscript.write(form, tmp_path, "acm", "author-year"))
+    assert ("DehejiaandWahba[1999]say" if form == "latex" else "DehejiaandWahba(1999)say") in text
+
+
+def test_ieee_cites_by_number_alone(tiny: Callable[..., Tiny]) -> None:
+    """What the class cannot do is refused before anything runs."""
+    project = tiny({"pyproject.toml": PROJECT.format("ieee", "author-year"), "paper/paper.md": "# One\n"})
+    done = project.octavo("build")
+    assert done.code == 2
+    assert "The venue 'ieee' cites by number." in done.err and "pyproject.toml:5" in done.err
+
+
+@pytest.mark.skipif(not shutil.which("latexmk"), reason="TeX is not installed (latexmk)")
+def test_another_way_to_cite_writes_the_paper_anew(tiny: Callable[..., Tiny]) -> None:
+    """It is in the key of each output (promise 2)."""
+    files = {
+        "pyproject.toml": PROJECT.format("article", "numeric"),
+        "paper/paper.md": "---\ntitle: T\nauthors: [Ann Other]\n---\n# One\n\nWords.\n",
+    }
+    project = tiny(files)
+    assert project.octavo("build").code == 0
+    (project.root / "pyproject.toml").write_text(PROJECT.format("article", "author-year"), encoding="utf-8")
+    assert "paper.latex: parameter changed" in project.octavo("status").out
