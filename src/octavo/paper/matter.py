@@ -97,6 +97,7 @@ def metadata(content: Content, bridge: Bridge) -> dict[str, Any]:
             {
                 "name": {"inlines": words(str(author["name"]))},
                 "plain": str(author["name"]),
+                **_parts(author),
                 "institutes": [{"inlines": words(institutes[i])} for i in author.get("affiliations", [])],
                 "places": [_place(places[i]) for i in author.get("affiliations", [])],
                 "contacts": _contacts(author, content),
@@ -273,6 +274,12 @@ def _contact(key: str, text: str) -> Element:
     url = f"mailto:{text}" if key == "email" else f"https://orcid.org/{text}"
     shown = text if key == "email" else f"ORCID {text}"
     return element("Link", [attributes(), words(shown), [url, ""]])
+
+
+def _parts(author: Mapping[str, Any]) -> dict[str, str]:
+    """Return the parts of a name, where they are all of it."""
+    parts = {key: str((author.get("nameParsed") or {}).get(key, "")) for key in ("given", "family")}
+    return parts if " ".join(parts.values()) == str(author["name"]) else {}
 
 
 def _details(author: Mapping[str, Any], institutes: Mapping[str, str], content: Content) -> list[Any]:

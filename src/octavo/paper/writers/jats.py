@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import ClassVar
+from typing import Any, ClassVar
 from xml.sax.saxutils import escape, quoteattr
 
 from octavo.document import fidelity, mathml, pandoc
@@ -51,10 +51,31 @@ def write(content: Content, out: Path, *, cited: Cited | None) -> None:
 
 
 def texts(made: str) -> str:
-    """Return what the XML says."""
+    """Return what the XML says; a date, which stands there in its parts, as a whole."""
     from lxml import etree
 
-    return "".join(etree.fromstring(made.encode()).itertext())
+    root = etree.fromstring(made.encode())
+    dates = [str(date.get("iso-8601-date")) for date in root.iter("pub-date")]
+    return "\0".join(["".join(root.itertext()), *dates])
+
+
+def _tidied(root: Any) -> None:
+    """Put what pandoc cannot place where the schema has it: titles, and what stands in a statement, in paragraphs."""
+    from lxml import etree
+
+    for title in list(root.iter("title")):
+        around = title.getparent()
+        if around.tag == "p":
+            around.addprevious(title)
+            around.getparent().remove(around)
+    for statement in root.iter("statement"):
+        for child in [child for child in statement if child.tag not in ("label", "title", "p", "statement")]:
+            paragraph = etree.Element("p")
+            child.addprevious(paragraph)
+            paragraph.append(child)
+    for table in root.iter("table"):
+        if table.getparent().tag == "table-wrap":
+            table.attrib.pop("id", None)  # its wrap's
 
 
 def _labelled(made: str, tables: Sequence[str], appendix: Sequence[str]) -> str:
@@ -79,6 +100,7 @@ def _labelled(made: str, tables: Sequence[str], appendix: Sequence[str]) -> str:
         text.text = (number.tail or "").lstrip()
         text.remove(number)
         (holder if holder.tag == "caption" else text).addprevious(label)
+    _tidied(root)
     for table, identifier in zip(root.iter("table-wrap"), tables, strict=True):
         if identifier:
             table.set("id", identifier)
