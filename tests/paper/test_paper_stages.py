@@ -9,6 +9,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
+from lxml import etree
 
 from octavo import paper
 
@@ -40,6 +41,8 @@ def everything(path: Path) -> str:
     if path.suffix == ".docx":
         with zipfile.ZipFile(io.BytesIO(data)) as package:
             return "".join(package.read(name).decode("utf-8", "replace") for name in package.namelist())
+    if path.suffix == ".xml":  # names stand there in their parts
+        return data.decode("utf-8") + "".join(etree.fromstring(data).itertext())
     if path.suffix != ".pdf":
         return data.decode("utf-8")
     import pypdf

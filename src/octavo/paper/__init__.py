@@ -57,9 +57,11 @@ def write(
         return _latex(form, shown, out / LATEX, cited, venue, stage, log)
     writer = import_module(f"octavo.paper.writers.{WRITERS[form]}")
     options: dict[str, object] = {"lines": stage == REVIEW} if form in ("pdf", "docx") else {}
-    if form == "pdf" and venue != "article":
-        options["notice"] = NOTICE
-    data = writer.write(shown, root=root, cited=cited, **options)
+    if form == "pdf":
+        options |= {"venue": VENUES[venue], "notice": NOTICE if venue != "article" else ""}
+    else:
+        options["root"] = root
+    data = writer.write(shown, cited=cited, **options)
     if form == "pdf":
         data, said = data
         _keep(said, log)

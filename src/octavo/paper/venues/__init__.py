@@ -8,6 +8,36 @@ from pathlib import Path
 from octavo.model import Frozen
 
 
+class Layout(Frozen, frozen=True):
+    """The measures of a page of two columns, as the class in LaTeX has them, in inches; of type in points.
+
+    ``top`` is that of the capitals in the first line, ``leading`` is from line to line; ``small`` is the type of
+    captions, notes and references. ``font`` is the typeface of Typst's that is nearest to the class's. Captions begin
+    with a name of ``labels`` and end the number with ``stop``.
+    """
+
+    column: float = 3.35
+    gap: float = 0.3
+    left: float = 0.75
+    top: float = 0.9
+    height: float = 9.15
+    size: float = 10
+    leading: float = 11.85
+    small: float = 8.5
+    title: float = 18
+    font: str = "Libertinus Serif"
+    labels: Mapping[str, str] = {}
+    stop: str = "."
+
+    @property
+    def width(self) -> float:
+        """How wide the text is, over both columns."""
+        return 2 * self.column + self.gap
+
+
+SPARE = 0.02  # inches by which a drawing may be wider than its column, and is drawn that much smaller
+
+
 class Venue(Frozen, frozen=True):
     """What a class asks for, beside its template ``NAME.template.tex``.
 
@@ -28,6 +58,24 @@ class Venue(Frozen, frozen=True):
     romans: bool = False
     smallest: float = 6.0
     silent: Mapping[str, str] = {}
+    layout: Layout = Layout()
+
+    def printed(self, kind: str, number: str) -> str:
+        """Return the number of a ``heading``, ``table`` or anything else as it is referred to: IEEE's are Roman."""
+        if not self.romans or kind not in ("heading", "table"):
+            return number
+        first, *rest = number.split(".")
+        top = _roman(int(first)) if first.isdigit() else first
+        letters = [chr(ord("A") + int(part) - 1) for part in rest[:1]]
+        return "-".join([top, *letters]) + "".join(rest[1:])
+
+
+def _roman(number: int) -> str:
+    made = ""
+    for value, sign in ((10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I")):
+        made += sign * (number // value)
+        number %= value
+    return made
 
 
 VENUES = {
@@ -42,6 +90,17 @@ VENUES = {
             "date": "IEEEtran prints none in a conference paper: the proceedings have one",
             "short_title": "IEEEtran prints no running heads in a conference paper",
         },
+        layout=Layout(
+            column=3.487,
+            gap=0.166,
+            left=0.68,
+            top=0.727,
+            height=9.223,
+            leading=12,
+            small=8,
+            title=24,
+            labels={"figure": "Fig.", "table": "TABLE"},
+        ),
     ),
     "acm": Venue(
         "acm",
@@ -50,6 +109,18 @@ VENUES = {
         sorted=True,
         thanks=("\\begin{acks}", "\\end{acks}"),
         silent={"date": "acmart prints the dates that the publisher gives: of receipt, and of the conference"},
+        layout=Layout(
+            column=3.337,
+            gap=0.332,
+            left=0.747,
+            top=1.217,
+            height=8.607,
+            size=9,
+            leading=11,
+            small=8,
+            title=17,
+            stop=":",
+        ),
     ),
 }
 

@@ -21,8 +21,7 @@ from octavo.errors import BuildError, raise_all
 from octavo.model import LatexLog, Place, Shrunk
 from octavo.paper import matter
 from octavo.paper.stages import CAMERA_READY, REVIEW
-from octavo.paper.venues import Venue
-from octavo.paper.writers.typst import COLUMN
+from octavo.paper.venues import SPARE, Venue
 
 FORM = "latex"
 SOURCE = "paper.tex"
@@ -199,7 +198,7 @@ def _same_numbers(aux: Path, content: Content, venue: Venue) -> None:
     wrong = []
     for identifier, node in numbering.nodes.items():
         target, number = numbering.targets[identifier], numbering.of(node)
-        expected = _as_printed(node, number, venue)
+        expected = venue.printed(str(node.get("kind") if node["type"] == "container" else node["type"]), number)
         if number and target not in printed:
             wrong.append(f"'{target}' is {expected} and was not printed")
         elif number and printed[target] != expected:
@@ -207,24 +206,6 @@ def _same_numbers(aux: Path, content: Content, venue: Venue) -> None:
     if wrong:
         hint = "Report it [this is a bug]: a class that counts in another way."
         raise BuildError(f"LaTeX counts otherwise: {'; '.join(wrong[:4])}.", where=content.file, hint=hint)
-
-
-def _as_printed(node: Node, number: str, venue: Venue) -> str:
-    """Return a number as a class prints it where it is referred to."""
-    if not venue.romans or not (node["type"] == "heading" or node.get("kind") == "table"):
-        return number
-    first, *rest = number.split(".")
-    top = _roman(int(first)) if first.isdigit() else first
-    letters = [chr(ord("A") + int(part) - 1) for part in rest[:1]]
-    return "-".join([top, *letters]) + "".join(rest[1:])
-
-
-def _roman(number: int) -> str:
-    made = ""
-    for value, sign in ((10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I")):
-        made += sign * (number // value)
-        number %= value
-    return made
 
 
 def body(content: Content, bridge: LatexBridge, cited: Cited | None) -> list[Element]:
@@ -398,7 +379,7 @@ class LatexBridge(Bridge):
         name = {"figure": "figure", "table": "table", "code": "octavoprogram"}[node["kind"]]
         widest = max((d["width"] for d in _drawings(body)), default=0)
         columns = self.columns(node) if panels else 1
-        wide = "wide" in (node.get("class") or "").split() or widest * columns > COLUMN + 0.01
+        wide = "wide" in (node.get("class") or "").split() or widest * columns > self.venue.layout.column + SPARE
         env = f"{name}*" if wide else name
         under = [raw(FORM, "\\caption{"), *caption, raw(FORM, f"}}{self.label_of(node)}")]
         inner = (

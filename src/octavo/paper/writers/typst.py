@@ -1,4 +1,4 @@
-"""Write the paper as a PDF by Typst, whose compiler and fonts come with its wheel: two columns on US letter."""
+"""Write the paper as a PDF by Typst, whose compiler and fonts come with its wheel: two columns, as its venue has."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import ClassVar
 
 from octavo.document import fidelity, mathml, pandoc, tables, typst
-from octavo.document.bridge import Bridge, Node
+from octavo.document.bridge import KINDS, Bridge, Node
 from octavo.document.fidelity import Leaf
 from octavo.document.pandoc import Cited, Element, closed, element, plain, raw, raw_block
 from octavo.document.source import Content
@@ -17,10 +17,11 @@ from octavo.document.tables import Cell, Table, read_grid
 from octavo.errors import raise_all
 from octavo.model import LatexLog, Place
 from octavo.paper import matter
+from octavo.paper.venues import SPARE, Venue
 
 FORM = "typst"
 END = "#end-of-text;"
-COLUMN = 3.35  # inches: two of them and the gutter make the page's 7 inches
+NUMBER = re.compile(r"[A-Z\d][A-Z\d.]*[a-z]?(?=\)?$)")  # at the end of a reference
 FORMATS = ("svg", "png", "jpg", "jpeg")  # PDF/UA forbids a PDF inside; the first that a figure has is shown
 # Where a sign of Typst's markup begins: an escape, raw text, a string, a space that does not break.
 MARKUP = re.compile(
@@ -30,7 +31,7 @@ UPRIGHT = ("definition", "remark", "example", "proof")
 
 
 def write(
-    content: Content, *, root: Path, cited: Cited | None, lines: bool = False, notice: str = ""
+    content: Content, *, venue: Venue, cited: Cited | None, lines: bool = False, notice: str = ""
 ) -> tuple[bytes, LatexLog]:
     """Return the paper as the bytes of a PDF, and what is known of it: the page on which the text ends.
 
@@ -41,7 +42,7 @@ def write(
     with TemporaryDirectory(prefix="octavo-") as name:
         folder = Path(name)
         main = folder / "main.typ"
-        made, front = source(content, folder, cited, lines=lines, notice=notice)
+        made, front = source(content, folder, venue, cited, lines=lines, notice=notice)
         main.write_text(made, encoding="utf-8")
         front += [Leaf(text, None) for text in matter.front_texts(content)]
         wanted = [*fidelity.leaves(content), *front]
@@ -55,7 +56,7 @@ def write(
 
 
 def source(
-    content: Content, folder: Path, cited: Cited | None, *, lines: bool = False, notice: str = ""
+    content: Content, folder: Path, venue: Venue, cited: Cited | None, *, lines: bool = False, notice: str = ""
 ) -> tuple[str, list[Leaf]]:
     """Return the Typst source of the paper, and what it must say of the front matter.
 
@@ -64,7 +65,8 @@ def source(
     templates = Path(__file__).parent
     for file in ("paper.typ", "code.tmTheme"):
         shutil.copyfile(templates / file, folder / file)
-    bridge = TypstBridge(content)
+    (folder / "look.typ").write_text(_look(venue), encoding="utf-8")
+    bridge = TypstBridge(content, venue)
     bridge.numeric = bool(cited and cited.style)
     metadata = matter.metadata(content, bridge)
     metadata["names"] = _strings([str(author["name"]) for author in content.frontmatter.get("authors", [])])
@@ -99,8 +101,9 @@ class TypstBridge(Bridge):
 
     form: ClassVar[str] = FORM
 
-    def __init__(self, content: Content) -> None:
+    def __init__(self, content: Content, venue: Venue) -> None:
         super().__init__(content)
+        self.venue = venue
         self.files: dict[str, str] = {}
         self.in_table = False
 
@@ -123,9 +126,38 @@ class TypstBridge(Bridge):
     def block_heading(self, node: Node) -> list[Element]:
         number = self.numbering.of(node)
         identifier = self.numbering.target(node) or ""
-        text = [raw(FORM, f"#numbered({typst.string(number)});")] if number else []
         level = node["depth"] - self.top + 1
+        printed = self.venue.printed("heading", number)
+        if self.venue.romans:  # I., A., 1)
+            printed = re.split(r"-|(?<=[A-Z])(?=\d)", printed)[-1] + (")" if printed[-1:].isdigit() else ".")
+        text = [raw(FORM, f"#numbered({typst.string(printed)});")] if number else []
         return [element("Header", [level, pandoc.attributes(identifier), [*text, *self.children(node)]])]
+
+    @property
+    def column(self) -> float:
+        """How wide a drawing may be that stands in one column."""
+        return self.venue.layout.column + SPARE
+
+    def label(self, node: Node) -> str:
+        number, layout = self.numbering.of(node), self.venue.layout
+        if node.get("subcontainer") or not number:
+            return super().label(node)
+        name = layout.labels.get(node["kind"], KINDS[node["kind"]])
+        return f"{name}\u00a0{self.venue.printed(node['kind'], number)}{layout.stop}"
+
+    def inline_cross_reference(self, node: Node) -> list[Element]:
+        made = super().inline_cross_reference(node)
+        whole = self.numbering.nodes.get(node.get("identifier", ""))
+        if not made or not whole:
+            return made
+        number = self.numbering.of(whole)
+        printed = self.venue.printed(str(whole.get("kind") if whole["type"] == "container" else whole["type"]), number)
+        text, target = self.numbering.reference(node), self.numbering.target(node)
+        found = NUMBER.search(text)
+        if printed == number or not found or found[0] != number:
+            return made
+        text = text[: found.start()] + printed + text[found.end() :]
+        return [element("Link", [pandoc.attributes(), pandoc.words(text), [f"#{target}", ""]])]
 
     def block_admonition(self, node: Node) -> list[Element]:
         title, body = self.titled(node)
@@ -154,7 +186,9 @@ class TypstBridge(Bridge):
             return []
         if panels:
             return [self.panels(node, panels, caption)]
-        wide = "wide" in self.classes(node) or any(c.get("width", 0) > COLUMN for c in body if c["type"] == "drawing")
+        wide = "wide" in self.classes(node) or any(
+            c.get("width", 0) > self.column for c in body if c["type"] == "drawing"
+        )
         at = typst.string(str(self.place(node)))
         opener = f"#floating({typst.string(node['kind'])}, at: {at}, goal: {self.goal(node)}, wide: {_bool(wide)}, ["
         inner = [inline for child in body for inline in self.floated(child)]
@@ -182,8 +216,8 @@ class TypstBridge(Bridge):
         found = re.search(r"grid-cols-(\d+)", " ".join(self.classes(node)))
         columns = int(found[1]) if found else 2
         drawings = [child for panel in panels for child in panel["children"] if child["type"] == "drawing"]
-        widest = max((drawing["width"] for drawing in drawings), default=COLUMN)
-        wide = "wide" in self.classes(node) or widest * columns > COLUMN + 0.01
+        widest = max((drawing["width"] for drawing in drawings), default=self.column)
+        wide = "wide" in self.classes(node) or widest * columns > self.column
         at = typst.string(str(self.place(node)))
         opener = f"#panels({columns}, at: {at}, goal: {self.goal(node)}, wide: {_bool(wide)}, ("
         parts = [raw(FORM, opener)]
@@ -274,6 +308,15 @@ class TypstBridge(Bridge):
         """Return the label that references lead to."""
         target = self.numbering.target(node)
         return f" <{target}>" if target else ""
+
+
+def _look(venue: Venue) -> str:
+    """Return the venue's measures for the template."""
+    layout = venue.layout
+    lengths = {name: f"{getattr(layout, name)}in" for name in ("column", "gap", "left", "top", "height", "width")}
+    types = {name: f"{getattr(layout, name)}pt" for name in ("size", "leading", "small", "title")}
+    words = {"name": typst.string(venue.name), "font": typst.string(layout.font)}
+    return f"#let look = ({', '.join(f'{name}: {value}' for name, value in (lengths | types | words).items())})\n"
 
 
 def _rule(row: int, cell: Cell) -> str:
