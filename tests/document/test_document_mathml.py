@@ -5,6 +5,7 @@ The golden strings were written after looking at the formulas as Typst sets them
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,22 +18,30 @@ from octavo.document import mathml, source
 GOLDEN = {
     r"\hat{\tau}_{i}^{2}": "scripts(hat(τ))_(i)^(2)",
     r"\mathbb{E}[Y \mid X = x]": r'bb(E) \[ Y class("relation", \|) X \= x \]',
-    r"Y(0) \perp\!\!\!\perp D": r"Y \( 0 \) ⊥ #h(-0.1667em) #h(-0.1667em) #h(-0.1667em) ⊥ D",
+    r"Y(0) \perp\!\!\!\perp D": (
+        r'Y \( 0 \) class("relation", ⊥) class("opening", #h(-0.1667em)) #h(-0.1667em) class("normal", '
+        r'#h(-0.1667em)) class("relation", ⊥) D'
+    ),
     r"\frac{1}{N_1} \sum_{i : D_i = 1} Y_i": (
         r"frac(1, scripts(N)_(1)) limits(∑)_(i \: scripts(D)_(i) \= 1) scripts(Y)_(i)"
     ),
     r"\dfrac{a}{b} + \tfrac{c}{d}": "frac(a, b) + inline(frac(c, d))",
-    r"\binom{n}{k}": r"lr(\( mat(delim: #none, n; k) \))",
+    r"\binom{n}{k}": r"lr(\( mat(delim: #none, n ; k) \))",
     r"\left. \frac{d f}{d x} \right|_{x = 0}": r"scripts(lr(frac(d f, d x) \|))_(x \= 0)",
-    r"\left( a \,\middle|\, b \right)": r"lr(\( a #h(0.1667em) mid(\|) #h(0.1667em) b \))",
+    r"\left( a \,\middle|\, b \right)": (
+        r'lr(\( a class("normal", #h(0.1667em)) class("normal", mid(\|)) class("opening", #h(0.1667em)) b '
+        r"\))"
+    ),
     r"\lVert \beta \rVert_2^2": 'class("normal", ∥) β scripts(class("normal", ∥))_(2)^(2)',
     r"\lvert x \rvert": r'class("normal", \|) x class("normal", \|)',
     r"r \parallel s": 'r class("relation", ∥) s',
     r"\Bigl[ y \Bigr]": r"lr(\[, size: #1.8em) y lr(\], size: #1.8em)",
-    r"\begin{cases} 1 & \text{if } x > 0 \\ 0 & y \end{cases}": r'cases(1 & quad "if " x \> 0, 0 & quad y)',
-    r"\begin{bmatrix} 1 & 0 \\ 0 & 1 \end{bmatrix}^{-1}": r"scripts(lr(\[ mat(delim: #none, 1, 0; 0, 1) \]))^(− 1)",
-    r"\begin{array}{lr} 1 & 22 \\ 333 & 4 \end{array}": "mat(delim: #none, & 1, 22 &; & 333, 4 &)",
-    r"\begin{aligned} a &= b \\ &\quad + c \end{aligned}": r"a & \= b \  & #h(1em) + c",
+    r"\begin{cases} 1 & \text{if } x > 0 \\ 0 & y \end{cases}": r'cases(1 & quad "if "x \> 0 , 0 & quad y)',
+    r"\begin{bmatrix} 1 & 0 \\ 0 & 1 \end{bmatrix}^{-1}": (
+        r"scripts(lr(\[ mat(delim: #none, column-gap: #1em, 1 , 0 ; 0 , 1) \]))^(− 1)"
+    ),
+    r"\begin{array}{lr} 1 & 22 \\ 333 & 4 \end{array}": "mat(delim: #none, column-gap: #1em, & 1 , 22 & ; & 333 , 4 &)",
+    r"\begin{aligned} a &= b \\ &\quad + c \end{aligned}": r'a & \= b \  & class("normal", #h(1em)) + c',
     r"\operatorname*{arg\,max}_{\theta} L": 'limits(op("arg max"))_(θ) L',
     r"\arg\min_{\beta} f": 'op("arg") limits(op("min"))_(β) f',
     r"\mathop{\mathrm{ess}} x": 'class("large", upright(e) upright(s) upright(s)) x',
@@ -42,16 +51,16 @@ GOLDEN = {
     ),
     r"\overset{d}{\to} Z": 'class("relation", limits(→)^(d)) Z',
     r"\underset{x \in X}{\sup} f": 'limits(op("sup"))_(x ∈ X) f',
-    r"\xrightarrow{p} 0": "limits(stretch(→, size: #160%))^(p) 0",
+    r"\xrightarrow{p} 0": "limits(stretch(→, size: #(100% + 0.7em)))^(p) 0",
     r"\underbrace{x + y}_{\text{sum}}": 'limits(underbrace(x + y))_("sum")',
     r"\mathbf{X}^\top \boldsymbol{\beta}": 'scripts(upright(bold(X)))^(class("normal", ⊤)) bold(italic(β))',
     r"\mathrm{d}x + \Gamma": "upright(d) x + upright(Γ)",
-    r"p_{it}'' + x'": "scripts(p)_(i t)^(′ ′) + scripts(x)^(′)",
+    "p_{it}'' + x'": "scripts(p)_(i t)^(′ ′) + scripts(x)^(′)",
     r"\not= \not\in": "≠ ∉",
-    r"1{,}000.5": r'1 class("normal", \,) 000.5',
+    "1{,}000.5": r'1 class("normal", \,) 000.5',
     r"a \mathbin{\Delta} b \mathrel{\Delta} c": 'a class("binary", Δ) b class("relation", Δ) c',
-    r"f \colon A \to B": r'f #h(0.1111em) #h(-0.1667em) class("normal", \:) #h(0.3333em) A → B',
-    r"\text{a, \textbf{b} and }c": '"a, " upright(bold("b")) " and " c',
+    r"f \colon A \to B": r'f #h(0.1111em) class("opening", #h(-0.1667em)) class("normal", \:) #h(0.3333em) A → B',
+    r"\text{a, \textbf{b} and }c": '"a, "upright(bold("b"))" and "c',
 }
 # What must at least be set by Typst, and be MathML for browsers.
 SET = r"""
@@ -267,3 +276,20 @@ def test_letters_of_the_mathematical_alphabets(character: str, variant: str, mad
     assert mathml.letter(character, variant) == made
     shown = mathml.web(math(f'<mi mathvariant="{variant}">{character}</mi>'))
     assert f">{made}</mi>" in shown and "mathvariant" not in shown
+
+
+@pytest.mark.parametrize("template", ["paper/writers/paper.typ", "slides/writers/deck.typ"])
+def test_no_name_of_a_template_hides_a_function_of_formulas(template: str) -> None:
+    """A name that a template defines is taken in formulas too: `accent` once was a colour, and shown."""
+    package = Path(mathml.__file__).parents[1]
+    told = " ".join([*GOLDEN.values(), *mathml.OVER.values(), *mathml.UNDER.values(), *mathml.VARIANTS.values()])
+    used = set(re.findall(r"[a-z]{2,}", re.sub(r'"[^"]*"|[a-z-]+:', "", told))) | {
+        "script",
+        "sscript",
+        "quad",
+        "box",
+        "cancel",
+    }
+    defined = set(re.findall(r"^#let ([a-z-]+)", (package / template).read_text(encoding="utf-8"), re.MULTILINE))
+    assert {"frac", "lr", "mat", "cases", "hat", "accent", "class"} <= used and defined
+    assert not used & defined

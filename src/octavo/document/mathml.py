@@ -50,6 +50,7 @@ VARIANTS = {
     "bold-italic": "bold(italic({}))",
     "double-struck": "bb({})",
     "script": "cal({})",
+    "round-script": "scr({})",  # ours: see _told_apart
     "fraktur": "frak({})",
     "sans-serif": "upright(sans({}))",
     "bold-sans-serif": "upright(bold(sans({})))",
@@ -70,15 +71,54 @@ OVER = {
     "˘": "breve",
     "˚": "circle",
     "⏞": "overbrace",
+    "←": "accent({}, arrow.l)",
+    "↔": "accent({}, arrow.l.r)",
+    "˝": "accent({}, acute.double)",
 }
 UNDER = {**dict.fromkeys("‾_―", "underline"), "⏟": "underbrace"}
 ARROWS = set("→←⟶⟵⇒⇐↔⇔")
 BARS = {"|": "|", "∣": "|", "∥": "∥", "‖": "∥"}
+DOUBLE = "‖"  # as a bracket: Typst takes ∥ for a relation, which neither grows nor stands close
+# What one KaTeX writes as letters in a class of its page; its MathML must have as many in these variants.
+CLASSES = {
+    "mathbf": ("bold",),
+    "boldsymbol": ("bold-italic", "bold"),
+    "mathbb": ("double-struck",),
+    "mathfrak": ("fraktur",),
+    "mathsf": ("sans-serif",),
+    "mathtt": ("monospace",),
+}
+# Accents of words, which are letters of their own in Unicode.
+RELATED = set("⊥⟂⋈≜")  # which are none to Typst
+BINARY = set("+−±∓×⋅·∗∘∙⊗⊕⊙⊖∩∪∧∨∖⊓⊔⊎⋆÷⨿†‡")
+NO_RELATIONS = set("∫∬∭∮¬∂∇") | set("∑∏∐⋃⋂⨄⨁⨂⨀⋁⋀⨆")
+LARGE_SIGNS = set("∑∏∐⋃⋂⨄⨁⨂⨀⋁⋀⨆")
+UPRIGHTS = set("↑↓↕⇑⇓⇕")  # as brackets, of \\left and \\right
+MARKS = dict(
+    zip(
+        "¨˝´ˊ`ˋ^ˆ~˜¯ˉ˘˙˚ˇ",
+        "\u0308\u030b\u0301\u0301\u0300\u0300\u0302\u0302\u0303\u0303\u0304\u0304\u0306\u0307\u030a\u030c",
+        strict=True,
+    )
+)
+DOTLESS = {"ı": "i", "ȷ": "j"}
 # KaTeX tells the kinds apart by their space; relations and operators like \mathop have none of their own.
 AROUND = {("0.22em", "0.22em"): "binary", ("0em", "0em"): "normal", ("0em", "0.17em"): "punctuation"}
+SIZES = {("0", "true"): "display", ("0", "false"): "inline"}
+LEVELS = {"1": "script", "2": "sscript"}
+SCRIPTED = ("msub", "msup", "msubsup", "mover", "munder", "munderover")
+# What a group can have beside its content, and Typst's formulas cannot.
+LOST = {
+    "mathcolor": r"\color",
+    "mathbackground": r"\colorbox",
+    "mathsize": r"a size (\large)",
+    "voffset": r"\raisebox",
+}
 POINTS = {"left": "& {}", "right": "{} &", "center": "{}"}  # a cell on its side of the column's alignment point
+GLUE = "\u2060"  # beside words, until all is put together
 EMPTY = '""'  # a cell or a base without content
-SPECIAL = set("_^/&#$\"\\()[]{},;|'~*:`.!<>=-@")
+# Typst takes brackets for a pair that grows with what is between; one alone, for an error.
+SPECIAL = set("_^/&#$\"\\()[]{},;|'~*:`.!<>=-@⟨⟩⌊⌋⌈⌉⌜⌝⌞⌟⟦⟧⦃⦄⟮⟯⎰⎱⟅⟆")
 
 
 def read(html: str) -> Element:
@@ -94,7 +134,60 @@ def read(html: str) -> Element:
     root = etree.fromstring(found[0].replace("&nbsp;", "\u00a0"))
     for annotation in root.xpath("//*[local-name() = 'annotation']"):
         annotation.getparent().remove(annotation)
+    _told_apart(root, html[found.end() :])
+    for accent in root.xpath("//*[local-name() = 'mover']"):
+        _spell(accent)
+    for words in root.xpath("//*[local-name() = 'mtext']"):
+        _join(words)
     return root
+
+
+def _told_apart(root: Element, page: str) -> None:
+    """Look at what KaTeX made of the formula for its own page: its MathML has one script, and loses letters' fonts.
+
+    Raises Unsupported where that would change what a reader sees.
+    """
+    shown = {name: "".join(re.findall(rf'class="[^"]*\b{name}\b[^"]*"[^>]*>([^<]*)', page)) for name in CLASSES}
+    for name, text in shown.items():
+        variants = CLASSES[name] if name != "mathbf" or not shown["boldsymbol"] else ("bold", "bold-italic")
+        found = "".join(e.text or "" for e in root.iter() if e.get("mathvariant") in variants)
+        lost = [c for c in text if c.isalnum() and c not in found]
+        if lost:
+            raise Unsupported(f"\\{name}{{{lost[0]}}} inside of what has another font (\\operatorname)")
+    scripts = {
+        name: set("".join(re.findall(rf'class="[^"]*\b{name}\b[^"]*"[^>]*>([^<]*)', page)))
+        for name in ("mathscr", "mathcal")
+    }
+    if both := scripts["mathscr"] & scripts["mathcal"]:
+        raise Unsupported(f"both \\mathcal and \\mathscr of {min(both)}")
+    for element in root.iter():
+        if element.get("mathvariant") == "script" and element.text in scripts["mathscr"]:
+            element.set("mathvariant", "round-script")
+
+
+def _spell(accent: Element) -> None:
+    """Make a letter of a word and the accent that KaTeX took off it one letter again."""
+    if len(accent) != 2 or _tag(accent[0]) != "mtext" or _text(accent[1]) not in MARKS:
+        return
+    letter = _text(accent[0])
+    whole = unicodedata.normalize("NFC", DOTLESS.get(letter, letter) + MARKS[_text(accent[1])])
+    if len(whole) == 1:
+        accent.tag, accent.text = accent[0].tag, whole
+        variant = accent[0].get("mathvariant")
+        accent.attrib.clear()
+        if variant:
+            accent.set("mathvariant", variant)
+        del accent[:]
+
+
+def _join(words: Element) -> None:
+    """Put words that follow one another in the same font into one element: apart, they would stand apart."""
+    before = words.getprevious()
+    if before is None or _tag(before) != "mtext" or before.get("mathvariant") != words.get("mathvariant"):
+        return
+    if _text(before) not in SPACES and _text(words) not in SPACES:
+        words.text = (before.text or "") + (words.text or "")
+        before.getparent().remove(before)
 
 
 def typst(html: str) -> str:
@@ -102,7 +195,7 @@ def typst(html: str) -> str:
 
     Raises Unsupported for what Typst cannot be told.
     """
-    return _node(read(html))
+    return _node(read(html)).replace(GLUE, "")
 
 
 def _tag(element: Element) -> str:
@@ -123,7 +216,12 @@ def quoted(text: str) -> str:
 
 
 def _row(elements: Sequence[Element]) -> str:
-    return " ".join(part for part in map(_node, elements) if part)
+    made = ""
+    for part in filter(None, map(_node, elements)):
+        # A space beside words would be printed.
+        close = not made or made.endswith(GLUE) or part.startswith(GLUE)
+        made += part if close else f" {part}"
+    return made
 
 
 def _children(element: Element) -> str:
@@ -150,8 +248,9 @@ def _classed(element: Element) -> str:
     if _tag(parent) in ("mover", "munder", "munderover") and parent[0] is element:
         return made  # the whole has the space
     around = (element.get("lspace"), element.get("rspace"))
-    letters = all(_tag(child) in ("mi", "mtext", "mrow") for child in element.iterdescendants())
-    kind = AROUND.get(around) or ("large" if letters else "relation")
+    kind = AROUND.get(around) or ("large" if _is_letters(element) else "relation")
+    if kind == "binary" and len(element[0]) > 1 and _is_letters(element):
+        return f"#h(0.18em) {made} #h(0.18em)"  # \\bmod: Typst gives a word no such space
     return f'class("{kind}", {made})'
 
 
@@ -161,17 +260,53 @@ def _group(element: Element, tag: str) -> str:
         if all(_tag(child) == "mphantom" for child in children):
             return ""  # mhchem's strut: no width and nothing to see
         raise Unsupported(r"\rlap or \llap")
-    if element.get("mathcolor"):
-        raise Unsupported(r"\color")
+    for attribute, command in LOST.items():
+        if element.get(attribute, "0px") not in ("0px", "0em", "0pt"):
+            raise Unsupported(command)
     if tag == "mrow" and (fenced := _fenced(children)):
         return fenced
     made = _children(element)
-    if tag == "mstyle" and made and element.get("scriptlevel") == "0":
-        # A table's cells are set as Typst sets them; only a fraction's size is the author's own.
-        fraction = len(children) == 1 and _tag(children[0]) == "mfrac"
-        if fraction:
-            return f"{'display' if element.get('displaystyle') == 'true' else 'inline'}({made})"
-    return made
+    return _sized(element, made) if tag == "mstyle" and made else made
+
+
+def _sized(element: Element, made: str) -> str:
+    """Return what stands in one of TeX's four sizes, told so where Typst would take another."""
+    size = SIZES.get((element.get("scriptlevel"), element.get("displaystyle"))) or LEVELS.get(
+        element.get("scriptlevel"), ""
+    )
+    parent = element.getparent()
+    lines = _tag(parent) == "mtd" and _is_outermost(parent.getparent().getparent())
+    if not size or size == _usual(element) or lines or _has_lines(element):
+        return made
+    return f"{size}({made})"
+
+
+def _usual(element: Element) -> str:
+    """Return the size that Typst takes by itself for what stands here."""
+    while (parent := element.getparent()) is not None:
+        tag = _tag(parent)
+        if tag == "mstyle" and parent.get("scriptlevel"):
+            key = (parent.get("scriptlevel"), parent.get("displaystyle"))
+            return SIZES.get(key) or LEVELS.get(parent.get("scriptlevel"), "")
+        if tag == "mtd":
+            return "display" if _is_outermost(parent.getparent().getparent()) else "inline"
+        if tag == "mfrac":
+            return "inline"
+        if tag in SCRIPTED and element is not parent[0]:
+            return "script"
+        if tag == "math":
+            return "display" if parent.get("display") == "block" else "inline"
+        element = parent
+    return ""
+
+
+def _has_lines(element: Element) -> bool:
+    """Whether a group is the lines of an equation, which no function of Typst's may hold."""
+    while len(element) == 1:
+        element = element[0]
+        if _tag(element) == "mtable":
+            return _is_outermost(element)
+    return False
 
 
 def _is_fence(element: Element) -> bool:
@@ -182,18 +317,27 @@ def _fenced(children: list[Element]) -> str:
     """Return a group with growing brackets, or nothing: \\left and \\right, either of which may be blank."""
     if not children or not (_is_fence(children[0]) or _is_fence(children[-1])):
         return ""
-    if len(children) == 2 and _text(children[0]) == "{" and _tag(children[1]) == "mtable":
+    if len(children) == 2 and _text(children[0]) == "{" and set(children[1].get("columnalign", "").split()) == {"left"}:
         rows = (" & quad ".join(map(_children, row)) for row in children[1])
-        return f"cases({', '.join(rows)})"
+        return f"cases({' , '.join(rows)})"
     parts = []
     for position, child in enumerate(children):
         if not _is_fence(child):
             parts.append(_node(child))
             continue
-        sign = _escape(BARS.get(_text(child), _text(child)))
-        inner = 0 < position < len(children) - 1
-        parts.append(f"mid({sign})" if inner else sign)
+        sign = _bracket(_text(child))
+        if 0 < position < len(children) - 1:
+            parts.append(f'class("normal", mid({sign}))')
+        elif _text(child) in UPRIGHTS:
+            parts.append(f'class("{"closing" if position else "opening"}", {sign})')
+        else:
+            parts.append(sign)
     return f"lr({' '.join(part for part in parts if part)})"
+
+
+def _bracket(sign: str) -> str:
+    """Return a bracket as Typst lets it grow."""
+    return DOUBLE if BARS.get(sign) == "∥" else _escape(BARS.get(sign, sign))
 
 
 def _identifier(element: Element) -> str:
@@ -208,7 +352,11 @@ def _identifier(element: Element) -> str:
         return _varied(quoted(text), variant)
     if not text.isalpha():
         bar = BARS.get(text)
-        return f'class("normal", {_escape(bar or text)})'
+        bold = variant in ("bold", "bold-italic")
+        made = _escape(bar or text)
+        return f'class("normal", {f"upright(bold({made}))" if bold else made})'
+    if text in DOTLESS:
+        variant = "italic"  # as KaTeX does not say and TeX has it
     return _varied(_escape(text), variant)
 
 
@@ -230,7 +378,8 @@ def _operator(element: Element) -> str:
     if not text or text in INVISIBLE:
         return ""
     if element.get("minsize"):
-        return f"lr({_escape(BARS.get(text, text))}, size: #{element.get('minsize')})"
+        made = f"lr({_bracket(text)}, size: #{element.get('minsize')})"
+        return f'class("normal", {made})' if text in BARS else made
     if len(text) > 1 and text.isalpha():
         return f"op({quoted(text)})"
     if set(text) == {"′"}:
@@ -239,32 +388,63 @@ def _operator(element: Element) -> str:
         # With TeX's spaces of a relation (\mid, \parallel), or none: as a bracket (\lvert) it is told not to stretch.
         relation = text in "∣∥" and element.get("stretchy") != "false"
         return f'class("{"relation" if relation else "normal"}", {_escape(BARS[text])})'
-    kind = AROUND.get((element.get("lspace"), element.get("rspace"))) or ("relation" if text.isalpha() else "")
+    kind = AROUND.get((element.get("lspace"), element.get("rspace"))) or (
+        "relation" if text.isalpha() or text[0] in RELATED else ""
+    )
     return f'class("{kind}", {_escape(text)})' if kind else _escape(text)  # braces make it normal, as in 1{,}000
 
 
 def _words(element: Element) -> str:
     text = _text(element)
     if text in SPACES:
-        return f"#h({SPACES[text]:.4f}em)"
+        return _apart(element, f"#h({SPACES[text]:.4f}em)")
     if not text:
         return ""
     variant = element.get("mathvariant")
     made = quoted(text.replace("\u00a0", " "))
-    return _varied(made, variant) if variant and variant != "normal" else made
+    return f"{GLUE}{_varied(made, variant) if variant and variant != 'normal' else made}{GLUE}"
 
 
 def _space(element: Element) -> str:
     if element.get("linebreak"):
         return "\\ "
     width = element.get("width")
-    return f"#h({width})" if width else ""
+    return _apart(element, f"#h({width})") if width else ""
+
+
+def _apart(element: Element, space: str) -> str:
+    """Return an explicit space; TeX puts it beside that of a sign's kind, and Typst in its place."""
+    before, after = _kind(element.getprevious()), _kind(element.getnext())
+    if before == after == "relation":
+        return f'class("relation", {space})'
+    if before in ("relation", "binary", "punctuation", "opening"):
+        return f'class("opening", {space})'
+    return f'class("normal", {space})' if after in ("relation", "binary") else space
+
+
+def _kind(element: Element | None) -> str:
+    """Return which kind of sign an operator is to TeX; nothing for what has no space of its own."""
+    if element is None:
+        return ""
+    if _tag(element) != "mo" or element.get("minsize"):
+        return ""
+    around = AROUND.get((element.get("lspace"), element.get("rspace")))
+    text = _text(element)
+    if around or len(element):
+        return around or ""
+    if element.get("separator") == "true":
+        return "punctuation"
+    if text in OPENING or text in CLOSING or element.get("stretchy") == "false":
+        return "opening" if text in OPENING else ""
+    if text in BINARY:
+        return "binary"
+    return "relation" if len(text) == 1 and unicodedata.category(text) == "Sm" and text not in NO_RELATIONS else ""
 
 
 def _fraction(element: Element) -> str:
     above, below = (_node(child) or EMPTY for child in element)
     if element.get("linethickness") in ("0px", "0", "0em"):
-        return f"mat(delim: #none, {above}; {below})"
+        return f"mat(delim: #none, {above} ; {below})"
     return f"frac({above}, {below})"
 
 
@@ -275,10 +455,20 @@ def _root(element: Element) -> str:
 
 def _scripted(element: Element) -> str:
     tag, (base, *scripts) = _tag(element), list(element)
-    made = f"scripts({_node(base) or EMPTY})"
+    # \\mathop of letters: KaTeX's MathML has its limits always beside it.
+    over = _is_mathop(base) and _usual(element) == "display"
+    made = f"{'limits' if over else 'scripts'}({_node(base) or EMPTY})"
     below = scripts[0] if tag in ("msub", "msubsup") else None
     above = scripts[-1] if tag in ("msup", "msubsup") else None
     return made + _attached(below, above)
+
+
+def _is_mathop(base: Element) -> bool:
+    return bool(_tag(base) == "mo" and len(base) and not base.get("lspace") and _is_letters(base))
+
+
+def _is_letters(element: Element) -> bool:
+    return all(_tag(child) in ("mi", "mtext", "mrow") for child in element.iterdescendants())
 
 
 def _attached(below: Element | None, above: Element | None) -> str:
@@ -293,15 +483,33 @@ def _stacked(element: Element) -> str:
     tag, (base, *scripts) = _tag(element), list(element)
     mark = _text(scripts[0]) if len(scripts) == 1 and _tag(scripts[0]) == "mo" else ""
     marks = OVER if tag == "mover" else UNDER
-    if mark in marks and (element.get("accent") == "true" or scripts[0].get("stretchy") == "true"):
-        return f"{marks[mark]}({_node(base)})"
+    if mark and (element.get("accent") == "true" or scripts[0].get("stretchy") == "true"):
+        if mark not in marks:
+            raise Unsupported(f"{mark} stretched {'over' if tag == 'mover' else 'under'} letters")
+        call = marks[mark]
+        return (call if "{}" in call else f"{call}({{}})").format(_node(base))
     made = _node(base) or EMPTY
     if _tag(base) == "mo" and base.get("stretchy") == "true" and _text(base) in ARROWS:
         # TeX lets the arrow grow with what stands on it.
-        made = f"stretch({_escape(_text(base))}, size: #160%)"
+        made = f"stretch({_escape(_text(base))}, size: #(100% + 0.7em))"
     below = scripts[0] if tag in ("munder", "munderover") else None
     above = scripts[-1] if tag in ("mover", "munderover") else None
-    return f"limits({made}){_attached(below, above)}"
+    # KaTeX's MathML has limits below also where TeX, in its smaller sizes, puts them beside.
+    beside = _moves(base) and _usual(element) != "display" and _is_display(element)
+    return f"{'scripts' if beside else 'limits'}({made}){_attached(below, above)}"
+
+
+def _moves(base: Element) -> bool:
+    """Whether what has limits is an operator whose limits move beside it in a line: a sum, lim, \\operatorname*."""
+    while len(base) == 1 and _tag(base) in ("mrow", "mo"):
+        base = base[0]
+    last = base[-1] if len(base) else None
+    return _text(base) in LARGE_SIGNS if last is None else _tag(last) == "mo" and _text(last) == APPLY
+
+
+def _is_display(element: Element) -> bool:
+    root = element.getroottree().getroot()
+    return bool(root.get("display") == "block")
 
 
 def _check_table(element: Element) -> None:
@@ -315,11 +523,24 @@ def _table(element: Element) -> str:
     _check_table(element)
     rows = [[_children(cell) for cell in row if not _is_glue(cell)] for row in element]
     sides = (element.get("columnalign") or "center").split()
-    if _is_outermost(element) and (len(sides) == 1 or (set(sides) <= {"right", "left"} and sides[0] == "right")):
-        return " \\ ".join(" & ".join(row) for row in rows)
-    sides += [sides[-1]] * max(len(row) for row in rows)
+    gaps = (element.get("columnspacing") or "1em").split()
+    pairs = set(sides) <= {"right", "left"} and sides[0] == "right"
+    if _is_outermost(element) and (len(sides) == 1 or pairs):
+        apart = [" &#h(1em) " if gaps[min(i, len(gaps) - 1)] != "0em" and i % 2 else " & " for i in range(len(sides))]
+        return " \\ ".join("".join((apart[i - 1] if i else "") + cell for i, cell in enumerate(row)) for row in rows)
+    widest = max(len(row) for row in rows)
+    sides += [sides[-1]] * widest
+    gaps += [gaps[-1]] * widest
+    if pairs and "0em" in gaps[:widest]:
+        # Typst has one width between all columns: what stands apart brings its own.
+        rows = [
+            [f"#h(1em) {cell}" if i and gaps[i - 1] != "0em" else cell for i, cell in enumerate(row)] for row in rows
+        ]
+        gap = "0em"
+    else:
+        gap = gaps[0] if element.get("columnspacing") else "1em"
     cells = ([POINTS[side].format(cell or EMPTY) for cell, side in zip(row, sides, strict=False)] for row in rows)
-    return f"mat(delim: #none, {'; '.join(map(', '.join, cells))})"
+    return f"mat(delim: #none, column-gap: #{gap}, {' ; '.join(map(' , '.join, cells))})"
 
 
 def _is_glue(cell: Element) -> bool:
@@ -482,6 +703,8 @@ def _align(table: Element) -> None:
 
 def letter(character: str, variant: str) -> str:
     """Return a letter or digit of one of Unicode's mathematical alphabets; any other character as it is."""
+    if variant == "round-script":
+        return letter(character, "script") + "\ufe01"  # the standard's own mark for the round form
     if variant in ALPHABETS and character.isascii() and character.isalpha():
         upper, lower, earlier = ALPHABETS[variant]
         base = upper + ord(character) - ord("A") if character.isupper() else lower + ord(character) - ord("a")

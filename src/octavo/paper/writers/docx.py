@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import io
 import re
-import unicodedata
 import zipfile
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 from xml.sax.saxutils import escape
 
-from octavo.document import fidelity, mathml, pandoc, typst
+from octavo.document import fidelity, mathml, pandoc, shape, typst
 from octavo.document.bridge import Bridge, Node
 from octavo.document.fidelity import Leaf
 from octavo.document.pandoc import Cited, Element, attributes, element, plain, words
@@ -26,31 +24,19 @@ from octavo.paper.writers.latex import macros
 FORM = "docx"
 WIDEST = 6.5  # inches between the margins of a page of Word's
 MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
-# Signs for which pandoc and KaTeX have another character each; accents, which Word draws, are left out.
-ALIKE = str.maketrans(
-    {
-        "\u2212": "-",
-        "\u2223": "|",
-        "\u22c5": "\u00b7",
-        "\u2032": "'",
-        "\u2225": "\u2016",
-        "\u27c2": "\u22a5",
-        "\u2217": "*",
-        "\u2216": "\\",
-        "\u27fa": "\u21d4",
-        "\u27f9": "\u21d2",
-        "\u27f8": "\u21d0",
-        "\u22c6": "\u2606",
-        "\u25ab": "\u25a1",
-        "\u25fc": "\u25a0",
-        "^": None,
-        "~": None,
-        "_": None,
-        "`": None,
-    }
-)
-ACCENTS = ("Mn", "Cf", "Sk", "Lm")  # and what nobody sees
 CORE, CUSTOM = "docProps/core.xml", "docProps/custom.xml"  # what it says of itself
+# Commands that pandoc does not know, in those that it does. What this would change of a formula is found: see _missing.
+PLAINER = (
+    (re.compile(r"\\[dt]binom(?![A-Za-z])"), r"\\binom"),
+    (re.compile(r"\\cfrac(?![A-Za-z])"), r"\\frac"),
+    (re.compile(r"\\(begin|end)\{dcases\}"), r"\\\1{cases}"),
+    (re.compile(r"\\thinspace(?![A-Za-z])"), r"\\,"),
+    (re.compile(r"\\negthinspace(?![A-Za-z])"), r"\\!"),
+    (re.compile(r"\\enspace(?![A-Za-z])"), r"\\;"),
+    (re.compile(r"\\[hv]phantom(?![A-Za-z])"), r"\\phantom"),
+    (re.compile(r"\\(m?kern|mskip)\s*-?[\d.]+\s*(mu|em|ex|pt)"), r"\\,"),
+    (re.compile(r"\\(smash|mathstrut)(?![A-Za-z])"), ""),
+)
 STORIES = ("word/document.xml", "word/footnotes.xml")  # where the texts are
 
 
@@ -170,24 +156,20 @@ def _lost(formulas: Sequence[str], html: Sequence[str], folder: Path) -> list[st
     return [_missing(paragraph.find(f".//{MATH}oMath"), page) for paragraph, page in zip(paragraphs, html, strict=True)]
 
 
+def _plainer(tex: str) -> str:
+    for unknown, known in PLAINER:
+        tex = unknown.sub(known, tex)
+    return tex
+
+
 def _missing(made: Any, html: str) -> str:
     if made is None:
         return "pandoc does not know all of its commands"
-    wanted = Counter[str](_signs("".join(mathml.tokens(html))))
-    shown = "".join(e.text or "" for e in made.iter(f"{MATH}t"))
-    named = (f"{MATH}{name}" for name in ("chr", "begChr", "endChr", "sepChr"))
-    signs = "".join(e.get(f"{MATH}val") or "" for e in made.iter(*named))
-    shown += signs + "\u2192" * signs.count("\u20d7")  # an arrow over letters is an accent in Word
-    # What Word shows without being told: brackets, an integral, the bars of a norm.
-    shown += "()" * len(list(made.iter(f"{MATH}d"))) + "\u222b" * len(list(made.iter(f"{MATH}nary")))
-    lost = wanted - Counter(_signs(shown))
-    return f"it would lose {' '.join(sorted(lost.elements()))}" if lost else ""
-
-
-def _signs(text: str) -> str:
-    """Return the letters, digits and signs of a formula, one for each that looks the same; accents apart."""
-    plain: str = unicodedata.normalize("NFKD", text).translate(ALIKE)
-    return "".join(c for c in plain if not c.isspace() and unicodedata.category(c) not in ACCENTS)
+    try:
+        wanted = shape.of_mathml(mathml.read(html))
+    except mathml.Unsupported as error:
+        return f"it has {error}"
+    return shape.difference(wanted, shape.of_word(made))
 
 
 def _front(metadata: dict[str, Any], bridge: Bridge) -> list[Element]:
@@ -239,7 +221,8 @@ class DocxBridge(Bridge):
         nodes = [node for node, _ in walk(content) if node["type"] in ("math", "inlineMath")]
         self.tex = [node["value"] for node in nodes]
         once = {node["value"]: node.get("html", "") for node in nodes}
-        self.written: dict[str, str] = dict(zip(once, pandoc.expanded(list(once), macros(content)), strict=True))
+        plain = [_plainer(tex) for tex in pandoc.expanded(list(once), macros(content))]
+        self.written: dict[str, str] = dict(zip(once, plain, strict=True))
         self.lost: dict[str, str] = dict(
             zip(once, _lost(list(self.written.values()), list(once.values()), folder), strict=True)
         )

@@ -39,6 +39,19 @@ INNER = {
     "multline": "gathered",
     "eqnarray": "aligned",
 }
+# What KaTeX knows and LaTeX needs a package for.
+PACKAGES = (
+    ("bm", ("bm",)),
+    ("mathtools", ("coloneqq", "eqqcolon", "xRightarrow", "xLeftarrow", "xhookrightarrow", "mathllap", "mathrlap",
+                   "mathclap", "begin{dcases}", "begin{rcases}", "begin{drcases}", "overbracket", "underbracket")),
+    ("mathrsfs", ("mathscr",)),
+    ("cancel", ("cancel", "bcancel", "xcancel")),
+    ("mhchem", ("ce",)),
+    ("braket", ("bra", "ket", "braket", "Bra", "Ket", "Braket", "set", "Set")),
+)  # fmt: skip
+# The AMS fonts have other signs where double-struck digits would be: 1 is made of two signs, the rest is refused.
+DOUBLE_ONE = re.compile(r"\\mathbb\s*(\{\s*1\s*\}|1)")
+DOUBLE_OTHER = re.compile(r"\\mathbb\s*\{?\s*(?P<sign>[a-jl-z02-9])")
 ESCAPED = re.compile(
     r"\\(?P<sign>[#$%&_{} ])|\\(?P<named>textbackslash|textasciitilde|textasciicircum|textless|textgreater|textbar"
     r"|textquotesingle|textasciigrave|ldots|slash|\^|~)(?:\{\}| |(?![A-Za-z]))|(?P<tie>~)|\{(?P<bracket>[\[\]-])\}"
@@ -73,6 +86,7 @@ def write(
     bridge.numeric = bool(cited and cited.style)
     metadata = matter.metadata(content, bridge)
     metadata["macros"] = [{"inlines": [raw(FORM, macro)]} for macro in macros(content)]
+    metadata["packages"] = [{"inlines": [raw(FORM, name)]} for name in packages(content)]
     metadata |= {"lines": stage == REVIEW, "camera": stage == CAMERA_READY, "numeric": bridge.numeric}
     blocks = body(content, bridge, cited)
     raise_all(bridge.problems)
@@ -241,6 +255,19 @@ def _said(found: re.Match[str]) -> str:
     return NAMED[found["named"]] if found["named"] else " " if found["tie"] else ""
 
 
+def packages(content: Content) -> list[str]:
+    """Return the packages that the formulas need beside the AMS's."""
+    own = content.frontmatter.get("math", {})
+    used = "\n".join([*(leaf.text for leaf in fidelity.formulas(content, "math", "inlineMath")), *macros(content)])
+    return [
+        package
+        for package, commands in PACKAGES
+        if any(
+            re.search(rf"\\{re.escape(command)}(?![A-Za-z])", used) for command in commands if f"\\{command}" not in own
+        )
+    ]
+
+
 def macros(content: Content) -> list[str]:
     """Return the author's macros as definitions: by \\def, so that they may stand in for commands of a class."""
     made = []
@@ -248,8 +275,13 @@ def macros(content: Content) -> list[str]:
         text = macro["macro"] if isinstance(macro, dict) else str(macro)
         count = max((int(digit) for digit in re.findall(r"#(\d)", text)), default=0)
         parameters = "".join(f"#{number}" for number in range(1, count + 1))
-        made.append(f"\\def{name}{parameters}{{{text}}}")
+        made.append(f"\\def{name}{parameters}{{{double_one(text)}}}")
     return made
+
+
+def double_one(tex: str) -> str:
+    """Return a formula with the double-struck 1 as LaTeX can set it."""
+    return DOUBLE_ONE.sub(r"{\\octavoone}", tex)
 
 
 class LatexBridge(Bridge):
@@ -268,12 +300,20 @@ class LatexBridge(Bridge):
         return self.inline_text(node)
 
     def formula(self, node: Node) -> str:
-        return f"${node['value']}$"
+        return f"${self.tex(node)}$"
+
+    def tex(self, node: Node) -> str:
+        """Return a formula as LaTeX sets it, or keep the problem that it would set another."""
+        tex = double_one(node["value"])
+        if other := DOUBLE_OTHER.search(tex):
+            what = f"The formula ${node['value']}$ cannot be carried: LaTeX has no double-struck {other['sign']}."
+            self.problem(node, what, r"Write \mathbf, or leave LaTeX out: octavo build paper --to pdf,html,docx")
+        return tex
 
     def block_math(self, node: Node) -> list[Element]:
         target = self.label_of(node)
         env = "equation" if self.numbering.of(node) else "equation*"
-        return [raw_block(FORM, f"\\begin{{{env}}}{target}\n{_one_number(node['value'])}\n\\end{{{env}}}")]
+        return [raw_block(FORM, f"\\begin{{{env}}}{target}\n{_one_number(self.tex(node))}\n\\end{{{env}}}")]
 
     def label_of(self, node: Node) -> str:
         """Return the label that references lead to."""

@@ -1,0 +1,28 @@
+"""Compare every formula in every output with LaTeX, and write docs/formulas.md: python -m tests.formulas."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tests.formulas import page, table
+
+PAGE = Path(__file__).parents[2] / "docs" / "formulas.md"
+
+
+def main() -> int:
+    """Write the page; exit with 1 where a formula differs that nobody has looked at."""
+    found = table.every()
+    known = table.reasons()
+    PAGE.write_text(page.written(found, known), encoding="utf-8")
+    new = [each for each in found if each.verdict == table.DIFFERS and (each.output, each.formula.tex) not in known]
+    gone = set(known) - {(each.output, each.formula.tex) for each in found if each.verdict == table.DIFFERS}
+    for each in new:
+        print(f"{each.output}: {each.formula.tex}: {each.told}. Look at it, and say in looked.txt what is to be seen.")
+    for output, tex in sorted(gone):
+        print(f"{output}: {tex} does not differ any more: take it out of looked.txt.")
+    return 1 if new or gone else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
