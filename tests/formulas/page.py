@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from tests.formulas import corpus
 from tests.formulas.compare import ACROSS, SIZE, UPWARD
 from tests.formulas.table import APART, DIFFERS, OUTPUTS, REFUSED, SAME, Found
+
+from octavo.document import mathml, speech
+from octavo.document.source import Content
 
 HEAD = """# Formulas
 
@@ -45,6 +49,18 @@ def written(found: Sequence[Found], reasons: Mapping[tuple[str, str], str]) -> s
         parts.append(_row(_code(tex), told[0], told[1]))
     parts += ["\n## What no picture was compared of\n\n", "LaTeX knows these by packages beside the AMS's alone.\n\n"]
     parts += [f"- {_code(tex)}\n" for tex in dict.fromkeys(each.formula.tex for each in found if each.verdict == APART)]
+    return "".join(parts)
+
+
+def spoken(content: Content) -> str:
+    """Return every formula with what is said of it, as it is kept to be read by a person."""
+    parts = ["% What is said of each formula in the PDF; python -m tests.formulas writes it, and a person reads it.\n"]
+    for node in corpus.displays(content):
+        try:
+            said = speech.spoken(node["html"])
+        except mathml.Unsupported as error:
+            said = f"(refused: {error})"
+        parts.append(f"\n{node['value']}\n    {said}\n")
     return "".join(parts)
 
 

@@ -62,8 +62,8 @@ def typst_marks(content: Content, folder: Path) -> list[list[Mark]]:
     from octavo.document import typst as door
 
     folder.mkdir()
-    made = typst.source(content, folder, None)
-    made = re.sub(r'^#equation\("\(\d+\)", ', "#pagebreak()\n#equation(none, ", made, flags=re.M)
+    made, _ = typst.source(content, folder, VENUES["article"], None)
+    made = re.sub(r'^#equation\((none|"\(\d+\)"), ', "#pagebreak()\n#equation(none, ", made, flags=re.M)
     own = "#set page(width: 14in, height: 6in, margin: .3in, columns: 1, header: none, footer: none)\n"
     head, _, body = made.partition("#pagebreak()")
     main = folder / "main.typ"
@@ -78,14 +78,14 @@ def typst_marks(content: Content, folder: Path) -> list[list[Mark]]:
 
 def written_marks(content: Content, folder: Path) -> list[list[Mark]]:
     """Return what LaTeX shows of each formula of the paper's own source, a formula a page, in LaTeX's own type."""
-    latex.write(content, folder, venue=VENUES["article"], bibliography=None)
+    latex.write(content, folder, venue=VENUES["article"], cited=None)
     made = (folder / latex.SOURCE).read_text(encoding="utf-8")
     made = made.replace("[10pt,twocolumn]", "[10pt]").replace("\\usepackage[T1]{fontenc}\n\\usepackage{lmodern}\n", "")
     made = made.replace(
         "\\begin{document}", "\\input{glyphtounicode}\\pdfgentounicode=1\\pagestyle{empty}\\begin{document}"
     )
     made = re.sub(r"\\usepackage\[letterpaper[^]]*\]", lambda _: f"\\usepackage[{PAGE}]", made)
-    made = re.sub(r"\\begin\{equation\}(\\label\{[^}]*\})?", lambda _: r"\clearpage\begin{equation*}", made)
+    made = re.sub(r"\\begin\{equation\*?\}(\\label\{[^}]*\})?", lambda _: r"\clearpage\begin{equation*}", made)
     made = made.replace("\\end{equation}", "\\end{equation*}")
     return _last(_latex(made, folder), len(list(corpus.displays(content))))
 
@@ -141,20 +141,20 @@ def _plain(node: Node) -> Any:
 
 def web_signs(content: Content, folder: Path) -> list[list[Sign]]:
     """Return what the page has of each formula."""
-    page = html.fromstring(web.write(content, root=folder, bibliography=None).decode())
+    page = html.fromstring(web.write(content, root=folder, cited=None).decode())
     return [shape.of_mathml(math) for math in page.iter("math")]
 
 
 def jats_signs(content: Content, folder: Path) -> list[list[Sign]]:
     """Return what the JATS file has of each formula."""
-    jats.write(content, folder, bibliography=None)
+    jats.write(content, folder, cited=None)
     root = etree.parse(folder / jats.SOURCE)
     return [shape.of_mathml(math) for math in root.iter(f"{MATHML}math")]
 
 
 def word_signs(content: Content, folder: Path) -> list[list[Sign]]:
     """Return what Word's file has of each formula."""
-    data = docx.write(content, root=folder, bibliography=None)
+    data = docx.write(content, root=folder, cited=None)
     with zipfile.ZipFile(io.BytesIO(data)) as package:
         root = etree.fromstring(package.read("word/document.xml"))
     return [shape.of_word(math) for math in root.iter(f"{shape.MATH}oMath")]

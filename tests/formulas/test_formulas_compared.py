@@ -107,6 +107,22 @@ def test_all_arrive_as_mathml_and_in_word(known: list[Formula], content: Content
     assert sum(f.verdict != table.REFUSED for f in found if f.output == "docx") >= 390
 
 
+def test_what_is_said_of_each_is_what_was_read(content: Content) -> None:
+    """spoken.txt was read through by a person; what is said differently must be read again."""
+    assert page.spoken(content) == Path(__file__).with_name("spoken.txt").read_text(encoding="utf-8")
+
+
+def test_no_two_formulas_sound_alike(content: Content) -> None:
+    """But for those that differ in spaces, sizes and looks alone."""
+    lines = page.spoken(content).split("\n\n")[1:]
+    said: dict[str, list[str]] = {}
+    for line in lines:
+        tex, _, words = line.partition("\n    ")
+        said.setdefault(words.strip(), []).append(tex)
+    alike = [each for words, each in said.items() if len(each) > 1 and "refused" not in words]
+    assert sum(len(each) - 1 for each in alike) <= 16, alike
+
+
 def test_typst_sets_all_that_it_does_not_refuse(content: Content, tmp_path: Path) -> None:
     """None stops the compiler, and every one shows something: the standard for accessible PDFs is kept (PDF/UA-1)."""
     refused = settings.refused(content, "typst", tmp_path)

@@ -50,7 +50,8 @@ function plain(node) {
     const starred = /^\s*\\begin\s*\{(\w+\*)\}[^]*\\end\s*\{\1\}\s*$/.test(bare) && !node.identifier;
     if (starred || (marks && marks >= lines)) node.enumerated = false;
     const top = outside(bare.replace(/\\label\s*\{[^}]*\}/g, ''));
-    const name = top.includes('&') ? 'aligned' : top.includes('\\\\') ? 'gathered' : '';
+    const cells = /(^|[^\\])(\\\\)*&/.test(top); // not \&, the sign
+    const name = cells ? 'aligned' : top.includes('\\\\') ? 'gathered' : '';
     node.value = name ? `\\begin{${name}}\n${bare.trim()}\n\\end{${name}}` : bare;
     if (name === 'gathered') node.html = node.html?.replace(/<semantics><mrow>(.*?)<\/mrow><annotation/s, rows);
   }

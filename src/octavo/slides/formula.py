@@ -8,6 +8,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any
 
+from octavo.document import speech
 from octavo.errors import DocumentError
 from octavo.slides.deck import Formula, Run, Script
 
@@ -132,7 +133,7 @@ def typst(formula: Formula) -> str:
             parts.append(f"{parts.pop() if parts else ''}{'_' if script == 'sub' else '^'}({' '.join(terms)})")
         else:
             parts += [term for term in terms if term]
-    alt = formula.tex.replace("\\", "\\\\").replace('"', '\\"')
+    alt = speech.spoken(formula.mathml).replace("\\", "\\\\").replace('"', '\\"')
     return f'#math.equation(alt: "{alt}", ${" ".join(parts)}$.body);'
 
 

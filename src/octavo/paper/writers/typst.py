@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar
 
-from octavo.document import fidelity, mathml, pandoc, tables, typst
+from octavo.document import fidelity, mathml, pandoc, speech, tables, typst
 from octavo.document.bridge import KINDS, Bridge, Node
 from octavo.document.fidelity import Leaf
 from octavo.document.pandoc import Cited, Element, closed, element, plain, raw, raw_block
@@ -113,14 +113,20 @@ class TypstBridge(Bridge):
     def formula(self, node: Node) -> str:
         made = self.carried(node, mathml.typst)
         # The template measures a formula of a table with its column.
-        call = "math.equation(alt: " if self.in_table else "formula("
-        return f"#{call}{typst.string(node['value'])}, ${made}$.body);"
+        tex = typst.string(node["value"])
+        call = "math.equation(alt: " if self.in_table else f"formula({tex}, "
+        return f"#{call}{typst.string(self.words(node, made))}, ${made}$.body);"
+
+    def words(self, node: Node, made: str) -> str:
+        """Return a formula as it is spoken; nothing for one that could not be ``made``, which was told."""
+        return self.carried(node, speech.spoken) if made else ""
 
     def block_math(self, node: Node) -> list[Element]:
         made = self.carried(node, mathml.typst)
         number = self.numbering.of(node)
         printed = typst.string(f"({number})") if number else "none"
-        call = f"#equation({printed}, {typst.string(node['value'])}, $ {made} $.body)"
+        spoken = typst.string(self.words(node, made))
+        call = f"#equation({printed}, {typst.string(node['value'])}, {spoken}, $ {made} $.body)"
         return [raw_block(FORM, call + self.anchor(node))]
 
     def block_heading(self, node: Node) -> list[Element]:
