@@ -37,7 +37,7 @@ OUTER = re.compile(r"(\\(?:begin|end)\{(?:align|gather|alignat))\*?\}")
 def refused(content: Content, output: str, folder: Path) -> dict[str, str]:
     """Return the formulas of a paper that an output refuses, each with what is said of it."""
     made = {
-        "typst": lambda: typst.TypstBridge(content),
+        "typst": lambda: typst.TypstBridge(content, VENUES["article"]),
         "latex": lambda: latex.LatexBridge(content, VENUES["article"]),
         "html": lambda: web.HtmlBridge(content),
         "docx": lambda: docx.DocxBridge(content, folder),

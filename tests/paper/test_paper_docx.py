@@ -51,10 +51,10 @@ def test_a_lost_sign_is_found(tmp_path: Path) -> None:
 
 def test_what_word_would_not_have_is_an_error_with_its_line(tmp_path: Path) -> None:
     """The formula, why, and the way out; the other formats take it."""
-    content = parsed(tmp_path, "Words.\n\nHere $x + \\smash{y}$ stands.\n")
+    content = parsed(tmp_path, "Words.\n\nHere $x + \\fbox{y}$ stands.\n")
     with pytest.raises(DocumentError) as caught:
         paper.write("docx", content, Results(), tmp_path / "out", root=tmp_path, bibliography=None)
     assert str(caught.value).startswith(
-        "paper/paper.md:11: The formula $x + \\smash{y}$ cannot be carried into Word: pandoc does not know all"
+        "paper/paper.md:11: The formula $x + \\fbox{y}$ cannot be carried into Word: pandoc does not know all"
     )
     assert paper.write("pdf", content, Results(), tmp_path / "out", root=tmp_path, bibliography=None).exists()

@@ -191,7 +191,7 @@ def test_a_loose_accent() -> None:
 
 
 def test_a_formula_in_the_pdf() -> None:
-    """A simple formula is a formula of Typst."""
+    """A simple formula is a formula of Typst, and is said in words."""
     assert typst(Formula(MATHML, r"\hat a", place=at(3))) == (
-        r'#math.equation(alt: "\\hat a", $hat(τ)_(i)^(2) \= 3$.body);'
+        r'#math.equation(alt: "tau hat sub i squared equals 3", $hat(τ)_(i)^(2) \= 3$.body);'
     )
