@@ -203,7 +203,7 @@ def until(states: queue.Queue[dict[str, Any]], before: str | None) -> dict[str, 
         state = states.get(timeout=120)
         if state["errors"]:
             raise SystemExit(f"The paper of the benchmark has errors: {state['errors']}")
-        if not state["working"] and state["files"].get("paper.pdf") not in (before, None):
+        if state["files"].get("paper.pdf") not in (before, None):
             return state
 
 

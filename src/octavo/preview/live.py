@@ -20,7 +20,7 @@ def live(maker: Maker, board: Board, tell: Tell) -> None:
     while True:
         begun = time.monotonic()
         board.show(working=True)
-        made = maker.make()
+        made = maker.make(lambda name, data: board.show(files={**board.state.files, name: data}))
         watched = maker.watched()
         now = watched.look()
         if _moved(before.rest, now.rest) or _moved(before.sources, now.sources):  # it was made of what is gone by now

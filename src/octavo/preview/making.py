@@ -6,6 +6,7 @@ Notebooks are not run: their last results are taken, and it is told which of the
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future
@@ -17,7 +18,7 @@ from typing import Any
 from octavo import pipeline, project
 from octavo.document import parser
 from octavo.engine import upkeep
-from octavo.engine.events import Event
+from octavo.engine.events import Ended, Event
 from octavo.engine.graph import needed
 from octavo.engine.runner import build, disk_error, forecast, perform, processes
 from octavo.engine.store import OUT
@@ -29,6 +30,8 @@ from octavo.preview import watch
 
 CONTENT, PDF, HTML = "paper.content", "paper.pdf", "paper.html"
 DOCUMENTS = (CONTENT, PDF, HTML)
+LATER = 5  # by how much the page gives way to the PDF, which is waited for, where others are at work (see nice(1))
+Finished = Callable[[str, bytes], None]
 
 
 @dataclass(frozen=True)
@@ -111,15 +114,15 @@ class Maker:
         """Whether other results are the last ones by now than those that the paper was made from."""
         return not (self.whole and self.basis and basis(self.whole).same(self.basis))
 
-    def make(self) -> Made:
-        """Bring the paper up to date, and `build/` with it."""
+    def make(self, finished: Finished) -> Made:
+        """Bring the paper up to date, and `build/` with it; ``finished`` hears of each file when it is there."""
         self.basis = None
         try:
             whole = self.whole or pipeline.make_plan(project.read(self.root))
             self.whole = whole = pipeline.with_documents(whole)
             found = self.basis = basis(whole)
             raise_all([_missing(whole, name) for name in found.missing])
-            outcomes = self._documents(whole, found)
+            outcomes = self._documents(whole, found, finished)
         except OctavoError as error:
             return Made({}, (error,), self.basis.stale if self.basis else {})
         except OSError as error:
@@ -150,15 +153,21 @@ class Maker:
             upkeep.discard(store, spent)
             self.spent = []
 
-    def _documents(self, whole: Plan, found: Basis) -> dict[str, Outcome]:
+    def _documents(self, whole: Plan, found: Basis, finished: Finished) -> dict[str, Outcome]:
         store = whole.store()
+
+        def listen(event: Event) -> None:
+            if isinstance(event, Ended) and event.outcome.done:
+                for name, data in _files({event.outcome.task.name: event.outcome}).items():
+                    finished(name, data)
+
         with store.in_use():
             outcomes = build(
                 self._tasks(whole),
                 store,
                 make_executor=self.workers.ready,
                 jobs=2,
-                listen=_unheard,
+                listen=listen,
                 settled=found.settled,
             )
             pipeline.publish(whole, outcomes, whole_build=False)
@@ -192,7 +201,10 @@ class Workers(Executor):
 
     def ready(self) -> Workers:
         """Return them at work; those that were lost are begun again."""
-        self.both = self.both or (self.make(), self.make())
+        if not self.both:
+            self.both = (self.make(), self.make())
+            with _deaf():
+                self.both[1].submit(os.nice, LATER)
         return self
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
@@ -242,7 +254,3 @@ def _missing(whole: Plan, name: str) -> OctavoError:
     where = whole.project.relative(sweep.notebook)
     hint = f"Run `octavo build {sweep.name}` in another terminal: the page shows it then."
     return BuildError(f"The paper needs what '{name}' records, which has no result.", where=where, hint=hint)
-
-
-def _unheard(event: Event) -> None:
-    """What became of each task is in the outcomes."""
