@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import http.client
+import io
 import json
 import os
 import queue
@@ -18,6 +19,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -186,30 +188,34 @@ def save(root: Path, words: str) -> float:
 
 def live(root: Path, saves: int) -> Iterator[float]:
     """Yield the seconds from a save to when `octavo serve` tells a browser of the new PDF, and has it at hand."""
-    with serving(root) as states:
-        state = until(states, None)
+    with serving(root) as (port, states):
+        until(states, port, "")
         time.sleep(SETTLE)
         for number in range(saves):
-            before = state["files"]["paper.pdf"]
-            saved = save(root, f"{number} times")
-            state = until(states, before)
-            yield time.monotonic() - saved
+            saved = save(root, f"live {number} times")
+            yield until(states, port, f"live {number} times") - saved
             time.sleep(1)
 
 
-def until(states: queue.Queue[dict[str, Any]], before: str | None) -> dict[str, Any]:
-    """Return the first state with another PDF than ``before``. An error ends the measurement."""
+def until(states: queue.Queue[dict[str, Any]], port: int, words: str) -> float:
+    """Return when the PDF with some words was here; a new one is fetched as soon as it is told of. Errors end it."""
+    fetched = None
     while True:
         state = states.get(timeout=120)
         if state["errors"]:
             raise SystemExit(f"The paper of the benchmark has errors: {state['errors']}")
-        if state["files"].get("paper.pdf") not in (before, None):
-            return state
+        if (told := state["files"].get("paper.pdf")) and told != fetched:
+            fetched = told
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/paper.pdf") as answer:
+                data = answer.read()
+            here = time.monotonic()
+            if words in " ".join(PdfReader(io.BytesIO(data)).pages[0].extract_text().split()):
+                return here
 
 
 @contextmanager
-def serving(root: Path) -> Iterator[queue.Queue[dict[str, Any]]]:
-    """Yield what `octavo serve` tells a browser, as it comes."""
+def serving(root: Path) -> Iterator[tuple[int, queue.Queue[dict[str, Any]]]]:
+    """Yield the port, and what `octavo serve` tells a browser, as it comes."""
     command = [*OCTAVO, "serve", "--port", "0"]
     process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
@@ -217,7 +223,7 @@ def serving(root: Path) -> Iterator[queue.Queue[dict[str, Any]]]:
         port = int(process.stdout.readline().split(":")[2].split("/")[0])
         states: queue.Queue[dict[str, Any]] = queue.Queue()
         threading.Thread(target=hear, args=(port, states), daemon=True).start()
-        yield states
+        yield port, states
     finally:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
