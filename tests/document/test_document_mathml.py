@@ -131,6 +131,15 @@ REFUSED = {
     r"\xcancel{x}": "menclose",
     r"\rlap{/}{=} x": r"\rlap",
 }
+SPACED = {
+    r"-\log L": "−log\u2061[]L",
+    r"\eta \min\{1\}": "η[]min\u2061{1}",
+    r"\eta \max_i x_i": "η[]max\u2061i[]xi",
+    r"(a) \log (b)": "(a)[]log\u2061(b)",
+    r"\left\| x \right\|": "‖x‖",
+    r"a \parallel b": "a∥b",
+    r"\hat{\operatorname{Cov}}(x)": "Cov^(x)",
+}
 Read = Callable[[str], str]
 
 
@@ -139,7 +148,7 @@ def formula(tmp_path_factory: pytest.TempPathFactory) -> Read:
     """The HTML that jupyter-book leaves for a formula of this module; all are read at once."""
     root = tmp_path_factory.mktemp("formulas")
     (root / "work").mkdir()
-    every = [*GOLDEN, *SET, *REFUSED]
+    every = [*GOLDEN, *SET, *REFUSED, *SPACED]
     text = "\n\n".join(f"$$\n{tex}\n$$" for tex in every)
     (root / "paper").mkdir()
     (root / "paper/text.md").write_text(f"---\ntitle: Formulas\n---\n\n{text}\n", encoding="utf-8")
@@ -293,3 +302,11 @@ def test_no_name_of_a_template_hides_a_function_of_formulas(template: str) -> No
     defined = set(re.findall(r"^#let ([a-z-]+)", (package / template).read_text(encoding="utf-8"), re.MULTILINE))
     assert {"frac", "lr", "mat", "cases", "hat", "accent", "class"} <= used and defined
     assert not used & defined
+
+
+@pytest.mark.parametrize("tex", SPACED)
+def test_a_page_has_the_spaces_of_functions_and_none_inside_of_norms(formula: Read, tex: str) -> None:
+    """Browsers set `log L` as one word, and a norm with the spaces of a relation."""
+    row = etree.fromstring(mathml.web(formula(tex))).find(".//{*}mrow")
+    shown = "".join(e.text or "[]" * (etree.QName(e).localname == "mspace") for e in row.iter())
+    assert shown == SPACED[tex]

@@ -231,6 +231,13 @@ def test_attributes_of_pandoc_are_told_with_their_line(tmp_path: Path) -> None:
     ]
 
 
+def test_a_directive_with_a_backtick_in_its_first_line_is_told(tmp_path: Path) -> None:
+    """CommonMark takes such a fence for words, and all of the directive would print as typed."""
+    text = "Words.\n\n```{csv-table} Of {math}`x`\n:header: A, B\n\n1, 2\n```\n"
+    (told,) = refused(tmp_path, text)
+    assert told.startswith("paper/paper.md:7: '{csv-table}' is no directive here: its first line has another backtick")
+
+
 def test_a_panel_that_the_figure_does_not_have_is_told(tmp_path: Path) -> None:
     """`@fig-p [c]` of two panels is no reference to the figure."""
     text = ":::{figure}\n:label: fig-p\n![One](own.png)\n![Two](own.png)\n\nBoth.\n:::\n\nSee @fig-p [c].\n"

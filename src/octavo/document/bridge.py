@@ -331,7 +331,8 @@ class Bridge:
             if child["type"] == "definitionTerm":
                 entries.append([self.children(child), []])
             elif child["type"] == "definitionDescription":
-                entries[-1][1].append(self.blocks(child["children"]))
+                blocks = self.blocks(child["children"])
+                entries[-1][1].append(tight(blocks) if len(blocks) == 1 else blocks)
             else:
                 self.unknown(child)
         return [element("DefinitionList", entries)]

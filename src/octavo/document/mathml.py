@@ -135,6 +135,9 @@ def read(html: str) -> Element:
     for annotation in root.xpath("//*[local-name() = 'annotation']"):
         annotation.getparent().remove(annotation)
     _told_apart(root, html[found.end() :])
+    for mark in root.xpath("//*[local-name() = 'mo'][. = '\u2061']"):
+        if _tag(mark.getparent()) in SCRIPTED:  # \hat{\operatorname{Cov}}: three where two are known
+            mark.getparent().remove(mark)
     for accent in root.xpath("//*[local-name() = 'mover']"):
         _spell(accent)
     for words in root.xpath("//*[local-name() = 'mtext']"):
@@ -556,7 +559,7 @@ def _is_outermost(element: Element) -> bool:
 
 
 def _phantom(element: Element) -> str:
-    return f"#hide[${_children(element)}$]"
+    return f"#hide[${_children(element)}$];"
 
 
 def _square_root(element: Element) -> str:
@@ -565,7 +568,7 @@ def _square_root(element: Element) -> str:
 
 def _enclosed(element: Element) -> str:
     if element.get("notation") == "box":
-        return f"#box(stroke: .5pt, inset: 3pt, baseline: 3pt)[${_children(element)}$]"
+        return f"#box(stroke: .5pt, inset: 3pt, baseline: 3pt)[${_children(element)}$];"
     if element.get("notation") == "updiagonalstrike":
         return f"cancel({_children(element)})"
     raise Unsupported(f"menclose {element.get('notation', '')}")
@@ -628,12 +631,39 @@ def web(html: str) -> str:
         _align(table)
     for element in root.xpath("//*[local-name() = 'mtext']"):
         _widen(element)
+    for element in root.xpath("//*[local-name() = 'mo']"):
+        if element.text == "\u2225" and element.get("fence") == "true":
+            element.text = "\u2016"  # as a bracket: the other one is a relation to a browser, with its spaces
+        elif element.text == "\u2061":
+            _set_off(element)
     for element in root.xpath("//*[local-name() = 'menclose']"):
         if element.get("notation") != "box":
             raise Unsupported(f"menclose {element.get('notation', '')}")
         element.tag = str(element.tag).replace("menclose", "mrow")  # MathML Core has no menclose
         element.set("style", "border:1px solid;padding:0.2em")
     return str(etree.tostring(root, encoding="unicode"))
+
+
+def _set_off(application: Element) -> None:
+    """Put TeX's thin spaces around a function's name, which stands before ``application``: browsers have none."""
+    first, last = application.getprevious(), application
+    group = application.getparent()
+    scripted = group.getparent()
+    around = ("msub", "msup", "mund", "move")
+    if application.getnext() is None and scripted is not None and _tag(scripted)[:4] in around:
+        first = last = scripted  # \max with what stands below it
+    if first is None:
+        return
+    before, behind = first.getprevious(), last.getnext()
+    if behind is not None and _tag(behind) != "mo":
+        last.addnext(_thin(application))
+    if before is not None and (_tag(before) not in ("mo", "mspace", "mtext") or _text(before) in CLOSING):
+        first.addprevious(_thin(application))
+
+
+def _thin(beside: Element) -> Element:
+    space: Element = beside.makeelement(str(beside.tag).replace("}mo", "}mspace"), {"width": "0.1667em"})
+    return space
 
 
 def breakable(math: str) -> str:

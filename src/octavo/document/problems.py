@@ -233,7 +233,7 @@ def _given_twice(label: str, line: Line, sources: Sources) -> DocumentError:
 
 def _labels(text: str) -> list[str]:
     """Return the labels that MyST text gives: ``(label)=``, ``:label: label``, ``{#label}``."""
-    found = re.findall(r"^\s*\(([^()\s]+)\)=|(?:label|name):\s*(\S+)|\{#([^\s}]+)", text, re.MULTILINE)
+    found = re.findall(r"^\s*\(([^()\s]+)\)=|^(?:[\s>]*:)?(?:label|name):\s*(\S+)|\{#([^\s}]+)", text, re.MULTILINE)
     return [next(filter(None, groups)) for groups in found]
 
 

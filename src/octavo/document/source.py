@@ -242,6 +242,7 @@ def _text_problems(content: Content, text: str, places: problems.Sources) -> Ite
     yield from written.overfull(lines)
     yield from written.html(lines)
     yield from written.attributes(lines)
+    yield from written.fences(lines)
     yield from written.footnotes(_scopes(content, lines, front.length(text)))
     for node, line in walk(content):
         if node["type"] in ("math", "inlineMath") and (found := front.ROLE.search(node["value"])):

@@ -83,6 +83,17 @@ def attributes(lines: Iterable[Line]) -> Iterator[DocumentError]:
             yield DocumentError(f"'{found['typed']}' would print as typed.", where=f"{file}:{number}", hint=hint)
 
 
+def fences(lines: Iterable[Line]) -> Iterator[DocumentError]:
+    """Yield an error for each directive that is none: a fence of backticks ends at the next backtick of its line."""
+    for file, number, text in lines:
+        if found := re.match(r"[\s>]*`{3,}(\{[A-Za-z][\w:-]*\})[^`]*`", text):
+            what = (
+                f"'{found[1]}' is no directive here: its first line has another backtick, and all would print as typed."
+            )
+            hint = "Open it with ::: instead of ```, and close it so."
+            yield DocumentError(what, where=f"{file}:{number}", hint=hint)
+
+
 def cells(row: str) -> int:
     """Return the number of cells of a row as the parser splits it: code does not shield a ``|``."""
     found = re.split(r"(?<!\\)\|", row.strip())

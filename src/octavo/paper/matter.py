@@ -101,7 +101,7 @@ def metadata(content: Content, bridge: Bridge) -> dict[str, Any]:
                 "institutes": [{"inlines": words(institutes[i])} for i in author.get("affiliations", [])],
                 "places": [_place(places[i]) for i in author.get("affiliations", [])],
                 "contacts": _contacts(author, content),
-                "details": _details(author, institutes, content),
+                "details": _details(author, places, content),
                 "notes": [{"inlines": words(note)} for note in _notes(author, content)],
                 "corresponding": NOTES["corresponding"] in _notes(author, content),
                 **{key: str(author[key]) for key in CONTACTS if author.get(key)},
@@ -282,10 +282,14 @@ def _parts(author: Mapping[str, Any]) -> dict[str, str]:
     return parts if " ".join(parts.values()) == str(author["name"]) else {}
 
 
-def _details(author: Mapping[str, Any], institutes: Mapping[str, str], content: Content) -> list[Any]:
-    """Return what stands below the name of an author, a line each."""
-    places = [{"inlines": words(institutes[i])} for i in author.get("affiliations", [])]
-    return places + _contacts(author, content)
+def _details(author: Mapping[str, Any], places: Mapping[str, Any], content: Content) -> list[Any]:
+    """Return what stands below the name of an author, a line each: short ones, for authors stand side by side."""
+    lines = []
+    for place in (places[i] for i in author.get("affiliations", [])):
+        names = [str(place[key]) for key in INSTITUTE[:3] if place.get(key)]
+        town = ", ".join(str(place[key]) for key in INSTITUTE[3:] if place.get(key))
+        lines += [{"inlines": words(text)} for text in dict.fromkeys([*names, town]) if text]
+    return lines + _contacts(author, content)
 
 
 def _contacts(author: Mapping[str, Any], content: Content) -> list[Any]:

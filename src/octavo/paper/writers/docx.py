@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
@@ -162,6 +162,18 @@ def _plainer(tex: str) -> str:
     return tex
 
 
+def _closed(formula: str, math: Mapping[str, Any]) -> str:
+    r"""Return a formula with braces round an author's macro under an accent.
+
+    ``\hat\Cov`` would become ``\hat\operatorname{Cov}``, and pandoc set the accent on the command's name.
+    """
+    names = [re.escape(name) for name, macro in math.items() if "#" not in str(macro)]
+    if not names:
+        return formula
+    accents = r"\\(?:(?:wide)?hat|(?:wide)?tilde|bar|overline|vec|d?dot|check|breve)"
+    return re.sub(rf"({accents})\s*({'|'.join(names)})(?![A-Za-z])", r"\1{\2}", formula)
+
+
 def _missing(made: Any, html: str) -> str:
     if made is None:
         return "pandoc does not know all of its commands"
@@ -206,6 +218,25 @@ def _beside(formula: list[Element], number: list[Element]) -> Element:
     return element("Table", [style, [None, []], columns, [attributes(), []], body, [attributes(), []]])
 
 
+def _grid(cells: Sequence[list[Element]], columns: int) -> Element:
+    """Return panels side by side, as a table without rules."""
+    empty = [attributes(), []]
+    rows = [cells[first : first + columns] for first in range(0, len(cells), columns)]
+    made = [[attributes(), [[attributes(), element("AlignCenter"), 1, 1, cell] for cell in row]] for row in rows]
+    widths = [[element("AlignCenter"), element("ColWidth", 1 / columns)] for _ in range(columns)]
+    return element(
+        "Table",
+        [
+            ["", ["panels"], [["custom-style", docx_tables.EQUATION]]],
+            [None, []],
+            widths,
+            empty,
+            [[attributes(), 0, [], made]],
+            empty,
+        ],
+    )
+
+
 def _styled(style: str, block: Element) -> Element:
     return element("Div", [attributes("", [], custom_style=style), [block]])
 
@@ -221,12 +252,14 @@ class DocxBridge(Bridge):
         nodes = [node for node, _ in walk(content) if node["type"] in ("math", "inlineMath")]
         self.tex = [node["value"] for node in nodes]
         once = {node["value"]: node.get("html", "") for node in nodes}
-        plain = [_plainer(tex) for tex in pandoc.expanded(list(once), macros(content))]
+        closed = [_closed(formula, content.frontmatter.get("math", {})) for formula in once]
+        plain = [_plainer(tex) for tex in pandoc.expanded(closed, macros(content))]
         self.written: dict[str, str] = dict(zip(once, plain, strict=True))
         self.lost: dict[str, str] = dict(
             zip(once, _lost(list(self.written.values()), list(once.values()), folder), strict=True)
         )
         self.pictures = 0
+        self.room = WIDEST
 
     def tex_of(self, node: Node) -> str:
         """Return a formula as pandoc is given it, or keep the problem that Word would not have all of it."""
@@ -255,7 +288,7 @@ class DocxBridge(Bridge):
 
     def drawing(self, node: Node) -> list[Element]:
         self.pictures += 1
-        width = min(node["width"], WIDEST)
+        width = min(node["width"], self.room)
         kind = next((kind for kind in ("jpg", "jpeg") if kind in node["files"]), "png")
         file = self.folder / f"figure-{self.pictures}.{kind}"
         if "svg" in node["files"]:
@@ -267,6 +300,28 @@ class DocxBridge(Bridge):
             self.problem(node, f"The figure '{node['name']}' is there neither as SVG nor as PNG.", hint)
             return []
         return [element("Image", [attributes(width=f"{width}in"), words(node["alt"]), [file.name, ""]])]
+
+    def float(self, node: Node, body: list[Node], caption: list[Element]) -> list[Element]:
+        panels = [child for child in body if child["type"] == "container"]
+        under = _styled("Image Caption", element("Para", caption))
+        identifier = self.numbering.target(node) or ""
+        if node["kind"] == "code":  # in a figure of Word's its lines would be centred
+            return [element("Div", [attributes(identifier), [*self.blocks(body), under]])]
+        if not panels:
+            return super().float(node, body, caption)
+        found = re.search(r"grid-cols-(\d+)", node.get("class") or "")
+        columns = int(found[1]) if found else 2
+        self.room = WIDEST / columns - 0.1
+        cells = [self.panel(panel) for panel in panels]
+        self.room = WIDEST
+        cells += [[] for _ in range(-len(cells) % columns)]
+        return [element("Div", [attributes(identifier), [_grid(cells, columns), under]])]
+
+    def panel(self, node: Node) -> list[Element]:
+        """Return a panel with its caption, as it stands in a cell."""
+        inner = self.blocks(child for child in node["children"] if child["type"] not in ("caption", "comment"))
+        under = _styled("Image Caption", element("Para", self.caption(node)))
+        return [element("Div", [attributes(self.numbering.target(node) or ""), [*inner, under]])]
 
     def block_drawing(self, node: Node) -> list[Element]:
         return [plain(*self.drawing(node))]

@@ -1,4 +1,4 @@
-"""The rules of the tables of a Word file, which pandoc leaves out: above, below, and under the headers."""
+"""The tables of a Word file: the rules that pandoc leaves out, above, below, and under the headers; small type."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from typing import Any
 
 WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 DOCUMENT, STYLES = "word/document.xml", "word/styles.xml"
-EQUATION = "Equation"  # the style of the table in which a formula stands beside its number
+EQUATION = "Equation"  # the style without rules: for formulas beside their numbers, and panels
 THICK, THIN = "8", "4"  # eighths of a point
+MANY = 7  # columns: from here on the type is small, or Word would break numbers
+SMALL = "16"  # half points
+CLOSE = "40"  # twentieths of a point, beside what is in a cell
 
 
 def ruled(data: bytes) -> bytes:
@@ -24,6 +27,7 @@ def ruled(data: bytes) -> bytes:
                 root = etree.fromstring(content)
                 for table in root.iter(f"{WORD}tbl"):
                     _under_headers(table)
+                    _narrow(table)
                 if entry.filename == STYLES:
                     _rule_tables(root)
                 content = etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True)
@@ -39,6 +43,28 @@ def _under_headers(table: Any) -> None:
             spans = cell.find(f"{WORD}tcPr/{WORD}gridSpan") is not None and "".join(cell.itertext()).strip()
             if row is headers[-1] or spans:
                 _draw(cell, "bottom")
+
+
+def _narrow(table: Any) -> None:
+    """Set a table of many columns small, with little room between them."""
+    from lxml import etree
+
+    if len(table.findall(f"{WORD}tblGrid/{WORD}gridCol")) < MANY:
+        return
+    properties = table.find(f"{WORD}tblPr")
+    for old in properties.findall(f"{WORD}tblCellMar"):
+        properties.remove(old)
+    margins = etree.Element(f"{WORD}tblCellMar")
+    for side in ("left", "right"):
+        etree.SubElement(margins, f"{WORD}{side}", {f"{WORD}w": CLOSE, f"{WORD}type": "dxa"})
+    look = properties.find(f"{WORD}tblLook")
+    properties.insert(len(properties) if look is None else list(properties).index(look), margins)
+    for run in table.iter(f"{WORD}r"):
+        held = run.find(f"{WORD}rPr")
+        if held is None:
+            held = etree.Element(f"{WORD}rPr")
+            run.insert(0, held)
+        etree.SubElement(held, f"{WORD}sz", {f"{WORD}val": SMALL})
 
 
 def _draw(cell: Any, side: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -137,8 +138,9 @@ class HtmlBridge(Bridge):
         if not panels:
             return super().float(node, body, caption)
         identifier = self.numbering.target(node) or ""
+        many = ["many"] if re.search(r"grid-cols-([3-9]|\d\d)", node.get("class") or "") else []
         self.in_panels = True
-        inner = [element("Div", [attributes("", ["panels"]), self.blocks(panels)])]
+        inner = [element("Div", [attributes("", ["panels", *many]), self.blocks(panels)])]
         self.in_panels = False
         return [element("Figure", [attributes(identifier), [None, [element("Plain", caption)]], inner])]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar
@@ -22,6 +22,7 @@ from octavo.model import LatexLog, Place, Shrunk
 from octavo.paper import matter
 from octavo.paper.stages import CAMERA_READY, REVIEW
 from octavo.paper.venues import SPARE, Venue
+from octavo.paper.writers import names
 
 FORM = "latex"
 SOURCE = "paper.tex"
@@ -108,7 +109,8 @@ def write(
     for file, node in bridge.files.items():
         _copy(node, out / "figures" / file)
     if cited:
-        shutil.copyfile(cited.file, out / BIBLIOGRAPHY)
+        entries = cited.file.read_text(encoding="utf-8-sig")
+        (out / BIBLIOGRAPHY).write_text(names.spelled(entries), encoding="utf-8")
     (out / SOURCE).write_text(made, encoding="utf-8")
     return tuple(bridge.tables)
 
@@ -164,7 +166,10 @@ def _said_of_it(log: str, aux: Path, tables: Sequence[Place]) -> LatexLog:
     written = aux.read_text(encoding="utf-8", errors="replace")
     page = re.search(rf"\\newlabel\{{{END}\}}\{{\{{[^}}]*\}}\{{(\d+)\}}", written)
     wide = re.findall(r"^Overfull \\hbox \(([\d.]+)pt too wide\).*? at lines? (\d+).*\n(.*)", log, re.MULTILINE)
-    overfull = tuple((int(line), float(points), _words_of(text)) for points, line, text in wide)
+    boxes = [(int(line), float(points), _words_of(text)) for points, line, text in wide]
+    # At the end of the document a class only measures: acmart the marks of notes to authors, in a box of no width.
+    end = aux.with_name(SOURCE).read_text(encoding="utf-8").rstrip().count("\n") + 1
+    overfull = tuple(box for box in boxes if box[2] or box[0] < end)
     lacking = re.findall(r"You do not have the (\w+)", log)
     tall = re.findall(r"Float too large for page by ([\d.]+)pt on input line (\d+)", log)
     return LatexLog(
@@ -310,6 +315,19 @@ class LatexBridge(Bridge):
             self.problem(node, what, r"Write \mathbf, or leave LaTeX out: octavo build paper --to pdf,html,docx")
         return tex
 
+    def blocks(self, nodes: Iterable[Node]) -> list[Element]:
+        return super().blocks(_continued(list(nodes)))
+
+    def block_paragraph(self, node: Node) -> list[Element]:
+        """A paragraph; what goes on after a display formula is not indented."""
+        made = super().block_paragraph(node)
+        after = bool(node.get("continues"))
+        for block in made:
+            if after and block["t"] == "Para":
+                block["c"].insert(0, raw(FORM, "\\noindent "))
+            after = block["t"] != "Para"
+        return made
+
     def block_math(self, node: Node) -> list[Element]:
         target = self.label_of(node)
         env = "equation" if self.numbering.of(node) else "equation*"
@@ -397,6 +415,7 @@ class LatexBridge(Bridge):
         if kind == "algorithm":
             caption = [raw(FORM, "\\caption{"), *title, raw(FORM, f"}}{label}")]
             opener = raw_block(FORM, "\\begin{octavoalgorithm}")
+            caption.append(raw(FORM, "\n\\octavojustified"))
             return [opener, plain(*caption), *inner, raw_block(FORM, "\\end{octavoalgorithm}")]
         env = "proof" if kind == "proof" else f"octavo{kind}"
         begins = [
@@ -521,6 +540,17 @@ class LatexBridge(Bridge):
         if cell.colspan == 1 and cell.align == align:
             return inner
         return [raw(FORM, f"\\multicolumn{{{cell.colspan}}}{{{cell.align[0]}}}{{"), *inner, raw(FORM, "}")]
+
+
+def _continued(nodes: list[Node]) -> list[Node]:
+    """Return nodes with a mark on each paragraph that goes on after a display formula: it begins in lower case."""
+    made = []
+    for before, node in zip([None, *nodes], nodes, strict=False):
+        follows = before is not None and before["type"] == "math" and node["type"] == "paragraph"
+        first = node["children"][0] if follows and node.get("children") else {}
+        goes_on = first.get("type") == "text" and first["value"][:1].islower()
+        made.append({**node, "continues": True} if goes_on else node)
+    return made
 
 
 def _drawings(body: Sequence[Node]) -> list[Node]:

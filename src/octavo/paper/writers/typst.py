@@ -165,6 +165,12 @@ class TypstBridge(Bridge):
         text = text[: found.start()] + printed + text[found.end() :]
         return [element("Link", [pandoc.attributes(), pandoc.words(text), [f"#{target}", ""]])]
 
+    def block_list(self, node: Node) -> list[Element]:
+        made = super().block_list(node)
+        if not any("checked" in item for item in node["children"]):
+            return made
+        return [raw_block(FORM, "#[#set list(marker: none)"), *made, raw_block(FORM, "]")]  # the boxes are marks enough
+
     def block_admonition(self, node: Node) -> list[Element]:
         title, body = self.titled(node)
         return [plain(raw(FORM, "#admonition["), *title, raw(FORM, "][")), *body, raw_block(FORM, "]")]
