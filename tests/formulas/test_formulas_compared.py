@@ -16,6 +16,7 @@ from tests.formulas.marks import Mark
 
 from octavo.document import mathml, shape
 from octavo.document.source import Content
+from octavo.paper.writers import latex
 
 needs_tex = pytest.mark.skipif(not shutil.which("pdflatex"), reason="TeX is not installed (pdflatex)")
 # What is written, and what a fault makes of it.
@@ -213,3 +214,14 @@ def test_the_page_of_the_documentation_is_what_is_found() -> None:
     assert differing == set(looked)
     written = (Path(__file__).parents[2] / "docs" / "formulas.md").read_text(encoding="utf-8")
     assert page.written(found, looked) == written
+
+
+def test_latex_has_a_double_struck_one_and_names_what_it_has_not(tmp_path: Path) -> None:
+    r"""The AMS's fonts have other signs where double-struck digits would be: never those in silence."""
+    formulas = [Formula(r"\mathbb{1}\{A\} + \bm{x}", "", 1, False), Formula(r"\mathbb{2}", "", 2, False)]
+    content = corpus.parse(formulas, {r"\one": r"\mathbb 1"}, tmp_path / "parsed")
+    refused = settings.refused(content, "latex", tmp_path)
+    assert refused == {r"\mathbb{2}": "LaTeX has no double-struck 2."}
+    assert latex.double_one(r"\mathbb{1}_A + \mathbb 1") == r"{\octavoone}_A + {\octavoone}"
+    assert latex.packages(content) == ["bm"]
+    assert latex.macros(content) == [r"\def\one{{\octavoone}}"]
