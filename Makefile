@@ -27,7 +27,7 @@ test: $(READY)
 proofs: $(READY)
 	@$(BIN)/python -m pytest -m proof
 constructs: $(READY)
-	@$(BIN)/python -m tests.constructs
+	@$(BIN)/python -m tests.constructs && $(BIN)/python -m tests.formulas
 bench: $(READY)
 	@$(BIN)/python -m benchmarks.build
 clean: $(READY)
