@@ -322,3 +322,30 @@ def test_what_only_the_network_has_is_told(tmp_path: Path) -> None:
         "paper/text.md:5: The citation '10.1257/aer.77' is not in the bibliography.",
         "paper/text.md:7: The image 'https://example.org/x.png' lies on the network, which is not used while building.",
     ]
+
+
+def test_two_sections_may_have_the_same_words(tmp_path: Path) -> None:
+    """Headings that nobody gave a label stand as often as one likes; a reference that could mean each is an error."""
+    text = "---\ntitle: T\n---\n# Study 1\n\n## Results\n\nWords.\n\n# Study 2\n\n## Results\n\nMore.\n"
+    content = parse(_new(tmp_path / "one"), text)
+    names = [node["identifier"] for node, _ in source.walk(content) if node["type"] == "heading"]
+    assert names == ["study-1", "results", "study-2", "results-1"]
+    (fault,) = told(_new(tmp_path / "two"), f"{text}\nSee [](#results).\n")
+    assert fault.startswith("paper/text.md:16: The reference 'results' may mean each of 2 sections")
+    labelled = text.replace("## Results\n\nW", "(results)=\n## Results\n\nSee [](#results). W")
+    assert parse(_new(tmp_path / "three"), labelled)
+
+
+def test_a_picture_is_named_by_what_it_is(tmp_path: Path) -> None:
+    """The same sources give the same content wherever they are parsed (promise 3)."""
+    text = "---\ntitle: T\n---\n# One\n\n:::{figure} square.svg\n:alt: A square\nA square.\n:::\n"
+    found = []
+    for name in ("here", "elsewhere"):
+        content = parse(_new(tmp_path / name), text, square__svg='<svg xmlns="http://www.w3.org/2000/svg" width="9"/>')
+        found.append([node["url"] for node, _ in source.walk(content) if node["type"] == "image"])
+    assert found[0] == found[1] and found[0]
+
+
+def _new(folder: Path) -> Path:
+    folder.mkdir()
+    return folder

@@ -6,7 +6,7 @@ Its own lines name our staging folder, often lack the line, and come twice.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,10 +109,10 @@ def labels_given_twice(log: str) -> set[str]:
     return set(DUPLICATE.findall(log))
 
 
-def of_log(log: str, sources: Sources, told: Iterable[str]) -> list[DocumentError]:
+def of_log(log: str, sources: Sources, told: Iterable[str], shared: Collection[str] = ()) -> list[DocumentError]:
     """Return an error for every warning and error of the log that is no noise.
 
-    ``told`` are messages that are reported otherwise.
+    ``told`` are messages that are reported otherwise; labels that are ``shared`` may stand twice.
     """
     lines = list(_lines(log, sources))
     skipped = set(told)
@@ -124,6 +124,7 @@ def of_log(log: str, sources: Sources, told: Iterable[str]) -> list[DocumentErro
         if line.message not in skipped
         and not (broken and "Could not link citation" in line.message)
         and not (remote and line.message.startswith(NO_EXTENSION))
+        and not ((twice := DUPLICATE.search(line.message)) and twice[1] in shared)
     ]
     return list({str(problem): problem for problem in problems}.values())
 

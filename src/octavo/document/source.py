@@ -7,7 +7,9 @@ depends on the sources alone: results are put in by name later, so a new number 
 from __future__ import annotations
 
 import codecs
+import hashlib
 import json
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -69,8 +71,9 @@ def parse(source: Path, root: Path, bibliography: Path | None, workdir: Path, *,
         )
     content = _content(json.loads(pages[0].read_text(encoding="utf-8")), name)
     content = msgspec.structs.replace(content, written=front.keys(text))
+    _name_pictures(content, workdir)
     found = [
-        *problems.of_log(log, places, _told(content)),
+        *problems.of_log(log, places, _told(content), {label for same in _shared(content).values() for label in same}),
         *_tree_problems(content, log, places),
         *_text_problems(content, text, places),
     ]
@@ -142,6 +145,17 @@ def images(content: Content, workdir: Path) -> tuple[Path, ...]:
     return tuple(sorted(folder / name for name in names if (folder / name).is_file()))
 
 
+def _name_pictures(content: Content, workdir: Path) -> None:
+    """Name the pictures by what they are: mystmd names them by the folder that they were copied to, too."""
+    folder = workdir / "_build" / "site" / "public"
+    for node, _ in walk(content):
+        file = folder / PurePosixPath(str(node.get("url"))).name if node["type"] == "image" else None
+        if file and file.is_file() and (found := re.fullmatch(r"(.+-)[0-9a-f]{32}(\.\w+)", file.name)):
+            digest = hashlib.sha256(file.read_bytes()).hexdigest()[:32]
+            shutil.copyfile(file, folder / (name := f"{found[1]}{digest}{found[2]}"))
+            node["url"] = f"/{name}"
+
+
 def included(file: str, node: Node) -> str:
     """Return the name of the file that an ``include`` in ``file`` puts in its place."""
     return (PurePosixPath(file).parent / node["file"]).as_posix() if node.get("file") else file
@@ -194,6 +208,7 @@ def _content(page: Mapping[str, Any], name: str) -> Content:
     parts = frontmatter.pop("parts", {})
     for dropped in ("exports", "numbering", "id"):
         frontmatter.pop(dropped, None)
+    _tell_apart(page["mdast"])
     blocks = {part: spellings.plain(_clean(value["mdast"]["children"])) for part, value in parts.items()}
     return Content(
         file=name,
@@ -202,6 +217,19 @@ def _content(page: Mapping[str, Any], name: str) -> Content:
         nodes=_appendix_last(spellings.plain(_clean(page["mdast"]["children"]))),
         references=_clean(page.get("references", {}).get("cite", {}).get("data", {})),
     )
+
+
+def _tell_apart(tree: Node) -> None:
+    """Give headings of the same words, which have no label, identifiers of their own, and mark them ``shared``."""
+    everything = [node for node, _ in _walk(tree["children"], None) if node.get("identifier")]
+    given = {node["identifier"] for node in everything if node["type"] in LABELLED and not node.get("implicit")}
+    headings: dict[str, list[Node]] = {}
+    for node in everything:
+        if node["type"] == "heading" and node.get("implicit") and node["identifier"] not in given:
+            headings.setdefault(node["identifier"], []).append(node)
+    for identifier, same in headings.items():
+        for node in same if len(same) > 1 else ():
+            node |= {"identifier": node.get("html_id") or identifier, "shared": identifier}
 
 
 def _appendix_last(blocks: list[Node]) -> list[Node]:
@@ -272,13 +300,21 @@ def _scopes(
 def _tree_problems(content: Content, log: str, places: problems.Sources) -> Iterator[OctavoError]:
     """Yield what the log did not tell, or not well: errors inside nodes, and labels that are given twice."""
     text = places.text(content.file)
+    shared = _shared(content)
     told = problems.labels_given_twice(log)
     seen: dict[str, int | None] = dict.fromkeys(told)
     for node, line in walk(content):
         where = f"{content.file}:{line}" if line else content.file
         if node.get("error") and not (node["type"] == "cite" and f'citation with label "{node["label"]}"' in log):
             yield _marked(node, where if line else f"{content.file}{_line_of(node, text)}")
-        label = node.get("label") if node["type"] in LABELLED and node.get("identifier") else None
+        if node["type"] == "crossReference" and len(same := shared.get(node.get("identifier", ""), [])) > 1:
+            yield DocumentError(
+                f"The reference '{node['identifier']}' may mean each of {len(same)} sections of this name.",
+                where=where,
+                hint="Write a label of your own above the one that you mean, as (sec:one)=, and refer to that.",
+            )
+        labelled = node["type"] in LABELLED and node.get("identifier") and not node.get("shared")
+        label = node.get("label") if labelled else None
         if label and label in seen and label not in told:
             yield DocumentError(
                 f"The label '{label}' is given twice; {content.file}:{seen[label]} has it first.",
@@ -287,6 +323,15 @@ def _tree_problems(content: Content, log: str, places: problems.Sources) -> Iter
             )
         if label:
             seen.setdefault(label, line)
+
+
+def _shared(content: Content) -> dict[str, list[str]]:
+    """Return the headings that share a name, as their words, by the identifier that a reference would have."""
+    found: dict[str, list[str]] = {}
+    for node, _ in walk(content):
+        if node.get("shared"):
+            found.setdefault(node["shared"], []).append(str(node.get("label")))
+    return found
 
 
 def _line_of(node: Node, text: str) -> str:
