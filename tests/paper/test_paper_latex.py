@@ -141,3 +141,19 @@ def test_the_text_ends_where_the_text_ends(
     for form in ("pdf", *(["latex"] if shutil.which("latexmk") else [])):
         paper.write(form, content, sample.results, tmp_path / form, root=tmp_path, bibliography=file, log=log)
         assert msgspec.json.decode(log.read_bytes(), type=LatexLog).text_pages == ends, form
+
+
+@needs_tex
+@pytest.mark.parametrize(("name", "word", "line"), [("Ann Other", "Борис", 7), ("Борис Другой", "Word", 3)])
+def test_a_letter_that_its_fonts_lack_is_told_with_its_line(
+    tiny: Callable[..., Tiny], name: str, word: str, line: int
+) -> None:
+    """LaTeX names a line of its own file; the user is told that of the paper, and the way out."""
+    files = {
+        "pyproject.toml": "[tool.octavo]\n[tool.octavo.paper]\nsource = 'paper/paper.md'\n",
+        "paper/paper.md": f"---\ntitle: T\nauthors: [{name}]\n---\n# One\n\n{word}s.\n",
+    }
+    done = tiny(files).octavo("build", "paper")
+    assert done.code == 3
+    assert f"paper/paper.md:{line}: LaTeX could not set the paper: LaTeX Error: Unicode character Б" in done.err
+    assert "Write it in Latin letters, or leave LaTeX out" in done.err

@@ -152,14 +152,33 @@ def pdf(folder: Path, content: Content, venue: Venue, tables: Sequence[Place] = 
             else "it gave no reason"
         ]
     if told:
-        hint = "Its source is build/paper/latex/paper.tex; mend what it names in the paper's own source."
-        if any(re.search(r"\.(cls|sty|bst|tfm)\b.*not found", fault) for fault in told):
-            hint = (
-                "Install what is missing (Debian: texlive-latex-extra, texlive-publishers, texlive-fonts-recommended)."
-            )
-        raise BuildError(f"LaTeX could not set the paper: {'; '.join(told)}", where=content.file, hint=hint)
+        raise _stopped(told, content)
     _same_numbers(folder / "paper.aux", content, venue)
     return (folder / "paper.pdf").read_bytes(), _said_of_it(log, folder / "paper.aux", tables)
+
+
+def _stopped(told: Sequence[str], content: Content) -> BuildError:
+    """Return the error for what LaTeX stopped at; a letter that its fonts lack has a place in the paper's source."""
+    where, hint = (
+        content.file,
+        "Its source is build/paper/latex/paper.tex; mend what it names in the paper's own source.",
+    )
+    if any(re.search(r"\.(cls|sty|bst|tfm)\b.*not found", fault) for fault in told):
+        hint = "Install what is missing (Debian: texlive-latex-extra, texlive-publishers, texlive-fonts-recommended)."
+    elif found := re.search(r"Unicode character (\S)", told[0]):
+        where = str(_place_of(found[1], content) or where)
+        hint = (
+            f"The fonts of this class have no '{found[1]}'. Write it in Latin letters, or leave LaTeX out: "
+            "octavo build paper --to pdf,html,docx,jats"
+        )
+    return BuildError(f"LaTeX could not set the paper: {'; '.join(told)}", where=where, hint=hint)
+
+
+def _place_of(sign: str, content: Content) -> Place | None:
+    """Return where a sign first stands in the paper's source: in its text, or in a field of the front matter."""
+    fields = [(str(content.frontmatter.get(name)), Place(content.file, line)) for name, line in content.written]
+    texts = [(leaf.text, leaf.place) for leaf in fidelity.leaves(content)]
+    return next((place for text, place in (*fields, *texts) if sign in text), None)
 
 
 def _said_of_it(log: str, aux: Path, tables: Sequence[Place]) -> LatexLog:
