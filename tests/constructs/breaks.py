@@ -294,8 +294,8 @@ def _front(patch: Patch, output: str, how: str) -> None:
         if output == "pdf":
             written = module("pdf").source
 
-            def source(content: Any, folder: Any, *args: Any, **options: Any) -> str:
-                made: str = written(content, folder, *args, **options)
+            def source(content: Any, folder: Any, *args: Any, **options: Any) -> Any:
+                made = written(content, folder, *args, **options)
                 template = folder / "paper.typ"
                 template.write_text(template.read_text(encoding="utf-8").replace('lang: "en"', 'lang: "fr"'))
                 return made

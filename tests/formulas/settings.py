@@ -62,7 +62,7 @@ def typst_marks(content: Content, folder: Path) -> list[list[Mark]]:
     from octavo.document import typst as door
 
     folder.mkdir()
-    made, _ = typst.source(content, folder, VENUES["article"], None)
+    made, *_ = typst.source(content, folder, VENUES["article"], None)
     made = re.sub(r'^#equation\((none|"\(\d+\)"), ', "#pagebreak()\n#equation(none, ", made, flags=re.M)
     own = "#set page(width: 14in, height: 6in, margin: .3in, columns: 1, header: none, footer: none)\n"
     head, _, body = made.partition("#pagebreak()")

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from tests.constructs.breaks import writer
 
 from octavo import paper
+from octavo.document.bridge import Bridge, Node
+from octavo.document.pandoc import Element, attributes, element, words
 from octavo.document.source import Content
 from octavo.errors import OctavoError, Problems
 from octavo.model import Figure, Results
@@ -361,3 +364,32 @@ def test_html_whose_text_the_parser_drops_is_told(sample: Sample, tmp_path: Path
     assert found == [f"'<{tag}>' is HTML, and what stands in it would be left out." for tag in TAGS]
     first = HEAD.format("").count("\n") + 1
     assert caught.value.problems[0].where == f"paper/paper.md:{first}"
+
+
+@pytest.mark.parametrize("form", ["pdf", "html", "docx", "jats"])
+@pytest.mark.parametrize(
+    ("method", "broken", "lost"),
+    [
+        ("caption", lambda kept: lambda self, node: kept(self, node)[1:], "'Figure.1.' was lost"),
+        ("inline_cross_reference", lambda kept: lambda self, node: words("there"), "'Algorithm.1' was lost"),
+        ("block_heading", lambda kept: _unnumbered, "'(#numbered.1.;|1Introduction)' was lost"),
+    ],
+)
+def test_a_number_that_is_not_printed_stops_the_build(
+    sample: Sample,
+    form: str,
+    method: str,
+    broken: Callable[..., object],
+    lost: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Every number of the document, and every reference to one, is looked for in what was written (promise 1)."""
+    monkeypatch.setattr(writer(form), method, broken(getattr(writer(form), method)))
+    with pytest.raises(OctavoError, match=lost):
+        sample.path(form, tmp_path)
+
+
+def _unnumbered(self: Bridge, node: Node) -> list[Element]:
+    target = self.numbering.target(node) or ""
+    return [element("Header", [node["depth"] - self.top + 1, attributes(target), self.children(node)])]

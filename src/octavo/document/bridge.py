@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from octavo.document import mathml
+from octavo.document.fidelity import Leaf
 from octavo.document.numbering import Numbering
 from octavo.document.pandoc import ALIGNMENTS, Element, attributes, element, raw, words
 from octavo.document.source import Content, included
@@ -171,7 +172,29 @@ class Bridge:
                 node, f"The reference '{node.get('label')}' leads nowhere.", "Give its target that label, or mend it."
             )
             return []
-        return [element("Link", [attributes(), words(self.numbering.reference(node)), [f"#{target}", ""]])]
+        return [element("Link", [attributes(), words(self.reference(node)), [f"#{target}", ""]])]
+
+    def reference(self, node: Node) -> str:
+        """Return the words of a reference, as this format prints them."""
+        return self.numbering.reference(node)
+
+    def printed_numbers(self) -> list[Leaf]:
+        """Return what the format must print of every number of the document, and of every reference to one."""
+        made = [Leaf(self.opening(node), None) for node in self.numbering.nodes.values() if self.numbering.of(node)]
+        for node in _all(self.content.nodes):
+            if node["type"] == "crossReference" and self.numbering.target(node):
+                made.append(Leaf(self.reference(node), None))
+        return made
+
+    def opening(self, node: Node) -> str:
+        """Return the number of a heading, figure, formula, statement … with what stands beside it."""
+        number = self.numbering.of(node)
+        if node["type"] == "container":
+            return self.label(node)
+        if node["type"] == "proof":
+            return f"{node['kind'].capitalize()} {number}" if node["kind"] != "proof" else ""
+        first = node["children"][0] if node.get("children") else {}
+        return f"({number})" if node["type"] == "math" else number + (first.get("value") or "")
 
     def inline_cite(self, node: Node) -> list[Element]:
         return [self.citation([node], narrative=node["kind"] == "narrative")]

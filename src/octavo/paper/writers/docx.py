@@ -59,6 +59,7 @@ def write(content: Content, *, root: Path, cited: Cited | None, lines: bool = Fa
     front = [Leaf(text, None) for text in matter.front_texts(content)]
     shown = matter.leaves(content, metadata, ("short_title",))  # pandoc's pages have no running head
     fidelity.check([*fidelity.leaves(content), *front, *shown], texts(data), "paper.docx")
+    fidelity.check(bridge.printed_numbers(), texts(data), "paper.docx")
     if (found := formulas(data)) != len(bridge.tex):
         what = f"paper.docx has {found} formulas, and the source has {len(bridge.tex)} [this is a bug]."
         raise BuildError(what, where=content.file, hint="Report it with the source.")

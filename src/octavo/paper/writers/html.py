@@ -44,6 +44,7 @@ def write(content: Content, *, root: Path, cited: Cited | None) -> bytes:
     fidelity.check(named, head(page), "the head of paper.html")
     shown = matter.leaves(content, metadata, ("short_title",))  # a page has no running head
     fidelity.check([*fidelity.leaves(content), *front, *shown], texts(page), "paper.html")
+    fidelity.check(bridge.printed_numbers(), texts(page), "paper.html")
     return page.encode()
 
 

@@ -44,6 +44,7 @@ def write(content: Content, out: Path, *, cited: Cited | None) -> None:
     front = [Leaf(text, None) for text in matter.front_texts(content)]
     wanted = [*fidelity.leaves(content), *front, *matter.leaves(content, metadata)]
     fidelity.check(wanted, texts(made), SOURCE)
+    fidelity.check(bridge.printed_numbers(), texts(made), SOURCE)
     (out / "figures").mkdir(parents=True, exist_ok=True)
     for file, path in bridge.files.items():
         shutil.copyfile(path, out / "figures" / file)

@@ -42,11 +42,12 @@ def write(
     with TemporaryDirectory(prefix="octavo-") as name:
         folder = Path(name)
         main = folder / "main.typ"
-        made, front = source(content, folder, venue, cited, lines=lines, notice=notice)
+        made, front, numbers = source(content, folder, venue, cited, lines=lines, notice=notice)
         main.write_text(made, encoding="utf-8")
         front += [Leaf(text, None) for text in matter.front_texts(content)]
         wanted = [*fidelity.leaves(content), *front]
-        fidelity.check(wanted, texts(main.read_text(encoding="utf-8")), "paper.pdf")
+        fidelity.check(wanted, texts(made), "paper.pdf")
+        fidelity.check(numbers, texts(made), "paper.pdf")
         places: dict[str, Place | None] = {}
         for leaf in fidelity.formulas(content, "math", "inlineMath"):
             places.setdefault(typst.composed(leaf.text), leaf.place)
@@ -57,8 +58,8 @@ def write(
 
 def source(
     content: Content, folder: Path, venue: Venue, cited: Cited | None, *, lines: bool = False, notice: str = ""
-) -> tuple[str, list[Leaf]]:
-    """Return the Typst source of the paper, and what it must say of the front matter.
+) -> tuple[str, list[Leaf], list[Leaf]]:
+    """Return the Typst source of the paper, and what it must say of the front matter, and of numbers.
 
     Its template and figures are put into ``folder``.
     """
@@ -80,7 +81,8 @@ def source(
     # Without smart quotes: the source has the typographic ones, and Typst would turn some of them around.
     template = templates / "main.template.typ"
     made = pandoc.write(blocks, metadata, "typst-smart", template=template, folder=folder, cited=cited)
-    return made, matter.leaves(content, metadata)
+    numbers = [Leaf(texts(leaf.text), leaf.place) for leaf in bridge.printed_numbers()]
+    return made, matter.leaves(content, metadata), numbers
 
 
 def texts(markup: str) -> str:
@@ -130,14 +132,18 @@ class TypstBridge(Bridge):
         return [raw_block(FORM, call + self.anchor(node))]
 
     def block_heading(self, node: Node) -> list[Element]:
-        number = self.numbering.of(node)
         identifier = self.numbering.target(node) or ""
         level = node["depth"] - self.top + 1
-        printed = self.venue.printed("heading", number)
+        text = [raw(FORM, self.opening(node))] if self.numbering.of(node) else []
+        return [element("Header", [level, pandoc.attributes(identifier), [*text, *self.children(node)]])]
+
+    def opening(self, node: Node) -> str:
+        if node["type"] != "heading":
+            return super().opening(node)
+        printed = self.venue.printed("heading", self.numbering.of(node))
         if self.venue.romans:  # I., A., 1)
             printed = re.split(r"-|(?<=[A-Z])(?=\d)", printed)[-1] + (")" if printed[-1:].isdigit() else ".")
-        text = [raw(FORM, f"#numbered({typst.string(printed)});")] if number else []
-        return [element("Header", [level, pandoc.attributes(identifier), [*text, *self.children(node)]])]
+        return f"#numbered({typst.string(printed)});"
 
     @property
     def column(self) -> float:
@@ -151,19 +157,14 @@ class TypstBridge(Bridge):
         name = layout.labels.get(node["kind"], KINDS[node["kind"]])
         return f"{name}\u00a0{self.venue.printed(node['kind'], number)}{layout.stop}"
 
-    def inline_cross_reference(self, node: Node) -> list[Element]:
-        made = super().inline_cross_reference(node)
+    def reference(self, node: Node) -> str:
+        text = super().reference(node)
         whole = self.numbering.nodes.get(node.get("identifier", ""))
-        if not made or not whole:
-            return made
-        number = self.numbering.of(whole)
-        printed = self.venue.printed(str(whole.get("kind") if whole["type"] == "container" else whole["type"]), number)
-        text, target = self.numbering.reference(node), self.numbering.target(node)
         found = NUMBER.search(text)
-        if printed == number or not found or found[0] != number:
-            return made
-        text = text[: found.start()] + printed + text[found.end() :]
-        return [element("Link", [pandoc.attributes(), pandoc.words(text), [f"#{target}", ""]])]
+        if not whole or not found or found[0] != self.numbering.of(whole):
+            return text
+        kind = str(whole.get("kind") if whole["type"] == "container" else whole["type"])
+        return text[: found.start()] + self.venue.printed(kind, found[0]) + text[found.end() :]
 
     def block_list(self, node: Node) -> list[Element]:
         made = super().block_list(node)
