@@ -583,7 +583,7 @@ FRONT = Group(
             "title and subtitle",
             "`title:`",
             lambda r: (
-                r.text.index("Apaperofeveryconstruct") < 40,
+                0 <= r.text.find("Apaperofeveryconstruct") < 40,
                 r.says("A paper of every construct", "All that a paper may hold", "1 Words"),
             ),
             (True, True),
