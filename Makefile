@@ -23,7 +23,7 @@ status: $(READY)
 check: $(READY)
 	@$(BIN)/octavo check
 test: $(READY)
-	@$(BIN)/octavo build && $(BIN)/python -m pytest -m "not proof"
+	@$(BIN)/octavo build && $(BIN)/python -m pytest -n 2 -m "not proof"
 proofs: $(READY)
 	@$(BIN)/python -m pytest -m proof
 constructs: $(READY)
