@@ -154,7 +154,7 @@ def jats_signs(content: Content, folder: Path) -> list[list[Sign]]:
 
 def word_signs(content: Content, folder: Path) -> list[list[Sign]]:
     """Return what Word's file has of each formula."""
-    data = docx.write(content, root=folder, cited=None)
+    data = docx.write(content, cited=None)
     with zipfile.ZipFile(io.BytesIO(data)) as package:
         root = etree.fromstring(package.read("word/document.xml"))
     return [shape.of_word(math) for math in root.iter(f"{shape.MATH}oMath")]

@@ -59,8 +59,6 @@ def write(
     options: dict[str, object] = {"lines": stage == REVIEW} if form in ("pdf", "docx") else {}
     if form == "pdf":
         options |= {"venue": VENUES[venue], "notice": NOTICE if venue != "article" else ""}
-    else:
-        options["root"] = root
     data = writer.write(shown, cited=cited, **options)
     if form == "pdf":
         data, said = data

@@ -40,7 +40,7 @@ PLAINER = (
 STORIES = ("word/document.xml", "word/footnotes.xml")  # where the texts are
 
 
-def write(content: Content, *, root: Path, cited: Cited | None, lines: bool = False) -> bytes:
+def write(content: Content, *, cited: Cited | None, lines: bool = False) -> bytes:
     """Return the paper as the bytes of a .docx; with ``lines``, these are numbered.
 
     Raises DocumentError (or Problems) for what cannot be carried or would be lost.

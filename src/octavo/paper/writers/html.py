@@ -22,7 +22,7 @@ FORM = "html"
 ENLARGED = 1.35  # type of 8 points, for paper, beside the page's own of 17 pixels
 
 
-def write(content: Content, *, root: Path, cited: Cited | None) -> bytes:
+def write(content: Content, *, cited: Cited | None) -> bytes:
     """Return the paper as a page that needs no network.
 
     Raises DocumentError (or Problems) for what cannot be carried.
