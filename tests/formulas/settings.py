@@ -141,7 +141,7 @@ def _plain(node: Node) -> Any:
 
 def web_signs(content: Content, folder: Path) -> list[list[Sign]]:
     """Return what the page has of each formula."""
-    page = html.fromstring(web.write(content, root=folder, cited=None).decode())
+    page = html.fromstring(web.write(content, cited=None).decode())
     return [shape.of_mathml(math) for math in page.iter("math")]
 
 
