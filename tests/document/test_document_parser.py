@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -105,10 +106,10 @@ def test_many_texts_one_after_another_are_each_as_if_alone(tmp_path: Path, warm:
     (tmp_path / "sample/paper/paper.md").write_text(SAMPLE, encoding="utf-8")
     for file, root in ((study, REPOSITORY), (tmp_path / "sample/paper/paper.md", tmp_path / "sample")):
         made = []
-        for socket in (warm, None, warm):
+        for place in (warm, None, warm):
             work = tmp_path / f"{root.name}{len(made)}-work"
             work.mkdir()
-            content = source.parse(file, root, REPOSITORY / "bib/references.bib", work, warm=socket)
+            content = source.parse(file, root, REPOSITORY / "bib/references.bib", work, warm=place)
             source.save(content, work / "content.json")
             made.append((work / "content.json").read_bytes())
         assert made[0] == made[1] == made[2]
@@ -127,6 +128,17 @@ def test_a_parser_that_is_gone_is_done_without(tmp_path: Path) -> None:
         started.ready()
         assert started.process.pid != pid
         assert outcome(tmp_path / "three", TEXTS["good"], started.socket).startswith("{")
+
+
+def test_a_parser_that_has_its_socket_answers(tmp_path: Path) -> None:
+    """Whoever finds the socket is not refused, be it in the same moment, and whatever a killed one left."""
+    for number in range(8):
+        place = tmp_path / str(number)
+        place.with_name(f"{number}~").touch()
+        with parser.warm(place), socket.socket(socket.AF_UNIX) as connection:
+            while not place.exists():
+                pass
+            connection.connect(str(place))
 
 
 def test_a_parser_dies_with_its_owner(tmp_path: Path) -> None:

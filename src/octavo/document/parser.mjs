@@ -10,7 +10,7 @@
 
 import child_process from 'node:child_process';
 import { EventEmitter } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import net from 'node:net';
 import path from 'node:path';
@@ -126,12 +126,13 @@ async function answer(connection) {
 if (socket) {
   process.stdin.resume().on('close', () => exit(0));
   let last = Promise.resolve();
-  net
-    .createServer((connection) => {
-      connection.on('error', () => {}); // whoever asked is gone
-      last = last.then(() => answer(connection));
-    })
-    .listen(socket);
+  const server = net.createServer((connection) => {
+    connection.on('error', () => {}); // whoever asked is gone
+    last = last.then(() => answer(connection));
+  });
+  // A socket is there before it listens, and refuses whoever is that quick: it has its name when it listens.
+  rmSync(`${socket}~`, { force: true });
+  server.listen(`${socket}~`, () => renameSync(`${socket}~`, socket));
 } else {
   const { log } = await build(await firstLine(process.stdin));
   write(JSON.stringify(log), () => exit(0));
