@@ -37,7 +37,7 @@ PLAINER = (
     (re.compile(r"\\(m?kern|mskip)\s*-?[\d.]+\s*(mu|em|ex|pt)"), r"\\,"),
     (re.compile(r"\\(smash|mathstrut)(?![A-Za-z])"), ""),
 )
-STORIES = ("word/document.xml", "word/footnotes.xml")  # where the texts are
+STORIES = (docx_tables.DOCUMENT, "word/footnotes.xml")  # where the texts are
 
 
 def write(content: Content, *, cited: Cited | None, lines: bool = False) -> bytes:
@@ -54,7 +54,7 @@ def write(content: Content, *, cited: Cited | None, lines: bool = False) -> byte
         raise_all(bridge.problems)
         options = [f"--syntax-highlighting={Path(__file__).with_name('code.theme')}"]
         data = pandoc.write_bytes(blocks, _kept(metadata), FORM, folder=folder, cited=cited, options=options)
-    data = _signed(data, [author["plain"] for author in metadata["author"]])
+    data = _changed(data, [author["plain"] for author in metadata["author"]], lines)
     fidelity.check(matter.leaves(content, metadata), properties(data), "the properties of paper.docx")
     front = [Leaf(text, None) for text in matter.front_texts(content)]
     shown = matter.leaves(content, metadata, ("short_title",))  # pandoc's pages have no running head
@@ -63,8 +63,7 @@ def write(content: Content, *, cited: Cited | None, lines: bool = False) -> byte
     if (found := formulas(data)) != len(bridge.tex):
         what = f"paper.docx has {found} formulas, and the source has {len(bridge.tex)} [this is a bug]."
         raise BuildError(what, where=content.file, hint="Report it with the source.")
-    data = docx_tables.ruled(data)
-    return _numbered(data) if lines else data
+    return data
 
 
 def _kept(metadata: dict[str, Any]) -> dict[str, Any]:
@@ -81,38 +80,29 @@ def _kept(metadata: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _changed(data: bytes, name: str, change: Callable[[bytes], bytes]) -> bytes:
-    """Return a Word file with the file ``name`` inside changed; pandoc has no option for it.
-
-    Raises BuildError where the change does nothing.
-    """
+def _changed(data: bytes, authors: Sequence[str], lines: bool) -> bytes:
+    """Return a Word file with what pandoc has no option for: its authors, the rules of tables, numbers of lines."""
+    signed = f"<dc:creator>{escape('; '.join(authors))}</dc:creator>".encode()
+    changes: dict[str, Callable[[bytes], bytes]] = {
+        CORE: lambda content: content.replace(b"<dc:creator></dc:creator>", signed),
+        docx_tables.STYLES: docx_tables.ruled_styles,
+        docx_tables.DOCUMENT: lambda content: docx_tables.ruled(_numbered(content) if lines else content),
+    }
     made = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as package, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as changed:
         for entry in package.infolist():
             content = package.read(entry)
-            if entry.filename == name and (content := change(content)) == package.read(entry):
-                raise BuildError(f"Word's {name} is not as expected [this is a bug].")
-            changed.writestr(entry, content)
+            changed.writestr(entry, changes[entry.filename](content) if entry.filename in changes else content)
     return made.getvalue()
 
 
-def _signed(data: bytes, authors: Sequence[str]) -> bytes:
-    """Put the authors into the properties."""
-    signed = f"<dc:creator>{escape('; '.join(authors))}</dc:creator>".encode()
-    return (
-        _changed(data, CORE, lambda content: content.replace(b"<dc:creator></dc:creator>", signed)) if authors else data
-    )
-
-
-def _numbered(data: bytes) -> bytes:
-    """Have Word number the lines."""
+def _numbered(document: bytes) -> bytes:
+    """Have Word number the lines. Raises BuildError where pandoc writes no section whose lines could be."""
     line = b'<w:lnNumType w:countBy="1" w:restart="continuous"/>'
-
-    def change(content: bytes) -> bytes:
-        whole = re.sub(rb"<w:sectPr ?/>", b"<w:sectPr></w:sectPr>", content)
-        return whole.replace(b"</w:sectPr>", line + b"</w:sectPr>")
-
-    return _changed(data, STORIES[0], change)
+    whole = re.sub(rb"<w:sectPr ?/>", b"<w:sectPr></w:sectPr>", document)
+    if b"</w:sectPr>" not in whole:
+        raise BuildError("Word's document is not as expected [this is a bug].")
+    return whole.replace(b"</w:sectPr>", line + b"</w:sectPr>")
 
 
 def properties(data: bytes) -> str:

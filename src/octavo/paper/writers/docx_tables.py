@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from typing import Any
 
 WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
@@ -15,24 +13,30 @@ SMALL = "16"  # half points
 CLOSE = "40"  # twentieths of a point, beside what is in a cell
 
 
-def ruled(data: bytes) -> bytes:
-    """Return a Word file with the rules of its tables."""
+def ruled(document: bytes) -> bytes:
+    """Return Word's document with the rules under the headers of its tables."""
     from lxml import etree
 
-    made = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as package, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as whole:
-        for entry in package.infolist():
-            content = package.read(entry)
-            if entry.filename in (DOCUMENT, STYLES):
-                root = etree.fromstring(content)
-                for table in root.iter(f"{WORD}tbl"):
-                    _under_headers(table)
-                    _narrow(table)
-                if entry.filename == STYLES:
-                    _rule_tables(root)
-                content = etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True)
-            whole.writestr(entry, content)
-    return made.getvalue()
+    root = etree.fromstring(document)
+    for table in root.iter(f"{WORD}tbl"):
+        _under_headers(table)
+        _narrow(table)
+    return _written(root)
+
+
+def ruled_styles(styles: bytes) -> bytes:
+    """Return Word's styles with rules above and below tables, and a style for numbered formulas that has none."""
+    from lxml import etree
+
+    root = etree.fromstring(styles)
+    _rule_tables(root)
+    return _written(root)
+
+
+def _written(root: Any) -> bytes:
+    from lxml import etree
+
+    return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True))
 
 
 def _under_headers(table: Any) -> None:
