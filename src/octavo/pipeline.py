@@ -492,6 +492,20 @@ def _faults(project: Project, sweep: Sweep, notebook: Notebook) -> list[OctavoEr
     return problems
 
 
+def _common_parts(project: Project, sweep: Sweep, notebook: Notebook, digest: keys.FileDigest) -> dict[str, str]:
+    """Return what the points of a sweep have in common of their keys."""
+    modules = local_modules(notebook.imports, (notebook.path.parent,))
+    variables = [(name, os.environ.get(name)) for name in sweep.environment]
+    return {
+        "code": keys.of(notebook.code, project.relative(notebook.path.parent)),
+        "data file": keys.of_files(sweep.inputs, project.root, digest),
+        "module": keys.of_files(modules, project.root, digest),
+        "environment": keys.of(environment(), variables),
+        "kernel": keys.of(notebook.kernel, notebook.language),
+        "tool": keys.of_files(recorder_files(), Path(__file__).parent, digest),
+    }
+
+
 def _points(
     project: Project,
     sweep: Sweep,
@@ -500,16 +514,7 @@ def _points(
     digest: keys.FileDigest,
 ) -> Iterable[Task]:
     """Yield the task of every point of a sweep; all that they share is computed once."""
-    modules = local_modules(notebook.imports, (notebook.path.parent,))
-    variables = [(name, os.environ.get(name)) for name in sweep.environment]
-    parts = {
-        "code": keys.of(notebook.code, project.relative(notebook.path.parent)),
-        "data file": keys.of_files(sweep.inputs, project.root, digest),
-        "module": keys.of_files(modules, project.root, digest),
-        "environment": keys.of(environment(), variables),
-        "kernel": keys.of(notebook.kernel, notebook.language),
-        "tool": keys.of_files(recorder_files(), Path(__file__).parent, digest),
-    }
+    parts = _common_parts(project, sweep, notebook, digest)
     by_name = {other.name: other for other in project.sweeps}
     opened = tuple(_opened_by_octavo(project))
     read = {name: tuple(zip(names[name], by_name[name].points, strict=True)) for name in notebook.sweeps}

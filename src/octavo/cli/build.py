@@ -63,19 +63,21 @@ def build(
     failed = [outcome.error for outcome in outcomes.values() if outcome.error]
     error = told_once(failed, counts.ended[Status.HELD]) if failed else None
     if as_json:
-        told_all = {
-            **summary(outcomes),
-            "notes": pipeline.notes(outcomes),
-            "errors": errors_json(error) if error else [],
-        }
-        print(json.dumps(told_all, indent=1, ensure_ascii=False))
-        if error:
-            print(words(error), file=sys.stderr)
-            raise click.exceptions.Exit(error.exit_code)
+        show_json(outcomes, error)
     if error:
         raise error
     if not quiet and not as_json:
         print(told(counts, time.monotonic() - begun, plan))
+
+
+def show_json(outcomes: dict[str, Outcome], error: OctavoError | None) -> None:
+    """Print how a build ended as JSON; leave with the error's exit code where there is one."""
+    errors = errors_json(error) if error else []
+    told_all = {**summary(outcomes), "notes": pipeline.notes(outcomes), "errors": errors}
+    print(json.dumps(told_all, indent=1, ensure_ascii=False))
+    if error:
+        print(words(error), file=sys.stderr)
+        raise click.exceptions.Exit(error.exit_code)
 
 
 def told(counts: progress.Counts, seconds: float, plan: pipeline.Plan) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -55,11 +55,17 @@ def write(
         return out / form / jats.SOURCE
     if form in ("tex", LATEX):
         return _latex(form, shown, out / LATEX, cited, venue, stage, log)
-    writer = import_module(f"octavo.paper.writers.{WRITERS[form]}")
     options: dict[str, object] = {"lines": stage == REVIEW} if form in ("pdf", "docx") else {}
     if form == "pdf":
         options |= {"venue": VENUES[venue], "notice": NOTICE if venue != "article" else ""}
-    data = writer.write(shown, cited=cited, **options)
+    return _single(form, shown, out, cited, log, options)
+
+
+def _single(
+    form: str, shown: Content, out: Path, cited: Cited | None, log: Path | None, options: Mapping[str, object]
+) -> Path:
+    """Write a paper that is one file, whole or not at all."""
+    data = import_module(f"octavo.paper.writers.{WRITERS[form]}").write(shown, cited=cited, **options)
     if form == "pdf":
         data, said = data
         _keep(said, log)
