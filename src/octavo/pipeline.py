@@ -538,6 +538,8 @@ def _points(
                 failed=project.build / "notebooks" / f"{name}.failed.ipynb",
                 kernel=notebook.kernel,
                 code=notebook.code,
+                text=notebook.text,
+                imports=notebook.imports,
                 folders=project.state / FOLDERS,
                 marks=project.state / MARKS,
                 opened_by_octavo=opened,

@@ -14,7 +14,6 @@ from msgspec.structs import replace
 from octavo.errors import NotebookError, raise_all
 from octavo.model import FAILED, Drawing, Figure, Medium, Record, Result, RunInputs, Source, ToDraw
 from octavo.notebooks.execute import EXECUTED, RunPoint
-from octavo.notebooks.source import Notebook, load
 
 CODE = "from octavo.redraw import redraw\n\nredraw()"
 
@@ -47,9 +46,11 @@ class DrawFigures(RunPoint):
     def _inputs(self, upstream: Mapping[str, Path]) -> RunInputs:
         return RunInputs(self.root, drawing=ToDraw(upstream[self.point], self.medium, self.first))
 
-    def _take(self, source: Path) -> Notebook:
+    def _take(self, source: Path) -> None:
         source.write_text(json.dumps(_notebook(self.kernel)), encoding="utf-8")
-        return load(source, self.name)
+
+    def _imports(self) -> set[str]:
+        return set()  # its own notebook has none but Octavo's
 
     def _raised(self, error: Any, executed: Path) -> NotebookError:
         return NotebookError(f"Its figures could not be drawn: {error.ename}: {error.evalue}", where=self.name)

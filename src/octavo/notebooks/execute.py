@@ -24,7 +24,7 @@ from octavo.model import RUN, Doubts, Point, Record, RunInputs, Scalar
 from octavo.notebooks import forking
 from octavo.notebooks.modules import foreign_imports
 from octavo.notebooks.neutral import neutralise
-from octavo.notebooks.source import Notebook, load
+from octavo.notebooks.source import load, says
 from octavo.notebooks.trace import BESIDE, MARKS, TRACE, traced
 from octavo.notebooks.watch import Watch, find, recall
 
@@ -38,7 +38,7 @@ class RunPoint:
     """The action of one point; see octavo.engine.task.Action.
 
     In a process that was forked with what kernels import, a kernel is forked in turn; elsewhere, and for a kernel of
-    another environment, one is started. ``code`` is the notebook's, as the key holds it.
+    another environment, one is started. ``code``, ``text`` and ``imports`` are the notebook's, as the key was made of.
 
     ``sweeps`` names, for every sweep that the notebook reads, its points: the task of each and its parameters. The
     partly executed notebook of a failed run is kept at ``failed``. ``folders`` is the file of what the build found of
@@ -57,6 +57,8 @@ class RunPoint:
     failed: Path
     kernel: str
     code: tuple[str, ...]
+    text: str
+    imports: frozenset[str]
     folders: Path
     marks: Path
     opened_by_octavo: tuple[Path, ...]
@@ -70,7 +72,7 @@ class RunPoint:
         (out / "run.json").write_bytes(msgspec.json.encode(self._inputs(upstream), enc_hook=str))
         trace = folder / "trace.json"
         source = folder / "source.ipynb"
-        taken = self._take(source)
+        self._take(source)
         watch = Watch(find(self.root, self.ignored, recall(self.folders)), self.marks)
         try:
             with environment(
@@ -89,15 +91,15 @@ class RunPoint:
             self.failed.unlink()
         ignored = (self.notebook, *self.ignored)
         opened = opened.without(self.opened_by_octavo)
-        found = traced(trace, self.root, ignored, self.name, opened, beside=not self._imports_of(taken) & BESIDE)
+        found = traced(trace, self.root, ignored, self.name, opened, beside=not self._imports() & BESIDE)
         trace.unlink(missing_ok=True)
         doubts = msgspec.structs.replace(found.doubts, memory=memory)
         if doubts != Doubts():
             (folder / DOUBTS).write_bytes(msgspec.json.encode(doubts))
         return tuple(path for path in found.reads if not path.is_relative_to(folder))
 
-    def _imports_of(self, taken: Notebook) -> set[str]:
-        names = foreign_imports(taken.imports, (self.notebook.parent,))
+    def _imports(self) -> set[str]:
+        names = foreign_imports(self.imports, (self.notebook.parent,))
         return {name.partition(".")[0] for name in names}
 
     def moved(self, root: Path) -> RunPoint:
@@ -121,17 +123,15 @@ class RunPoint:
         """Return what it leaves beside its result."""
         return (self.failed,)
 
-    def _take(self, source: Path) -> Notebook:
+    def _take(self, source: Path) -> None:
         """Copy the notebook, which may be edited while it runs, and hold it to be the one that the key was made of."""
         shutil.copyfile(self.notebook, source)
-        taken = load(source, self.name)
-        if taken.code != self.code:
+        if not says(source, self.name, self.text) and load(source, self.name).code != self.code:
             raise NotebookError(
                 "Its code was changed while the build was at work.",
                 where=self.name,
                 hint="Run the same command again.",
             )
-        return taken
 
     def _inputs(self, upstream: Mapping[str, Path]) -> RunInputs:
         return RunInputs(self.root, self._points(upstream), self.draws, self.quoted)

@@ -76,8 +76,18 @@ def load(path: Path, where: str) -> Notebook:
         language=metadata.get("kernelspec", {}).get("language", "python"),
         draws=any(_draws(tree, text_of(cell)) for cell, tree in zip(cells, trees, strict=True)),
         undrawable=drawable.faults(numbered),
-        text=hashlib.sha256(json.dumps(words(data)).encode()).hexdigest(),
+        text=_text(data),
     )
+
+
+def says(path: Path, where: str, text: str) -> bool:
+    """Whether the notebook at ``path`` says what one of the digest ``text`` did; its code is not parsed for this."""
+    data = _json(path, where)
+    return _is_notebook(data) and _text(data) == text
+
+
+def _text(data: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(words(data)).encode()).hexdigest()
 
 
 def _is_notebook(data: Any) -> bool:

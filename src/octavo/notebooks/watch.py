@@ -63,6 +63,8 @@ class Opened:
 
         Without the folders, too, in which Octavo's own processes look for modules.
         """
+        if not self.perhaps:
+            return self
         places = tuple(map(os.path.realpath, others))
         searched = {os.path.realpath(entry) for entry in sys.path_importer_cache}
         left = (p for p in self.perhaps - searched if not any(p == q or p.startswith(f"{q}/") for q in places))
