@@ -103,7 +103,8 @@ class Source:
     def targets(self) -> set[str]:
         """The labels that are referred to."""
         links = re.findall(r"\]\(#([^)\s]+)\)", self.prose)
-        ats = re.findall(r"(?<![\w@.`<])@((?:fig|tab|sec|eq|th|lst|alg)[:-][\w:-]+\w)", self.prose)
+        # `@fig-both [b]` refers to the panel.
+        ats = re.findall(r"(?<![\w@.`<])@((?:fig|tab|sec|eq|th|lst|alg)[:-][\w:-]+\w)\b(?! \[\w\])", self.prose)
         roles = re.findall(r"\{(?:numref|ref|eq|prf:ref)\}`(?:[^`<]*<)?([^`>]+)>?`", self.prose)
         return {*links, *ats, *roles}
 
@@ -117,13 +118,17 @@ def read(folder: Path) -> Source:
     """Read the manuscript in a folder."""
     whole = (folder / "paper/paper.md").read_text(encoding="utf-8")
     _, front, text = re.split(r"^---$", whole, maxsplit=2, flags=re.M)
-    included = re.sub(
+    return Source(front, re.sub(r"^%.*\n", "", _whole(text, folder), flags=re.M))
+
+
+def _whole(text: str, folder: Path) -> str:
+    """Return a text with what it includes, and what that includes, in its place."""
+    return re.sub(
         r"^```\{include\} (\S+)\n```$",
-        lambda found: (folder / "paper" / found[1]).read_text(encoding="utf-8"),
+        lambda found: _whole((folder / "paper" / found[1]).read_text(encoding="utf-8"), folder),
         text,
         flags=re.M,
     )
-    return Source(front, re.sub(r"^%.*\n", "", included, flags=re.M))
 
 
 def entries(folder: Path) -> set[str]:

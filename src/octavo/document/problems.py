@@ -67,27 +67,27 @@ class Sources:
         path = self.root / name
         return path.read_text(encoding="utf-8-sig", errors="replace") if path.is_file() else ""
 
-    def lines(self, name: str) -> Iterator[tuple[str, int, str]]:
-        """Yield file, number and text of every line of a file, then of the files that it includes."""
+    def lines(self, name: str, *around: str) -> Iterator[tuple[str, int, str]]:
+        """Yield file, number and text of every line of a file, then of the files that it includes, and they include."""
         text = self.text(name)
         yield from ((name, number, line) for number, line in enumerate(text.splitlines(), 1))
         for included in re.findall(r"\{include\}\s+(\S+)", text):
             file = (self.root / name).parent / included
             if file.is_file() and file.is_relative_to(self.root):
-                inside = file.read_text(encoding="utf-8", errors="replace")
                 other = file.relative_to(self.root).as_posix()
-                yield from ((other, number, line) for number, line in enumerate(inside.splitlines(), 1))
+                if other not in (name, *around):
+                    yield from self.lines(other, name, *around)
 
-    def find(self, text: str, line: int | None) -> str:
-        """Return the file and line where a text stands, from that line of the document on or in an included file."""
+    def find(self, text: str, place: Place) -> str:
+        """Return the file and line where a text stands, from a place on or in a file that is included there."""
         spots = [
             (f"{file}:{number}", here.strip() == text)
-            for file, number, here in self.lines(self.name)
-            if (file != self.name or number >= (line or 1)) and text in here
+            for file, number, here in self.lines(place.file)
+            if (file != place.file or number >= (place.line or 1)) and text in here
         ]
-        if not line:  # what has no line of its own is a directive's text, which fills its lines
+        if not place.line:  # what has no line of its own is a directive's text, which fills its lines
             spots.sort(key=lambda spot: not spot[1])
-        return spots[0][0] if spots else str(Place(self.name, line))
+        return spots[0][0] if spots else str(place)
 
     def keys(self) -> list[str]:
         """Return the keys of the bibliography, as far as a look at its lines can tell."""

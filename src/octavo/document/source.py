@@ -33,6 +33,7 @@ build:
   install: "true"
   start: node server.js
 """
+NOWHERE = Place("", None)
 LABELLED = ("heading", "container", "math", "proof", "table", "code", "admonition")
 
 
@@ -94,9 +95,9 @@ def load(path: Path) -> Content:
 def cited(content: Content) -> dict[str, Place]:
     """Return every citation key of the document and the place where it is first cited."""
     found: dict[str, Place] = {}
-    for node, line in walk(content):
+    for node, place in walk(content):
         if node["type"] == "cite":
-            found.setdefault(node["label"], Place(content.file, line))
+            found.setdefault(node["label"], place)
     return found
 
 
@@ -116,7 +117,7 @@ def figures(content: Content) -> tuple[ShownFigure, ...]:
     found: list[ShownFigure] = []
     for node, _ in walk(content):
         if node["type"] == "container":
-            inside = [inner for inner, _ in _walk(node["children"], None)]
+            inside = [inner for inner, _ in _walk(node["children"], NOWHERE)]
             caption = " ".join(_words(child) for child in inside if child["type"] == "caption")
             for inner in inside:
                 if inner["type"] == "iframe" and isinstance(inner.get("data"), dict):
@@ -130,12 +131,12 @@ def _words(node: Node) -> str:
     return own + "".join(_words(child) for child in node.get("children", ()))
 
 
-def walk(content: Content) -> Iterator[tuple[Node, int | None]]:
-    """Yield every node of the parts and the body with its line, or the line of what it stands in."""
+def walk(content: Content) -> Iterator[tuple[Node, Place]]:
+    """Yield every node of the parts and the body with its file and line, or the line of what it stands in."""
     for nodes in content.parts.values():
         # Their positions count from the part's own first line; the front matter itself has none.
-        yield from ((node, None) for node, _ in _walk(nodes, None))
-    yield from _walk(content.nodes, None)
+        yield from ((node, Place(content.file, None)) for node, _ in _walk(nodes, Place(content.file, None)))
+    yield from _walk(content.nodes, Place(content.file, None))
 
 
 def images(content: Content, workdir: Path) -> tuple[Path, ...]:
@@ -161,11 +162,12 @@ def included(file: str, node: Node) -> str:
     return (PurePosixPath(file).parent / node["file"]).as_posix() if node.get("file") else file
 
 
-def _walk(nodes: list[Node], line: int | None) -> Iterator[tuple[Node, int | None]]:
+def _walk(nodes: list[Node], place: Place) -> Iterator[tuple[Node, Place]]:
     for node in nodes:
-        here = node.get("position", {}).get("start", {}).get("line") or line
+        here = Place(place.file, node.get("position", {}).get("start", {}).get("line") or place.line)
         yield node, here
-        yield from _walk(node.get("children", []), here)
+        inside = Place(included(here.file, node), here.line) if node["type"] == "include" else here
+        yield from _walk(node.get("children", []), inside)
 
 
 def _read(source: Path, name: str) -> str:
@@ -221,7 +223,7 @@ def _content(page: Mapping[str, Any], name: str) -> Content:
 
 def _tell_apart(tree: Node) -> None:
     """Give headings of the same words, which have no label, identifiers of their own, and mark them ``shared``."""
-    everything = [node for node, _ in _walk(tree["children"], None) if node.get("identifier")]
+    everything = [node for node, _ in _walk(tree["children"], NOWHERE) if node.get("identifier")]
     given = {node["identifier"] for node in everything if node["type"] in LABELLED and not node.get("implicit")}
     headings: dict[str, list[Node]] = {}
     for node in everything:
@@ -256,7 +258,8 @@ def _told(content: Content) -> Iterator[str]:
     filled: dict[str, bool] = {}
     for node, _ in walk(content):
         if node.get("error"):
-            yield node.get("message", "")
+            yield (message := node.get("message", ""))
+            yield message.partition("\n")[0]  # the log has a line
         if node["type"] == "link":
             filled[node["url"]] = bool(node.get("children")) and filled.get(node["url"], True)
     # mystmd calls a link empty that holds a value alone: it does not see the value.
@@ -272,18 +275,18 @@ def _text_problems(content: Content, text: str, places: problems.Sources) -> Ite
     yield from written.attributes(lines)
     yield from written.fences(lines)
     yield from written.footnotes(_scopes(content, lines, front.length(text)))
-    for node, line in walk(content):
+    for node, place in walk(content):
         if node["type"] in ("math", "inlineMath") and (found := front.ROLE.search(node["value"])):
             spot = next(part.strip() for part in node["value"].splitlines() if found[0].partition("\n")[0] in part)
             yield DocumentError(
                 f"'{found[0]}' stands inside a formula, where it would print as letters.",
-                where=places.find(spot, line),
+                where=places.find(spot, place),
                 hint="End the formula, put the value and go on; or record a text that says it all.",
             )
         if found_alt := front.typed(str(node.get("alt") or "")):
             yield DocumentError(
                 f"'{found_alt}' in an alternative text would be read out as typed.",
-                where=places.find(found_alt, line),
+                where=places.find(found_alt, place),
                 hint="Say it in words there, and put it into the caption.",
             )
 
@@ -293,20 +296,19 @@ def _scopes(
 ) -> Iterator[tuple[Sequence[written.Line], list[Node]]]:
     """Yield the lines and the nodes of the front matter, then those of the body with all that it includes."""
     parts = [line for line in lines if line[0] == content.file and line[1] <= front_lines]
-    yield parts, [node for nodes in content.parts.values() for node, _ in _walk(nodes, None)]
-    yield lines[len(parts) :], [node for node, _ in _walk(content.nodes, None)]
+    yield parts, [node for nodes in content.parts.values() for node, _ in _walk(nodes, NOWHERE)]
+    yield lines[len(parts) :], [node for node, _ in _walk(content.nodes, NOWHERE)]
 
 
 def _tree_problems(content: Content, log: str, places: problems.Sources) -> Iterator[OctavoError]:
     """Yield what the log did not tell, or not well: errors inside nodes, and labels that are given twice."""
-    text = places.text(content.file)
     shared = _shared(content)
     told = problems.labels_given_twice(log)
-    seen: dict[str, int | None] = dict.fromkeys(told)
-    for node, line in walk(content):
-        where = f"{content.file}:{line}" if line else content.file
+    seen: dict[str, str] = dict.fromkeys(told, "")
+    for node, place in walk(content):
+        where = str(place)
         if node.get("error") and not (node["type"] == "cite" and f'citation with label "{node["label"]}"' in log):
-            yield _marked(node, where if line else f"{content.file}{_line_of(node, text)}")
+            yield _marked(node, where if place.line else f"{place.file}{_line_of(node, places.text(place.file))}")
         if node["type"] == "crossReference" and len(same := shared.get(node.get("identifier", ""), [])) > 1:
             yield DocumentError(
                 f"The reference '{node['identifier']}' may mean each of {len(same)} sections of this name.",
@@ -317,12 +319,12 @@ def _tree_problems(content: Content, log: str, places: problems.Sources) -> Iter
         label = node.get("label") if labelled else None
         if label and label in seen and label not in told:
             yield DocumentError(
-                f"The label '{label}' is given twice; {content.file}:{seen[label]} has it first.",
+                f"The label '{label}' is given twice; {seen[label]} has it first.",
                 where=where,
                 hint="Rename one of the two.",
             )
         if label:
-            seen.setdefault(label, line)
+            seen.setdefault(label, where)
 
 
 def _shared(content: Content) -> dict[str, list[str]]:
@@ -346,6 +348,12 @@ def _marked(node: Node, where: str) -> DocumentError:
         return DocumentError(f"jupyter-book marked a {node['type']} as wrong: {node['error']}.", where=where)
     reason = node.get("message", "it cannot be read").replace("\u0332", "")  # KaTeX underlines the spot
     formula = " ".join(node["value"].split())
+    if unknown := re.search(r"No such environment: (\w+\*?)", reason):
+        return DocumentError(
+            f"The formula ${formula}$ cannot be read: MyST has no environment '{unknown[1]}'.",
+            where=where,
+            hint="Break it into lines with `aligned` (at `&`), `split`, or `gathered` (each in the middle).",
+        )
     return DocumentError(
         f"The formula ${formula}$ is not valid TeX: {reason}.", where=where, hint="Compare its braces and names."
     )

@@ -36,6 +36,7 @@ PLAINER = (
     (re.compile(r"\\[hv]phantom(?![A-Za-z])"), r"\\phantom"),
     (re.compile(r"\\(m?kern|mskip)\s*-?[\d.]+\s*(mu|em|ex|pt)"), r"\\,"),
     (re.compile(r"\\(smash|mathstrut)(?![A-Za-z])"), ""),
+    (re.compile(r"\\([bB]igg?)m(?![A-Za-z])"), r"\\\1"),
 )
 STORIES = (docx_tables.DOCUMENT, "word/footnotes.xml")  # where the texts are
 
