@@ -349,3 +349,28 @@ def test_a_picture_is_named_by_what_it_is(tmp_path: Path) -> None:
 def _new(folder: Path) -> Path:
     folder.mkdir()
     return folder
+
+
+def test_what_is_wrong_in_an_included_file_is_named_with_it(tmp_path: Path) -> None:
+    """Also in a file that an included file includes; an environment that MyST lacks is told with those that it has."""
+    inner = "One.\n\n\\begin{multline}\na \\\\ b\n\\end{multline}\n\nA `code` {#one} and [^lost].\n"
+    text = f"{HEAD}```{{include}} outer.md\n```\n"
+    outer = "Words.\n\nMore.\n\n```{include} inner.md\n```\n"
+    assert [problem.partition("\n")[0] for problem in told(tmp_path, text, outer__md=outer, inner__md=inner)] == [
+        "paper/inner.md:3: The formula $\\begin{multline} a \\\\ b \\end{multline}$ cannot be read: "
+        "MyST has no environment 'multline'.",
+        "paper/inner.md:7: The footnote 'lost' has no text.",
+    ]
+
+
+def test_files_that_include_one_another_come_to_an_end(tmp_path: Path) -> None:
+    """They are told, and not read for ever."""
+    text = f"{HEAD}```{{include}} outer.md\n```\n"
+    (only,) = told(tmp_path, text, outer__md="Words.\n\n```{include} text.md\n```\n")
+    assert only.startswith("paper/outer.md:3: 'paper/text.md' includes itself, or what it includes does.")
+
+
+def test_a_citation_of_an_included_file_has_its_place(tmp_path: Path) -> None:
+    """Checks name the file that the author has to open."""
+    content = parse(tmp_path, f"{HEAD}```{{include}} outer.md\n```\n", outer__md="Words.\n\nBy @smith1986.\n")
+    assert str(source.cited(content)["smith1986"]) == "paper/outer.md:3"

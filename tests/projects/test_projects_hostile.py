@@ -33,7 +33,7 @@ def good(built: Tiny, tmp_path: Path) -> Tiny:
 
 
 CASES = {
-    "a file that includes itself": ("```{include} paper.md\n```", "depends on itself"),
+    "a file that includes itself": ("```{include} paper.md\n```", "includes itself"),
     "a file outside the project": ("```{include} ../../secret.md\n```", "'../../secret.md' does not exist"),
     "a file of the system": ("```{include} /etc/hostname\n```", "'/etc/hostname' does not exist"),
     "code of the system": ("```{literalinclude} /etc/passwd\n```", "'/etc/passwd' does not exist"),

@@ -194,6 +194,13 @@ def _syntax(line: Line, sources: Sources) -> DocumentError | None:
 
 
 def _file(line: Line, sources: Sources) -> DocumentError | None:
+    if found := re.search(r'Include Directive: "(.+?)" depends on itself', line.message):
+        name = sources.known(found[1])
+        return DocumentError(
+            f"'{name}' includes itself, or what it includes does.",
+            where=_at(line, sources, Path(name).name),
+            hint="Take one of the includes out.",
+        )
     if not (found := re.search(r'(Include Directive: Could not find|Cannot find image) "(.+?)"', line.message)):
         return None
     kind = "included file" if found[1].startswith("Include") else "image"

@@ -173,7 +173,7 @@ class TypstBridge(Bridge):
         return [raw_block(FORM, "#[#set list(marker: none)"), *made, raw_block(FORM, "]")]  # the boxes are marks enough
 
     def block_definition_list(self, node: Node) -> list[Element]:
-        """A definition list; a term stands in the line of what it means, and is not left alone at the end of a column."""
+        """A definition list; a term stands in the line of what it means, and is not left at the end of a column."""
         [made] = super().block_definition_list(node)
         parts: list[Element] = [raw_block(FORM, "#terms(")]
         for term, meanings in made["c"]:
@@ -181,7 +181,8 @@ class TypstBridge(Bridge):
             opener = [raw(FORM, "terms.item(["), *term, raw(FORM, "], [")]
             if blocks and blocks[0]["t"] in ("Para", "Plain"):
                 opener += blocks.pop(0)["c"]
-            parts += closed([plain(*opener), *blocks], raw(FORM, "]),"))
+            first = element("Para" if blocks else "Plain", opener)  # after plain text a paragraph would go on
+            parts += closed([first, *blocks], raw(FORM, "]),"))
         return [*parts, raw_block(FORM, ")")]
 
     def block_admonition(self, node: Node) -> list[Element]:
