@@ -120,7 +120,10 @@ def check_page(made: Made) -> None:
     numbers = [
         each.text_content().strip() for each in page.xpath("//*[contains(@class,'equation')]//*[@class='number']")
     ]
-    assert numbers == [f"({number})" for number in range(1, source.numbered + 1)]
+    # Those of footnotes stand at the end of the page.
+    assert sorted(numbers, key=lambda number: int(number.strip("()"))) == [
+        f"({number})" for number in range(1, source.numbered + 1)
+    ]
     captions = [plain(each.text_content()) for each in page.xpath("//figcaption | //*[@class='caption']")]
     opened = [plain(name) for name in names(source) if re.match("Figure|Table|Program", name)]
     assert [name for name in opened if sum(caption.startswith(f"{name}.") for caption in captions) != 1] == []
@@ -179,7 +182,7 @@ def check_word(made: Made) -> None:
     assert [number for number in range(1, source.numbered + 1) if f"({number})" not in said] == []
     assert sum(1 for each in notes.iter(f"{WORD}footnote") if int(each.get(f"{WORD}id")) > 0) == source.footnotes
     grids = source.tables + len(source.grouped) + source.numbered  # a formula stands beside its number in one
-    assert sum(1 for _ in document.iter(f"{WORD}tbl")) == grids
+    assert sum(1 for story in stories for _ in story.iter(f"{WORD}tbl")) == grids
     assert len(pictures) >= source.panels
     assert [title for title in titles()[made.name] if plain(title).casefold() not in said.casefold()] == []
     marks = {each.get(f"{WORD}name") for each in document.iter(f"{WORD}bookmarkStart")}
