@@ -203,6 +203,80 @@ def test_what_would_print_as_typed_is_told(tmp_path: Path) -> None:
     ]
 
 
+TYPED = f"""{HEAD}See \\cite{{a}} and ``words'', but \\\\cite{{b}}, `\\cite{{c}}` and \\$\\$.
+
+\\[ y = x \\]
+
+and \\( z^2 \\), but \\[1\\] and \\(c\\), and $\\left[ a \\right]$.
+
+$$
+a = b
+
+c = d
+$$
+
+:::{{table}} Of {{math}}`x`
+| a |
+|---|
+| \\newpage |
+:::
+"""
+
+
+def test_latex_that_is_no_myst_is_told(tmp_path: Path) -> None:
+    """Commands, brackets of formulas and dollars without an end would print as typed, in every format."""
+    assert [problem.partition("\n")[0] for problem in told(tmp_path, TYPED)] == [
+        f"paper/text.md:{line}: '{typed}' would print as typed."
+        for line, typed in (
+            (5, "\\cite{"),
+            (5, "``"),
+            (7, "\\["),
+            (9, "\\("),
+            (11, "$$"),
+            (15, "$$"),
+            (20, "\\newpage"),
+        )
+    ]
+
+
+def test_a_fence_without_an_end_is_told(tmp_path: Path) -> None:
+    """The parser closes it at the end of the file, and the rest of the paper would stand in a note."""
+    closed = "- ```\n  a\n  ```\n\n````\n```\n:::\n````\n\n"
+    text = f"{HEAD}{closed}::::{{note}}\n:::{{tip}}\nInner.\n:::\n\n# More\n\nWords.\n"
+    assert [problem.partition("\n")[0] for problem in told(tmp_path, text)] == [
+        "paper/text.md:14: '::::{note}' opens here and nothing closes it, so all that follows would stand in it."
+    ]
+
+
+@pytest.mark.parametrize("sign", ["\ufeff", "\u2028", "\x0c", "\x1b", "\u200e"])
+def test_a_sign_that_is_not_to_be_seen_is_told(tmp_path: Path, sign: str) -> None:
+    """Some formats drop it, others stop at it; the lines are counted as the parser and editors do."""
+    found = told(tmp_path, f"{HEAD}One.\n\nLeft{sign}right.\n\nBad {{valu}}`x`.\n")
+    assert found[0].startswith(f"paper/text.md:7: An invisible sign stands after 'Left': U+{ord(sign):04X}")
+    assert found[1].startswith("paper/text.md:9: There is no role 'valu'.")
+
+
+def test_what_a_citation_would_print_as_typed_is_told(tmp_path: Path) -> None:
+    """Its brackets are words: no emphasis, formula or value is read in them; a footnote behind it neither."""
+    text = (
+        f"{HEAD}A [@smith1986, *so*], [see $x$ @smith1986], @smith1986[^f] and [@smith1986, pp. 3--5].\n\n[^f]: Note.\n"
+    )
+    found = [problem.partition(" in the brackets")[0] for problem in told(tmp_path, text)]
+    assert found[:3] == [f"paper/text.md:5: '{typed}'" for typed in ("*so*", "$x$", "^f")]
+
+
+def test_files_included_by_included_files_are_looked_at(tmp_path: Path) -> None:
+    """With their own names and lines; front matter of theirs would be dropped."""
+    second = "---\ntitle: Second\n---\n\n$\\nosuch$ here.\n\n| a |\n|---|\n| 1 | 2 |\n"
+    first = "One.\n\n```{include} second.md\n```\n"
+    found = told(tmp_path, f"{HEAD}```{{include}} first.md\n```\n", first__md=first, second__md=second)
+    assert [problem.partition("\n")[0][:60] for problem in found] == [
+        "paper/second.md:1: The front matter of an included file is not read."[:60],
+        "paper/second.md:5: The formula $\\nosuch$ is not valid TeX: Undefined"[:60],
+        "paper/second.md:9: This row has 2 cells, but the header of its table has 1."[:60],
+    ]
+
+
 FOOTNOTES = f"""{HEAD}A[^a] word[^none], escaped \\[^no], code `[^cc]`.
 
 [^a]: Once.

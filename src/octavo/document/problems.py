@@ -5,6 +5,7 @@ Its own lines name our staging folder, often lack the line, and come twice.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -70,9 +71,10 @@ class Sources:
     def lines(self, name: str, *around: str) -> Iterator[tuple[str, int, str]]:
         """Yield file, number and text of every line of a file, then of the files that it includes, and they include."""
         text = self.text(name)
-        yield from ((name, number, line) for number, line in enumerate(text.splitlines(), 1))
-        for included in re.findall(r"\{include\}\s+(\S+)", text):
-            file = (self.root / name).parent / included
+        # Not splitlines: it breaks lines at signs that the parser does not.
+        yield from ((name, number, line) for number, line in enumerate(text.removesuffix("\n").split("\n"), 1))
+        for included in re.findall(r"\{include\}\s+(\S+)(?!\s*\n\s*:(?:literal|lang|code):)", text):
+            file = Path(os.path.normpath((self.root / name).parent / included))
             if file.is_file() and file.is_relative_to(self.root):
                 other = file.relative_to(self.root).as_posix()
                 if other not in (name, *around):

@@ -270,10 +270,15 @@ def _text_problems(content: Content, text: str, places: problems.Sources) -> Ite
     """Yield what the parser left out of the text, or passed on as typed, without a word."""
     yield from front.unread(text, content.file)
     lines = list(written.prose(places.lines(content.file)))
+    yield from _settings(content, places)
     yield from written.overfull(lines)
     yield from written.html(lines)
     yield from written.attributes(lines)
     yield from written.fences(lines)
+    yield from written.unclosed(places.lines(content.file))
+    yield from written.invisible(places.lines(content.file))
+    yield from written.latex(lines, walk(content))
+    yield from _affixes(content)
     yield from written.footnotes(_scopes(content, lines, front.length(text)))
     for node, place in walk(content):
         if node["type"] in ("math", "inlineMath") and (found := front.ROLE.search(node["value"])):
@@ -289,6 +294,32 @@ def _text_problems(content: Content, text: str, places: problems.Sources) -> Ite
                 where=places.find(found_alt, place),
                 hint="Say it in words there, and put it into the caption.",
             )
+
+
+def _settings(content: Content, places: problems.Sources) -> Iterator[DocumentError]:
+    """Yield an error for each included file with front matter of its own: the parser drops it."""
+    for file in dict.fromkeys(file for file, _, _ in places.lines(content.file)):
+        if file != content.file and re.match(r"---[ \t]*\n[\w-]+:", places.text(file)):
+            yield DocumentError(
+                "The front matter of an included file is not read.",
+                where=f"{file}:1",
+                hint=f"Take it out: what it sets belongs into {content.file}.",
+            )
+
+
+def _affixes(content: Content) -> Iterator[DocumentError]:
+    """Yield an error for what stands with a citation and is not read as MyST there."""
+    for node, place in walk(content):
+        for text in (node.get("prefix"), node.get("suffix")) if node["type"] == "cite" else ():
+            if found := re.search(
+                r"\{[A-Za-z][\w:]*\}`[^`]*`|`[^`]+`|\$[^$]+\$|\*[^*]+\*|\[?\^[^\s\]]+\]?", text or ""
+            ):
+                note = f" A footnote behind it is written {{cite:t}}`{node['label']}`[^…]." if "^" in found[0] else ""
+                yield DocumentError(
+                    f"'{found[0]}' in the brackets of the citation '{node['label']}' would print as typed.",
+                    where=str(place),
+                    hint=f"Say it in plain words, or outside of the brackets.{note}",
+                )
 
 
 def _scopes(

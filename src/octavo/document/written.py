@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from octavo.errors import DocumentError
+from octavo.model import Place
 
 Node = dict[str, Any]
 Line = tuple[str, int, str]  # file, number, text
 
-FENCE = re.compile(r"[\s>]*(?:(?:[-*+]|\d+[.)])\s+)?(`{3,}|~{3,}|:{3,})\s*(.*?)\s*$")
+FENCE = re.compile(r"[\s>]*(?:(?:[-*+:]|\d+[.)])\s+)*(`{3,}|~{3,}|:{3,})\s*(.*?)\s*$")
+NO_FENCE = re.compile(r"[\s>]*`{3,}(\{[A-Za-z][\w:-]*\})[^`]*`")  # a directive with a backtick in its first line
 VERBATIM = ("code", "code-block", "code-cell", "sourcecode", "math", "mermaid", "raw", "literalinclude")
 RULE = re.compile(r"(?=.*\|)\|?(\s*:?-+:?\s*\|)*\s*:?-+:?\s*\|?")  # the line beneath the header of a table
 DEFINITION = re.compile(r"[\s>]*(?:[-*+]\s+)?\[\^([^\]\s]+)\]:")
@@ -21,6 +24,37 @@ DROPPED = re.compile(
 )
 ATTRIBUTES = re.compile(r"(?:^\s{0,3}#{1,6}\s.*?\S\s*|\]\([^()\s]*\))(?P<typed>\{[#.][^{}`]*\})")
 REFERENCE = re.compile(r"\[\^([^\]\s]+)\]")
+# LaTeX where MyST is read: a command with an argument, or one that stands alone; brackets that open a formula there.
+COMMAND = re.compile(
+    r"\\(?:[A-Za-z]+\*?[{\[]|(?:LaTeX|TeX|newpage|clearpage|pagebreak|noindent|item|maketitle|appendix|par|hline|smallskip"
+    r"|medskip|bigskip|hfill|vfill|centering|tableofcontents)(?![A-Za-z]))"
+)
+BRACKETED = re.compile(r"(?<!\\)\\(?P<open>[(\[])(?P<tex>.+?)(?<!\\)\\[)\]]|^[\s>]*(?P<alone>\\\[)\s*$")
+CITE, REFER = "Cite with [@key] or @key.", "Refer with [](#label)."
+INSTEAD = {
+    "cite": CITE,
+    "citet": CITE,
+    "citep": CITE,
+    "ref": REFER,
+    "eqref": REFER,
+    "autoref": REFER,
+    "cref": REFER,
+    "label": "Write (label)= on the line before.",
+    "emph": "Write *…*.",
+    "textit": "Write *…*.",
+    "textbf": "Write **…**.",
+    "texttt": "Write `…`.",
+    "footnote": "Write [^name] here, and [^name]: … below.",
+    "url": "Write <https://…>.",
+    "href": "Write [words](https://…).",
+    "begin": "MyST has Markdown and directives for it; a formula stands between $$.",
+    "section": "Write # before it.",
+    "subsection": "Write ## before it.",
+    "item": "Begin it with a dash.",
+}
+ANYTHING_ELSE = "This is LaTeX: write it in MyST; as an example of code, between backticks."
+# What no writer of text means to write: controls, separators of lines, marks of direction and of byte order.
+CARRIED = "\t\u00ad\u200b\u200c\u200d"
 
 
 def prose(lines: Iterable[Line]) -> Iterator[Line]:
@@ -34,10 +68,90 @@ def prose(lines: Iterable[Line]) -> Iterator[Line]:
         found = FENCE.match(text)
         if found and open_ and not found[2] and found[1].startswith(open_[-1][0]):
             open_.pop()
-        elif found and not verbatim and "`" not in found[2]:
+        elif found and not verbatim and (found[1][0] == ":" or "`" not in found[2]):
             open_.append((found[1], _is_verbatim(found[1], found[2])))
         elif not verbatim:
             yield file, number, text
+
+
+def unclosed(lines: Iterable[Line]) -> Iterator[DocumentError]:
+    """Yield an error for each fence that nothing closes: all that follows stands in it."""
+    now = ""
+    open_: list[tuple[str, str, str]] = []  # marks, what stands behind them, place
+
+    def left() -> Iterator[DocumentError]:
+        for marks, information, where in open_:
+            what = f"'{marks}{information}' opens here and nothing closes it, so all that follows would stand in it."
+            if marks[0] == ":" and not information:
+                what = f"'{marks}' closes nothing here."
+            hint = f"Write {marks} on a line of its own where it ends; each one that stands in it needs its own end."
+            yield DocumentError(what, where=where, hint=hint)
+
+    for file, number, text in lines:
+        if file != now:
+            yield from left()
+            now, open_ = file, []
+        verbatim = bool(open_) and _is_verbatim(*open_[-1][:2])
+        found = FENCE.match(text)
+        if found and open_ and not found[2] and found[1].startswith(open_[-1][0]):
+            open_.pop()
+        elif found and not verbatim and (found[1][0] == ":" or "`" not in found[2] or NO_FENCE.match(text)):
+            open_.append((found[1], found[2], f"{file}:{number}"))
+    yield from left()
+
+
+def invisible(lines: Iterable[Line]) -> Iterator[DocumentError]:
+    """Yield an error for each line with a sign that is not to be seen and that some format cannot hold."""
+    for file, number, text in lines:
+        signs = (sign for sign in text if unicodedata.category(sign) in ("Cc", "Cf", "Zl", "Zp"))
+        if sign := next((sign for sign in signs if sign not in CARRIED), ""):
+            name = unicodedata.name(sign, "a control character").lower()
+            before = text[: text.index(sign)].split()
+            spot = f"after '{before[-1]}'" if before else "at the beginning of the line"
+            yield DocumentError(
+                f"An invisible sign stands {spot}: U+{ord(sign):04X}, {name}.",
+                where=f"{file}:{number}",
+                hint="It came with copied text. Delete the word and type it anew.",
+            )
+
+
+def latex(lines: Sequence[Line], nodes: Iterable[tuple[Node, Place]]) -> Iterator[DocumentError]:
+    """Yield an error for each piece of LaTeX that MyST does not read: it came out as text."""
+    told: set[tuple[str, str]] = set()
+    for node, place in nodes:
+        for typed, hint in _as_typed(node["value"]) if node["type"] == "text" else ():
+            where = _found(lines, typed, place)
+            if where and (typed, where) not in told:
+                told.add((typed, where))
+                yield DocumentError(f"'{typed}' would print as typed.", where=where, hint=hint)
+    for file, number, text in lines:
+        bare = re.sub(r"(?<![`\\])(`+)(?!`).+?(?<!`)\1(?!`)|(?<![\\$])\$(?!\$)[^$]*(?<!\\)\$", " ", text)
+        if (found := BRACKETED.search(bare)) and _is_formula(found):
+            hint = "A formula stands between dollars: $…$ in the line, $$…$$ on lines of its own."
+            typed = f"\\{found['open'] or '['}"
+            yield DocumentError(f"'{typed}' would print as typed.", where=f"{file}:{number}", hint=hint)
+
+
+def _as_typed(text: str) -> Iterator[tuple[str, str]]:
+    """Yield what of a text is LaTeX, and what to write instead."""
+    for command in COMMAND.findall(text):
+        yield command, INSTEAD.get(command.strip("\\{[*"), ANYTHING_ELSE)
+    if "$$" in text:
+        yield "$$", "A displayed formula has $$ at both ends, something between them, and no empty line."
+    if re.search("(?<!`)``(?!`)", text):
+        yield "``", 'Quotation marks are "…" or “…”; code stands between as many ` on both sides.'
+
+
+def _found(lines: Sequence[Line], typed: str, place: Place) -> str:
+    """Return where a text stands, from a place on; nothing where a backslash keeps it."""
+    kept, bare = re.compile(rf"\\{re.escape(typed[0])}"), re.compile(rf"(?<!\\){re.escape(typed)}")
+    after = [line for line in lines if line[0] == place.file and line[1] >= (place.line or 1)]
+    for file, number, text in after:
+        if bare.search(text):
+            return f"{file}:{number}"
+        if kept.search(text) and place.line:
+            return ""
+    return ""
 
 
 def _is_verbatim(fence: str, information: str) -> bool:
@@ -86,7 +200,7 @@ def attributes(lines: Iterable[Line]) -> Iterator[DocumentError]:
 def fences(lines: Iterable[Line]) -> Iterator[DocumentError]:
     """Yield an error for each directive that is none: a fence of backticks ends at the next backtick of its line."""
     for file, number, text in lines:
-        if found := re.match(r"[\s>]*`{3,}(\{[A-Za-z][\w:-]*\})[^`]*`", text):
+        if found := NO_FENCE.match(text):
             what = (
                 f"'{found[1]}' is no directive here: its first line has another backtick, and all would print as typed."
             )
@@ -149,3 +263,12 @@ def _definition(name: str, where: str, referred: set[str], first: dict[str, str]
 def _typed(text: str) -> list[str]:
     """Return the labels of the footnote references in a line, code and escaped brackets aside."""
     return re.findall(r"(?<!\\)\[\^([^\]\s]+)\]", re.sub(r"(`+).+?\1", "", text))
+
+
+def _is_formula(bracket: re.Match[str]) -> bool:
+    """Return whether escaped brackets hold TeX, and no words, note or citation."""
+    inner = (bracket["tex"] or "").strip()
+    sign = re.search(r"\\[A-Za-z]|[\^_=<>+]", inner) or (
+        re.fullmatch(r"[A-Za-z]\d?", inner) and inner.lower() not in "crp"
+    )
+    return bool(bracket["alone"] or (sign and inner[0] not in "^@"))
