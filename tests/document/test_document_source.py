@@ -448,3 +448,30 @@ def test_a_citation_of_an_included_file_has_its_place(tmp_path: Path) -> None:
     """Checks name the file that the author has to open."""
     content = parse(tmp_path, f"{HEAD}```{{include}} outer.md\n```\n", outer__md="Words.\n\nBy @smith1986.\n")
     assert str(source.cited(content)["smith1986"]) == "paper/outer.md:3"
+
+
+def test_references_as_latex_writes_them_are_told(tmp_path: Path) -> None:
+    """They would print as typed; so would a link whose address has a space."""
+    text = f"{HEAD}By \\eqref{{eq-a}} and \\cite{{smith1986}}.\n\nIn [](#eq-a [b]), not `\\ref{{x}}`.\n\n"
+    text += "$$\na\n$$ (eq-a)\n\n$x = \\eqref{eq-a}$\n"
+    assert told(tmp_path, text) == [
+        "paper/text.md:5: '\\eqref{eq-a}' would print as typed: MyST does not read it.\n"
+        "  Write {eq}`label`, [](#label) or @key; a panel is @fig-label [a].",
+        "paper/text.md:7: '[](#eq-a [b])' would print as typed: MyST does not read it.\n"
+        "  Write {eq}`label`, [](#label) or @key; a panel is @fig-label [a].",
+        "paper/text.md:13: The formula $x = \\eqref{eq-a}$ is not valid TeX: Undefined control sequence: \\eqref at "
+        "position 5: x = \\eqref{eq-a}.\n"
+        "  End the formula there, and refer in the text: {eq}`label`, [](#label), @key.",
+    ]
+
+
+def test_a_label_that_is_not_read_is_told_where_it_stands(tmp_path: Path) -> None:
+    """The second of one formula; that of a directive with a fault of its own."""
+    text = f"{HEAD}\\begin{{align}}\n\\label{{eq-a}} a &= b \\\\\n\\label{{eq-b}} c &= d\n\\end{{align}}\n\n"
+    text += "See {eq}`eq-b`, [](#tab-own).\n\n:::{csv-table} Rows\n:label: tab-own\n:file: own.csv\n:::\n"
+    assert [problem.partition("\n")[0] for problem in told(tmp_path, text)] == [
+        "paper/text.md:7: 'eq-b' is not the first label of its formula, which has one number.",
+        "paper/text.md:10: The reference 'tab-own' leads nowhere.",
+        "paper/text.md:12: The directive 'csv-table' has nothing in it.",
+        "paper/text.md:14: The directive 'csv-table' has no option 'file'.",
+    ]

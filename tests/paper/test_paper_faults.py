@@ -41,7 +41,6 @@ CONSTRUCTS = {
     "A formula {chem}`H2O`.": "'chemicalFormula'.",
     "A computed {eval}`x`.": "'inlineExpression'.",
     "```{code-cell} python\nprint(1)\n```": "'outputs'.",
-    ":::{glossary}\nTerm\n: Meaning\n:::": "'glossary'.",
     ":::{figure} own.png\nA caption.\n\n- A legend.\n:::": "a legend.",
     '<figure><img src="own.png" alt="Shown"><figcaption>Said.</figcaption></figure>': "a 'figure of HTML' container.",
     "```{raw} latex\n\\vspace{1em}\n```": "'raw'.",

@@ -172,7 +172,8 @@ class Bridge:
                 node, f"The reference '{node.get('label')}' leads nowhere.", "Give its target that label, or mend it."
             )
             return []
-        return [element("Link", [attributes(), words(self.reference(node)), [f"#{target}", ""]])]
+        shown = self.children(node) if with_formula(node) else words(self.reference(node))
+        return [element("Link", [attributes(), shown, [f"#{target}", ""]])]
 
     def reference(self, node: Node) -> str:
         """Return the words of a reference, as this format prints them."""
@@ -182,7 +183,7 @@ class Bridge:
         """Return what the format must print of every number of the document, and of every reference to one."""
         made = [Leaf(self.opening(node), None) for node in self.numbering.nodes.values() if self.numbering.of(node)]
         for node in _all(self.content.nodes):
-            if node["type"] == "crossReference" and self.numbering.target(node):
+            if node["type"] == "crossReference" and self.numbering.target(node) and not with_formula(node):
                 made.append(Leaf(self.reference(node), None))
         return made
 
@@ -219,11 +220,17 @@ class Bridge:
         return element("Span", [attributes(), [*names, element("Space"), self.cite(cites, narrative=False)]])
 
     def cite(self, cites: Sequence[Node], *, narrative: bool) -> Element:
-        """Return citations for pandoc's citeproc, which words them and makes the list of references."""
+        """Return citations for pandoc's citeproc, which words them and makes the list of references.
+
+        A reference among them stands in the bracket before the citation that follows it.
+        """
         made = []
-        for other in [cite for cite in cites if cite["type"] != "cite"]:
-            self.unknown(other, f"the reference '{other.get('label')}' among citations")
-        for cite in [cite for cite in cites if cite["type"] == "cite"]:
+        before: list[Element] = []
+        for cite in cites:
+            if cite["type"] != "cite":
+                prefix = [*words(cite["prefix"]), element("Space")] if cite.get("prefix") else []
+                before += [*prefix, *self.inlines([{**cite, "prefix": ""}]), element("Str", ";"), element("Space")]
+                continue
             mode = "AuthorInText" if narrative else "NormalCitation"
             if cite.get("partial") == "year":
                 mode = "SuppressAuthor"
@@ -233,14 +240,15 @@ class Bridge:
             made.append(
                 {
                     "citationId": cite["label"],
-                    "citationPrefix": words(cite.get("prefix") or ""),
+                    "citationPrefix": [*before, *words(cite.get("prefix") or "")],
                     "citationSuffix": [element("Str", ","), element("Space"), *suffix] if suffix else [],
                     "citationMode": element(mode),
                     "citationNoteNum": 0,
                     "citationHash": 0,
                 }
             )
-        text = [inline for cite in cites for inline in self.children(cite)]
+            before = []
+        text = [inline for cite in cites if cite["type"] == "cite" for inline in self.children(cite)]
         return element("Cite", [made, text])
 
     def inline_inline_math(self, node: Node) -> list[Element]:
@@ -352,13 +360,18 @@ class Bridge:
         entries: list[list[Any]] = []
         for child in node["children"]:
             if child["type"] == "definitionTerm":
-                entries.append([self.children(child), []])
+                entries.append([self.term(child), []])
             elif child["type"] == "definitionDescription":
                 blocks = self.blocks(child["children"])
                 entries[-1][1].append(tight(blocks) if len(blocks) == 1 else blocks)
             else:
                 self.unknown(child)
         return [element("DefinitionList", entries)]
+
+    def term(self, node: Node) -> list[Element]:
+        """Return the term of a definition; that of a glossary is what ``{term}`` leads to."""
+        target = self.numbering.target(node)
+        return [element("Span", [attributes(target), self.children(node)])] if target else self.children(node)
 
     def block_math(self, node: Node) -> list[Element]:
         number = self.numbering.of(node)
@@ -371,7 +384,8 @@ class Bridge:
     def block_admonition(self, node: Node) -> list[Element]:
         title, body = self.titled(node)
         head = [element("Para", [element("Strong", title)])] if title else []
-        return [element("Div", [attributes("", ["admonition", node.get("kind") or "note"]), [*head, *body]])]
+        identifier = self.numbering.target(node) or ""
+        return [element("Div", [attributes(identifier, ["admonition", node.get("kind") or "note"]), [*head, *body]])]
 
     def titled(self, node: Node) -> tuple[list[Element], list[Element]]:
         """Return the title of an admonition or a statement, and its body."""
@@ -482,6 +496,11 @@ class Bridge:
     def cell(self, node: Node) -> list[Element]:
         """Return what is in a cell of a table."""
         return tight(self.blocks(node["children"]))
+
+
+def with_formula(node: Node) -> bool:
+    """Whether the words of a reference have a formula: they are the title of what it leads to."""
+    return any(inner["type"] == "inlineMath" for inner in _all(node.get("children", [])))
 
 
 def _with_box(blocks: list[Element], box: str) -> list[Element]:

@@ -8,6 +8,7 @@ from typing import Any
 
 Node = dict[str, Any]
 # What stands around the body has these.
+TARGETS = ("heading", "container", "math", "proof", "admonition", "definitionTerm")
 RESERVED = ("references", "acknowledgments", "contributions", "funding", "refs", "footnotes")
 
 
@@ -23,7 +24,7 @@ class Numbering:
         self._letter(headings)
         for node in _all(blocks):
             identifier = node.get("identifier")
-            if identifier and node["type"] in ("heading", "container", "math", "proof"):
+            if identifier and node["type"] in TARGETS:
                 self.targets[identifier] = self._anchor(identifier)
                 self.nodes[identifier] = node
 

@@ -163,15 +163,27 @@ def _reference(line: Line, sources: Sources) -> DocumentError | None:
         )
     missing = r'No target for internal reference "#?(.+?)"|Cross reference target was not found: (\S+)'
     if found := re.search(missing, line.message):
-        target = found[1] or found[2]
-        return DocumentError(
-            f"The reference '{target}' leads nowhere.",
-            where=_at(line, sources, target),
-            hint=nearest(target, _labels(sources.text(line.file))) or "Give its target that label, or mend it.",
-        )
+        return _missing(found[1] or found[2], line, sources)
     if found := DUPLICATE.search(line.message):
         return _given_twice(found[1], line, sources)
     return None
+
+
+def _missing(target: str, line: Line, sources: Sources) -> DocumentError:
+    """Return the error for a reference that leads nowhere, with what may have become of its target."""
+    second = re.compile(rf"\\label\s*\{{\s*{re.escape(target)}\s*\}}")
+    for file, number, text in sources.lines(sources.name):
+        if second.search(text):
+            return DocumentError(
+                f"'{target}' is not the first label of its formula, which has one number.",
+                where=f"{file}:{number}",
+                hint="Refer to its first label, or make a formula of its own of each line that needs a number.",
+            )
+    labels = [label for _, _, text in sources.lines(sources.name) for label in _labels(text)]
+    hint = nearest(target, labels) or "Give its target that label, or mend it."
+    if target in labels:
+        hint = "Something has this label, but could not be read: mend that first."
+    return DocumentError(f"The reference '{target}' leads nowhere.", where=_at(line, sources, target), hint=hint)
 
 
 def _syntax(line: Line, sources: Sources) -> DocumentError | None:
@@ -181,10 +193,19 @@ def _syntax(line: Line, sources: Sources) -> DocumentError | None:
         return DocumentError(f"There is no {found[1]} '{found[2]}'.", where=_at(line, sources, found[2]), hint=hint)
     if found := re.search(r'unexpected option "(.+?)" provided(?: \(in (\S+)\))?', line.message):
         directive = f"directive '{found[2]}'" if found[2] else "directive"
+        hint = "Mend the name, or take the line out."
+        if found[1] in ("file", "url"):
+            hint = "Type the rows below it; or record them as a table in a notebook, and show it: `{result-table}`."
         return DocumentError(
             f"The {directive} has no option '{found[1]}'.",
             where=_at(line, sources, found[1]),
-            hint="Mend the name, or take the line out.",
+            hint=hint,
+        )
+    if found := re.search(r"required body not provided for directive: (\S+)", line.message):
+        return DocumentError(
+            f"The directive '{found[1]}' has nothing in it.",
+            where=_at(line, sources),
+            hint="Write between its fences what it shows.",
         )
     if found := UNREADABLE.search(line.message):
         return DocumentError(

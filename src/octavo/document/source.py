@@ -288,6 +288,12 @@ def _text_problems(content: Content, text: str, places: problems.Sources) -> Ite
                 where=places.find(spot, place),
                 hint="End the formula, put the value and go on; or record a text that says it all.",
             )
+        if node["type"] == "text" and (raw := written.typed(node["value"])):
+            yield DocumentError(
+                f"'{raw}' would print as typed: MyST does not read it.",
+                where=places.find(raw, place),
+                hint="Write {eq}`label`, [](#label) or @key; a panel is @fig-label [a].",
+            )
         if found_alt := front.typed(str(node.get("alt") or "")):
             yield DocumentError(
                 f"'{found_alt}' in an alternative text would be read out as typed.",
@@ -385,6 +391,7 @@ def _marked(node: Node, where: str) -> DocumentError:
             where=where,
             hint="Break it into lines with `aligned` (at `&`), `split`, or `gathered` (each in the middle).",
         )
-    return DocumentError(
-        f"The formula ${formula}$ is not valid TeX: {reason}.", where=where, hint="Compare its braces and names."
-    )
+    hint = "Compare its braces and names."
+    if re.search(r"Undefined control sequence: \\(?:\w*ref|cite\w*)\b", reason):
+        hint = "End the formula there, and refer in the text: {eq}`label`, [](#label), @key."
+    return DocumentError(f"The formula ${formula}$ is not valid TeX: {reason}.", where=where, hint=hint)

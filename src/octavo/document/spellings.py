@@ -42,8 +42,10 @@ def _plain(node: Node, panels: dict[tuple[str, str], Node]) -> list[Node]:
             return [{**node, **node["children"][0]}]
         case "crossReference" if node.get("suffix"):
             return [_panel(node, panels)]
-        case "citeGroup" if all(child["type"] == "crossReference" for child in node["children"]):
-            return list(_bracketed(node["children"]))
+        case "glossary":
+            return list(node["children"])
+        case "citeGroup":
+            return list(_grouped(node))
     return [node]
 
 
@@ -104,6 +106,18 @@ def _panel(node: Node, panels: dict[tuple[str, str], Node]) -> Node:
     number = f"{node.get('enumerator', '')}{panel['enumerator']}"
     target = {"identifier": panel["identifier"], "label": panel["label"], "enumerator": number}
     return {**kept, **target, "children": words}
+
+
+def _grouped(group: Node) -> Iterator[Node]:
+    """Yield a bracket of citations; the references behind the last one stand in a bracket of their own."""
+    children = group["children"]
+    works = max((n for n, child in enumerate(children, 1) if child["type"] == "cite"), default=0)
+    if works:
+        yield {**group, "children": children[:works]}
+    if works and children[works:]:
+        yield {"type": "text", "value": " "}
+    if children[works:]:
+        yield from _bracketed(children[works:])
 
 
 def _bracketed(references: Sequence[Node]) -> Iterator[Node]:

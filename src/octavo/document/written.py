@@ -23,6 +23,8 @@ DROPPED = re.compile(
     r"<(dialog|noembed|noframes|optgroup|option|script|select|style|svg|template|title)\b[^>]*>", re.IGNORECASE
 )
 ATTRIBUTES = re.compile(r"(?:^\s{0,3}#{1,6}\s.*?\S\s*|\]\([^()\s]*\))(?P<typed>\{[#.][^{}`]*\})")
+# LaTeX's references and citations, and links whose address has a space: text to MyST.
+TYPED = re.compile(r"\\(?:(?:eq|auto|[cC])?ref|label|cite\w*)\{[^{}]*\}|\[[^\[\]]*\]\(#[^()]*\)")
 REFERENCE = re.compile(r"\[\^([^\]\s]+)\]")
 # LaTeX where MyST is read: a command with an argument, or one that stands alone; brackets that open a formula there.
 COMMAND = re.compile(
@@ -195,6 +197,12 @@ def attributes(lines: Iterable[Line]) -> Iterator[DocumentError]:
         if found := ATTRIBUTES.search(re.sub(r"(`+).+?\1", "", text)):
             hint = "Write (label)= on the line before a heading; a picture with a label is a `{figure}`."
             yield DocumentError(f"'{found['typed']}' would print as typed.", where=f"{file}:{number}", hint=hint)
+
+
+def typed(text: str) -> str:
+    """Return the first reference in a text that would print as it was typed, or nothing."""
+    found = TYPED.search(text)
+    return found[0] if found else ""
 
 
 def fences(lines: Iterable[Line]) -> Iterator[DocumentError]:

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from octavo import tools
 from octavo.document import fidelity, pandoc, tables, typst
-from octavo.document.bridge import Bridge, Node
+from octavo.document.bridge import Bridge, Node, with_formula
 from octavo.document.fidelity import Leaf
 from octavo.document.numbering import is_appendix
 from octavo.document.pandoc import Cited, Element, attributes, closed, element, plain, raw, raw_block, words
@@ -370,9 +370,9 @@ class LatexBridge(Bridge):
             return made
         text = self.numbering.reference(node)
         found = NUMBER.search(text)
-        if not found or found["number"] != self.numbers.get(target):
-            link = f"\\hyperref[{target}]{{"
-            return [raw(FORM, link), *words(text), raw(FORM, "}")]
+        if with_formula(node) or not found or found["number"] != self.numbers.get(target):
+            shown = self.children(node) if with_formula(node) else words(text)
+            return [raw(FORM, f"\\hyperref[{target}]{{"), *shown, raw(FORM, "}")]
         before, after = text[: found.start("number")], text[found.end("number") :]
         return [*words(before), raw(FORM, f"\\ref{{{target}}}"), *words(after)]
 
@@ -383,7 +383,8 @@ class LatexBridge(Bridge):
 
     def citation(self, cites: Sequence[Node], *, narrative: bool) -> Element:
         made = self.cite(cites, narrative=narrative)
-        for citation, cite in zip(made["c"][0], cites, strict=True):
+        works = [cite for cite in cites if cite["type"] == "cite"]
+        for citation, cite in zip(made["c"][0], works, strict=True):
             citation["citationSuffix"] = words(cite["suffix"]) if cite.get("suffix") else []
             if self.numeric and cite.get("partial") == "year":
                 citation["citationMode"] = element("NormalCitation")  # by number there is no year to cite
@@ -423,10 +424,18 @@ class LatexBridge(Bridge):
     def block_admonition(self, node: Node) -> list[Element]:
         title, inner = self.titled(node)
         return [
-            plain(raw(FORM, "\\begin{admonition}{"), *title, raw(FORM, "}")),
+            plain(raw(FORM, "\\begin{admonition}{"), *title, raw(FORM, f"}}{self.marked(node)}")),
             *inner,
             raw_block(FORM, "\\end{admonition}"),
         ]
+
+    def marked(self, node: Node) -> str:
+        """Return the label of what has no number."""
+        label = self.label_of(node)
+        return f"\\phantomsection{label}" if label else ""
+
+    def term(self, node: Node) -> list[Element]:
+        return [raw(FORM, self.marked(node)), *self.children(node)]
 
     def statement(self, node: Node, name: str) -> list[Element]:
         title, inner = self.titled(node)

@@ -187,7 +187,11 @@ class TypstBridge(Bridge):
 
     def block_admonition(self, node: Node) -> list[Element]:
         title, body = self.titled(node)
-        return [plain(raw(FORM, "#admonition["), *title, raw(FORM, "][")), *body, raw_block(FORM, "]")]
+        closer = raw_block(FORM, f"]{self.anchor(node)}")
+        return [plain(raw(FORM, "#admonition["), *title, raw(FORM, "][")), *body, closer]
+
+    def term(self, node: Node) -> list[Element]:
+        return [raw(FORM, f"#marked({self.goal(node)});"), *self.children(node)]
 
     def statement(self, node: Node, name: str) -> list[Element]:
         title, body = self.titled(node)
