@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -253,6 +254,9 @@ def test_boxes_and_terms_are_led_to(spelled: tuple[Content, Path]) -> None:
     tex = write("tex", content, root).read_text(encoding="utf-8")
     assert "\\hyperref[ad-own]{A tip on $z$}" in tex and "\\hyperref[term-pear]{the pears}" in tex
     assert "see Figure~\\ref{fig-one};" in tex
+    with zipfile.ZipFile(write("docx", content, root)) as package:
+        word = package.read("word/document.xml").decode()
+    assert [word.count(f'w:name="{target}"') for target in ("ad-own", "term-pear")] == [1, 1]
     jats = etree.parse(write("jats", content, root)).getroot()
     assert {"ad-own", "term-pear"} <= {each.get("id") for each in jats.iter()}
 

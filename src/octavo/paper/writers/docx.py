@@ -320,4 +320,6 @@ class DocxBridge(Bridge):
 
     def block_admonition(self, node: Node) -> list[Element]:
         title, body = self.titled(node)
-        return [element("BlockQuote", [*([element("Para", [element("Strong", title)])] if title else []), *body])]
+        box = element("BlockQuote", [*([element("Para", [element("Strong", title)])] if title else []), *body])
+        target = self.numbering.target(node)
+        return [element("Div", [attributes(target), [box]])] if target else [box]
