@@ -288,11 +288,11 @@ def _text_problems(content: Content, text: str, places: problems.Sources) -> Ite
                 where=places.find(spot, place),
                 hint="End the formula, put the value and go on; or record a text that says it all.",
             )
-        if node["type"] == "text" and (raw := written.typed(node["value"])):
+        if node["type"] == "text" and (link := written.spaced(node["value"])):
             yield DocumentError(
-                f"'{raw}' would print as typed: MyST does not read it.",
-                where=places.find(raw, place),
-                hint="Write {eq}`label`, [](#label) or @key; a panel is @fig-label [a].",
+                f"'{link}' would print as typed: the address of a link has no spaces.",
+                where=places.find(link, place),
+                hint="Write [](#label); a panel is @fig-label [a].",
             )
         if found_alt := front.typed(str(node.get("alt") or "")):
             yield DocumentError(
@@ -316,13 +316,15 @@ def _settings(content: Content, places: problems.Sources) -> Iterator[DocumentEr
 def _affixes(content: Content) -> Iterator[DocumentError]:
     """Yield an error for what stands with a citation and is not read as MyST there."""
     for node, place in walk(content):
-        for text in (node.get("prefix"), node.get("suffix")) if node["type"] == "cite" else ():
+        kind = {"cite": "citation", "crossReference": "reference"}.get(node["type"])
+        for text in (node.get("prefix"), node.get("suffix")) if kind else ():
             if found := re.search(
                 r"\{[A-Za-z][\w:]*\}`[^`]*`|`[^`]+`|\$[^$]+\$|\*[^*]+\*|\[?\^[^\s\]]+\]?", text or ""
             ):
-                note = f" A footnote behind it is written {{cite:t}}`{node['label']}`[^…]." if "^" in found[0] else ""
+                note = f" A footnote behind it is written {{cite:t}}`{node['label']}`[^…]."
+                note = note if "^" in found[0] and kind == "citation" else ""
                 yield DocumentError(
-                    f"'{found[0]}' in the brackets of the citation '{node['label']}' would print as typed.",
+                    f"'{found[0]}' in the brackets of the {kind} '{node['label']}' would print as typed.",
                     where=str(place),
                     hint=f"Say it in plain words, or outside of the brackets.{note}",
                 )

@@ -23,8 +23,7 @@ DROPPED = re.compile(
     r"<(dialog|noembed|noframes|optgroup|option|script|select|style|svg|template|title)\b[^>]*>", re.IGNORECASE
 )
 ATTRIBUTES = re.compile(r"(?:^\s{0,3}#{1,6}\s.*?\S\s*|\]\([^()\s]*\))(?P<typed>\{[#.][^{}`]*\})")
-# LaTeX's references and citations, and links whose address has a space: text to MyST.
-TYPED = re.compile(r"\\(?:(?:eq|auto|[cC])?ref|label|cite\w*)\{[^{}]*\}|\[[^\[\]]*\]\(#[^()]*\)")
+SPACED = re.compile(r"\[[^\[\]]*\]\(#[^()]*\)")  # a link whose address has a space: text to MyST
 REFERENCE = re.compile(r"\[\^([^\]\s]+)\]")
 # LaTeX where MyST is read: a command with an argument, or one that stands alone; brackets that open a formula there.
 COMMAND = re.compile(
@@ -199,9 +198,9 @@ def attributes(lines: Iterable[Line]) -> Iterator[DocumentError]:
             yield DocumentError(f"'{found['typed']}' would print as typed.", where=f"{file}:{number}", hint=hint)
 
 
-def typed(text: str) -> str:
-    """Return the first reference in a text that would print as it was typed, or nothing."""
-    found = TYPED.search(text)
+def spaced(text: str) -> str:
+    """Return the first link in a text that is none, or nothing."""
+    found = SPACED.search(text)
     return found[0] if found else ""
 
 
