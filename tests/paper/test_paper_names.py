@@ -16,11 +16,13 @@ from octavo.paper.writers.names import spelled
         ("Yılmaz and Ğ", r"Y{\i}lmaz and {\u G}"),
         ("E\u0301mile", r"{\'E}mile"),
         (r"{\'E}mile {van der Meer}", r"{\'E}mile {van der Meer}"),
-        ("Чехов", "Чехов"),
+        ("Чехов, Жан-Поль", r"{\relax Ч}ехов, {\relax Ж}ан-{\relax П}оль"),
+        ("Άλλος, Ώ.", r"{\relax Ά}λλος, {\relax Ώ}."),
+        ("王, 小明 and {홍길동}", r"{\relax 王}, {\relax 小明} and {{\relax 홍길동}}"),
     ],
 )
 def test_letters_become_commands_and_what_is_none_stays(name: str, expected: str) -> None:
-    """Accents, letters of their own, loose accents; commands and other alphabets stay as they are."""
+    """Accents, letters of their own, loose accents; what BibTeX would cut in other scripts is one letter to it."""
     assert spelled(f"@book{{a, author = {{{name}}}, title = {{Émile}}}}") == (
         f"@book{{a, author = {{{expected}}}, title = {{Émile}}}}"
     )

@@ -19,10 +19,14 @@ ALIGNMENTS = {"left": "AlignLeft", "right": "AlignRight", "center": "AlignCenter
 
 
 class Cited(Frozen, frozen=True):
-    """What a document cites from: its bibliography, and a style in CSL; without one, by author and year."""
+    """What a document cites from: its bibliography, and a style in CSL; without one, by author and year.
+
+    ``name`` is the file's as the user knows it, from the root.
+    """
 
     file: Path
     style: str = ""
+    name: str = ""
 
 
 def element(kind: str, content: Any = None) -> Element:

@@ -30,6 +30,8 @@ TOO_LARGE = {
         "Split it, or take lines out; a listing without a caption goes on over the page.",
     ),
 }
+# East Asian letters and punctuation: signs and kana, Chinese letters, Hangul, full width.
+EAST_ASIAN = re.compile(r"[\u2e80-\u33ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\ufe30-\uffef\U00020000-\U0003ffff]")
 GLYPH = re.compile(r'the text `"(.+?)"` could not be displayed')
 
 
@@ -56,6 +58,33 @@ def fonts() -> list[str]:
     return [str(assets.fonts()), *(str(file) for file in files if not file.name.startswith("LastResort"))]
 
 
+def families(text: str) -> list[str]:
+    """Return the typefaces that a text needs behind its own: one that Typst finds by itself has a single kana, の."""
+    from octavo import assets
+
+    return list(assets.east_asian()) if EAST_ASIAN.search(text) else []
+
+
+def fonts_of(text: str, folder: Path) -> list[str]:
+    """Return the fonts for a text: East Asian ones are large, and there only where it has such letters.
+
+    ``folder``, in which Typst works, gets a folder of links to them: it reads no file by itself, and the packages have
+    others beside these.
+    """
+    from octavo import assets
+
+    if not EAST_ASIAN.search(text):
+        return fonts()
+    links = folder / "fonts"
+    links.mkdir()
+    for file in assets.east_asian().values():
+        try:
+            (links / file.name).symlink_to(file)
+        except OSError:  # not every system has them
+            shutil.copyfile(file, links / file.name)
+    return [*fonts(), str(links)]
+
+
 def picture(svg: Path, form: Literal["png", "pdf"], width: float, folder: Path, *, dpi: int = 200) -> bytes:
     """Return a drawing of so many inches across as a PNG, or as a PDF, for formats whose readers know no SVG.
 
@@ -78,22 +107,29 @@ def picture(svg: Path, form: Literal["png", "pdf"], width: float, folder: Path, 
 
 
 def pdf(
-    main: Path, leaves: Sequence[Leaf], file: str, formulas: Mapping[str, Place | None], marks: Sequence[str]
+    main: Path,
+    leaves: Sequence[Leaf],
+    file: str,
+    formulas: Mapping[str, Place | None],
+    marks: Sequence[str],
+    entries: Sequence[Leaf] = (),
 ) -> tuple[bytes, dict[str, list[Any]]]:
     """Return the PDF of a Typst source whose folder holds all that it reads, and the values at its ``marks``.
 
-    ``leaves`` are its texts, to name the line of one that cannot be shown; ``file`` is what the user wrote;
+    ``leaves`` are its texts, ``entries`` those of its bibliography, to name the line of one that cannot be shown;
+    ``file`` is what the user wrote;
     ``formulas`` are the places of display formulas by their TeX, to name one that is too wide.
     Raises DocumentError (or Problems) for characters that cannot be shown, BuildError for anything else.
     """
     import typst
 
     raise_all(loose_accents(leaves))
-    compiler = typst.Compiler(str(main), root=str(main.parent), font_paths=fonts(), ignore_system_fonts=True)
+    files = fonts_of(main.read_text(encoding="utf-8"), main.parent)
+    compiler = typst.Compiler(str(main), root=str(main.parent), font_paths=files, ignore_system_fonts=True)
     try:
         data, warnings = compiler.compile_with_warnings(format="pdf", timestamp=0, pdf_standards=[STANDARD])
     except typst.TypstError as error:
-        raise_all(unseen(leaves, error.diagnostic, file))
+        raise_all(unseen([*leaves, *entries], error.diagnostic, file))
         raise BuildError(
             f"Typst could not set the paper: {error}", where=file, hint="Report it [this is a bug]."
         ) from error
@@ -140,12 +176,16 @@ def loose_accents(leaves: Iterable[Leaf]) -> list[OctavoError]:
 
 
 def unseen(leaves: Sequence[Leaf], message: str, file: str) -> list[OctavoError]:
-    """Return an error for each text that no font can show, with the line that has it."""
+    """Return an error for each place that has characters which no font can show."""
+    from octavo import assets
+
+    found: dict[str, list[str]] = {}
+    for text in dict.fromkeys(GLYPH.findall(message)):
+        place = next((leaf.place for leaf in leaves if leaf.place and text in leaf.text), Place(file))
+        found.setdefault(str(place), []).append(f"'{text}'")
+    packages = " ".join(assets.lacking()) if EAST_ASIAN.search(message) else ""
+    hint = f"Install the fonts: `make`, or `pip install {packages}`." if packages else "Write it in other letters."
     return [
-        DocumentError(
-            f"No font has the character '{text}'.",
-            where=str(next((leaf.place for leaf in leaves if text in leaf.text), Place(file))),
-            hint="Write it in other letters.",
-        )
-        for text in dict.fromkeys(GLYPH.findall(message))
+        DocumentError(f"No font has the character{'s' * (len(signs) > 1)} {', '.join(signs)}.", where=where, hint=hint)
+        for where, signs in found.items()
     ]

@@ -46,7 +46,7 @@ def write(
     Raises DocumentError (or Problems) for names that the results do not have, and all that the format cannot carry or
     would lose.
     """
-    cited = Cited(bibliography, citation_style(VENUES[venue], citations)) if bibliography else None
+    cited = _cited(bibliography, root, citation_style(VENUES[venue], citations)) if bibliography else None
     shown = staged(fill(locate(content, root), results, images), stage, own)
     if form == "jats":
         from octavo.paper.writers import jats
@@ -76,6 +76,11 @@ def _single(
     return part.replace(path)
 
 
+def _cited(bibliography: Path, root: Path, style: str) -> Cited:
+    inside = bibliography.is_relative_to(root)
+    return Cited(bibliography, style, bibliography.relative_to(root).as_posix() if inside else bibliography.name)
+
+
 def _keep(said: LatexLog, log: Path | None) -> None:
     if log:
         log.parent.mkdir(exist_ok=True)
@@ -93,7 +98,7 @@ def _latex(
         return out / latex.SOURCE
     with TemporaryDirectory(prefix="octavo-") as name:
         tables = latex.write(content, Path(name), venue=VENUES[venue], cited=cited, stage=stage)
-        data, said = latex.pdf(Path(name), content, VENUES[venue], tables)
+        data, said = latex.pdf(Path(name), content, VENUES[venue], tables, cited)
     _keep(said, log)
     out.mkdir(parents=True, exist_ok=True)
     (out / "paper.pdf").write_bytes(data)

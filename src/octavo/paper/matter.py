@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, cast
 
@@ -9,11 +11,12 @@ from octavo.document import front
 from octavo.document.bridge import Bridge
 from octavo.document.fidelity import Leaf
 from octavo.document.numbering import is_appendix
-from octavo.document.pandoc import Element, attributes, closed, element, markdown, words
+from octavo.document.pandoc import Cited, Element, attributes, closed, element, markdown, words
 from octavo.document.source import Content
 from octavo.errors import DocumentError, OctavoError
 from octavo.model import Place
 
+ENTRY = re.compile(r"\s*@(\w+)\s*[{(]\s*([^\s,]+)")
 PARTS = ("abstract", "data_availability", "acknowledgments")
 TITLES = ("title", "subtitle", "short_title")
 INSTITUTE = ("name", "institution", "department", "city", "state", "country")
@@ -128,6 +131,23 @@ def leaves(content: Content, metadata: Mapping[str, Any], silent: Collection[str
         for name, text in found
         if name not in silent
     ]
+
+
+def fields(content: Content) -> list[Leaf]:
+    """Return what the fields of the front matter hold, each with its line."""
+    return [Leaf(str(content.frontmatter.get(name)), Place(content.file, line)) for name, line in content.written]
+
+
+def entries(content: Content, cited: Cited | None) -> list[Leaf]:
+    """Return the lines of the bibliography that may be printed: those of the cited entries, each with its place."""
+    found, printed = [], False
+    lines = cited.file.read_text(encoding="utf-8-sig").splitlines() if cited else []
+    for number, line in enumerate(lines, 1):
+        if opener := ENTRY.match(line):
+            printed = opener[1].lower() == "string" or opener[2] in content.references
+        if printed and cited:
+            found.append(Leaf(unicodedata.normalize("NFC", line), Place(cited.name or content.file, number)))
+    return found
 
 
 def _misplaced(content: Content) -> Iterator[OctavoError]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from octavo import tools
 from octavo.document import fidelity, pandoc, tables, typst
@@ -22,7 +24,7 @@ from octavo.model import LatexLog, Place, Shrunk
 from octavo.paper import matter
 from octavo.paper.stages import CAMERA_READY, REVIEW
 from octavo.paper.venues import SPARE, Venue
-from octavo.paper.writers import names
+from octavo.paper.writers import names, scripts
 
 FORM = "latex"
 SOURCE = "paper.tex"
@@ -58,6 +60,7 @@ ESCAPED = re.compile(
     r"|textquotesingle|textasciigrave|ldots|slash|\^|~)(?:\{\}| |(?![A-Za-z]))|(?P<tie>~)|\{(?P<bracket>[\[\]-])\}"
     r"|(?P<empty>\{\})"
 )
+WITHOUT = "leave LaTeX out: octavo build paper --to pdf,html,docx,jats"
 CODE = re.compile(r"(\\begin\{(?:Highlighting|verbatim)\}.*?\\end\{(?:Highlighting|verbatim)\})", re.DOTALL)
 TOKEN = re.compile(r"\\[A-Za-z]+Tok\{((?:[^{}\\]|\\[^A-Za-z]|\\[A-Za-z]+\{\}|\{.?\})*)\}")
 NAMED = {
@@ -91,6 +94,7 @@ def write(
     metadata |= {"lines": stage == REVIEW, "camera": stage == CAMERA_READY, "numeric": bridge.numeric}
     blocks = body(content, bridge, cited)
     raise_all(bridge.problems)
+    metadata |= scripts.metadata(letters([blocks, metadata], content, cited)) | {"underlined": bridge.underlined}
     writers = Path(__file__).parent
     templates = writers.parent / "venues"
     with TemporaryDirectory(prefix="octavo-") as name:
@@ -102,6 +106,7 @@ def write(
             folder=Path(name),
             options=["--natbib", f"--syntax-highlighting={writers / 'code.theme'}"],
         )
+    made = unicodedata.normalize("NFC", made)  # LaTeX has no letters for accents of their own
     front = [Leaf(text, None) for text in matter.front_parts(content)]
     wanted = [*fidelity.leaves(content), *front, *matter.leaves(content, metadata, venue.silent)]
     fidelity.check(wanted, texts(made), SOURCE)
@@ -115,6 +120,12 @@ def write(
     return tuple(bridge.tables)
 
 
+def letters(tree: Any, content: Content, cited: Cited | None) -> str:
+    """Return a text with all letters that LaTeX must set: those of the document's tree, and of the cited entries."""
+    entries = [leaf.text for leaf in matter.entries(content, cited)]
+    return unicodedata.normalize("NFC", "\n".join([json.dumps(tree, ensure_ascii=False), *entries]))
+
+
 def _copy(drawing: Node, target: Path) -> None:
     """Put a drawing where LaTeX finds it; one that was drawn as SVG alone becomes a PDF."""
     files, kind = drawing["files"], drawing["kind"]
@@ -125,7 +136,9 @@ def _copy(drawing: Node, target: Path) -> None:
         target.write_bytes(typst.picture(Path(files["svg"]), "pdf", drawing["width"], Path(name)))
 
 
-def pdf(folder: Path, content: Content, venue: Venue, tables: Sequence[Place] = ()) -> tuple[bytes, LatexLog]:
+def pdf(
+    folder: Path, content: Content, venue: Venue, tables: Sequence[Place] = (), cited: Cited | None = None
+) -> tuple[bytes, LatexLog]:
     """Compile what ``write`` left in ``folder``; return the PDF, and what LaTeX said of it and its ``tables``.
 
     Raises BuildError for what LaTeX stops at, for references and citations that lead nowhere, and for numbers that
@@ -140,6 +153,9 @@ def pdf(folder: Path, content: Content, venue: Venue, tables: Sequence[Place] = 
         "openout_any": "p",
         "max_print_line": "10000",
     }
+    if "\\input{glyphtounicode}" in (folder / SOURCE).read_text(encoding="utf-8"):
+        # Of a font that is not there TeX would make one of pixels, or take what it made some other day.
+        env |= {"MKTEXTFM": "0", "MKTEXPK": "0", "PKFONTS": "."}
     done = tools.run("latexmk", arguments, cwd=folder, env=env, timeout=300)
     log = (
         (folder / "paper.log").read_text(encoding="utf-8", errors="replace") if (folder / "paper.log").exists() else ""
@@ -152,33 +168,34 @@ def pdf(folder: Path, content: Content, venue: Venue, tables: Sequence[Place] = 
             else "it gave no reason"
         ]
     if told:
-        raise _stopped(told, content)
+        raise _stopped(told, content, cited)
     _same_numbers(folder / "paper.aux", content, venue)
     return (folder / "paper.pdf").read_bytes(), _said_of_it(log, folder / "paper.aux", tables)
 
 
-def _stopped(told: Sequence[str], content: Content) -> BuildError:
+def _stopped(told: Sequence[str], content: Content, cited: Cited | None) -> BuildError:
     """Return the error for what LaTeX stopped at; a letter that its fonts lack has a place in the paper's source."""
     where, hint = (
         content.file,
         "Its source is build/paper/latex/paper.tex; mend what it names in the paper's own source.",
     )
-    if any(re.search(r"\.(cls|sty|bst|tfm)\b.*not found", fault) for fault in told):
+    leaves = [*fidelity.leaves(content), *fidelity.formulas(content, "math", "inlineMath")]
+    texts = [*matter.fields(content), *leaves, *matter.entries(content, cited)]
+    if found := re.search(r"Unicode character (\S)", told[0]):
+        where = str(_place_of(found[1], texts) or where)
+        hint = f"The fonts of this class have no '{found[1]}'. Write it in Latin letters, or {WITHOUT}"
+    elif lacking := scripts.lacking(told, "\n".join(leaf.text for leaf in texts)):
+        letter, packages = lacking
+        where = str(_place_of(letter, texts) or where)
+        hint = f"Letters such as '{letter}' need more of TeX (Debian: {packages}). Install it, or {WITHOUT}"
+    elif any(re.search(r"\.(cls|sty|bst|tfm)\b.*not found", fault) for fault in told):
         hint = "Install what is missing (Debian: texlive-latex-extra, texlive-publishers, texlive-fonts-recommended)."
-    elif found := re.search(r"Unicode character (\S)", told[0]):
-        where = str(_place_of(found[1], content) or where)
-        hint = (
-            f"The fonts of this class have no '{found[1]}'. Write it in Latin letters, or leave LaTeX out: "
-            "octavo build paper --to pdf,html,docx,jats"
-        )
     return BuildError(f"LaTeX could not set the paper: {'; '.join(told)}", where=where, hint=hint)
 
 
-def _place_of(sign: str, content: Content) -> Place | None:
-    """Return where a sign first stands in the paper's source: in its text, or in a field of the front matter."""
-    fields = [(str(content.frontmatter.get(name)), Place(content.file, line)) for name, line in content.written]
-    texts = [(leaf.text, leaf.place) for leaf in fidelity.leaves(content)]
-    return next((place for text, place in (*fields, *texts) if sign in text), None)
+def _place_of(sign: str, texts: Sequence[Leaf]) -> Place | None:
+    """Return where a sign first stands in the paper's sources."""
+    return next((leaf.place for leaf in texts if sign in unicodedata.normalize("NFC", leaf.text)), None)
 
 
 def _said_of_it(log: str, aux: Path, tables: Sequence[Place]) -> LatexLog:
@@ -216,9 +233,9 @@ def _words_of(text: str) -> str:
 
 def _faults(log: str) -> list[str]:
     """Return what LaTeX's log has of errors, and of what leads nowhere, each once."""
-    stopped = re.findall(r"^(?:\./)?[\w./-]+\.(?:tex|bbl):(\d+): (.+)$", log, re.MULTILINE)
-    named = [what.rstrip(". ") for what in re.findall(r"^! (.+)$", log, re.MULTILINE)]
-    found = [*named, *(f"{what.rstrip('. ')} (line {line} of paper.tex)" for line, what in stopped)]
+    stopped = re.findall(r"^(?:\S*/)?([\w-]+\.(?:tex|bbl|sty|cls|def|fd)):(\d+): (.+)$", log, re.MULTILINE)
+    named = [what.rstrip(". ") for what in re.findall(r"^!(?: |(?=pdfTeX error))(.+)$", log, re.MULTILINE)]
+    found = [*named, *(f"{what.rstrip('. ')} (line {line} of {file})" for file, line, what in stopped)]
     found = [what for what in found if "==> Fatal error" not in what]
     lost = re.findall(r"Warning: (Reference|Citation) [`']([^']+)' on page \S+ undefined", log)
     if not found:
@@ -318,10 +335,22 @@ class LatexBridge(Bridge):
         self.venue = venue
         self.files: dict[str, Node] = {}
         self.tables: list[Place] = []
+        self.underlined = False  # letters of more than a byte, which one package for it cannot take
         self.held: list[list[Element]] | None = None  # the footnotes of what LaTeX sets in one piece
 
     def inline_value(self, node: Node) -> list[Element]:
         return self.inline_text(node)
+
+    def inline_underline(self, node: Node) -> list[Element]:
+        return self.lined(super().inline_underline(node))
+
+    def inline_delete(self, node: Node) -> list[Element]:
+        return self.lined(super().inline_delete(node))
+
+    def lined(self, made: list[Element]) -> list[Element]:
+        """Return words with a line through or below them, and note letters of more than a byte."""
+        self.underlined |= not matter.plain_text(made).isascii()
+        return made
 
     def formula(self, node: Node) -> str:
         return f"${self.tex(node)}$"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from octavo.paper.writers.scripts import HAN
+
 ACCENTS = {
     "\u0300": "`",
     "\u0301": "'",
@@ -39,6 +41,8 @@ LETTERS = {
     "Þ": "TH",
     "þ": "th",
 }
+# An East Asian name, which has no initials, and the first letter of any other that is not Latin.
+PIECE = re.compile(rf"(?P<han>{HAN.pattern})|(?<![^\W\d_])(?P<first>[\u0370-\u1dff\u1f00-\u1fff])|.", re.DOTALL)
 FIELD = re.compile(r"\b(?:author|editor)\s*=\s*(?=[{\"])", re.IGNORECASE)
 
 
@@ -50,7 +54,7 @@ def spelled(bibliography: str) -> str:
             continue
         made.append(bibliography[end : field.end()])
         end = _end(bibliography, field.end())
-        made.append("".join(map(_letter, unicodedata.normalize("NFC", bibliography[field.end() : end]))))
+        made.append(PIECE.sub(_piece, unicodedata.normalize("NFC", bibliography[field.end() : end])))
     return "".join([*made, bibliography[end:]])
 
 
@@ -63,6 +67,13 @@ def _end(text: str, start: int) -> int:
         if closed and not depth:
             return position + 1
     return len(text)
+
+
+def _piece(found: re.Match[str]) -> str:
+    """Return what BibTeX takes for one letter, where it may cut: an East Asian name, or what begins another one."""
+    if found["han"] or found["first"]:
+        return f"{{\\relax {found[0]}}}"
+    return _letter(found[0])
 
 
 def _letter(character: str) -> str:

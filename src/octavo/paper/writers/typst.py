@@ -52,7 +52,8 @@ def write(
         for leaf in fidelity.formulas(content, "math", "inlineMath"):
             places.setdefault(typst.composed(leaf.text), leaf.place)
         shown = [*wanted, *fidelity.formulas(content, "math", "inlineMath")]
-        data, asked = typst.pdf(main, shown, content.file, places, ("end-of-text",))
+        entries = [*matter.fields(content), *matter.entries(content, cited)]
+        data, asked = typst.pdf(main, shown, content.file, places, ("end-of-text",), entries)
         return data, LatexLog(max(asked["end-of-text"], default=0))
 
 
@@ -66,7 +67,6 @@ def source(
     templates = Path(__file__).parent
     for file in ("paper.typ", "code.tmTheme"):
         shutil.copyfile(templates / file, folder / file)
-    (folder / "look.typ").write_text(_look(venue), encoding="utf-8")
     bridge = TypstBridge(content, venue)
     bridge.numeric = bool(cited and cited.style)
     metadata = matter.metadata(content, bridge)
@@ -81,6 +81,7 @@ def source(
     # Without smart quotes: the source has the typographic ones, and Typst would turn some of them around.
     template = templates / "main.template.typ"
     made = pandoc.write(blocks, metadata, "typst-smart", template=template, folder=folder, cited=cited)
+    (folder / "look.typ").write_text(_look(venue, typst.families(made)), encoding="utf-8")
     numbers = [Leaf(texts(leaf.text), leaf.place) for leaf in bridge.printed_numbers()]
     return made, matter.leaves(content, metadata), numbers
 
@@ -340,12 +341,13 @@ class TypstBridge(Bridge):
         return f" <{target}>" if target else ""
 
 
-def _look(venue: Venue) -> str:
-    """Return the venue's measures for the template."""
+def _look(venue: Venue, families: list[str]) -> str:
+    """Return the venue's measures for the template, and the typefaces of what its own and that of code lack."""
     layout = venue.layout
     lengths = {name: f"{getattr(layout, name)}in" for name in ("column", "gap", "left", "top", "height", "width")}
     types = {name: f"{getattr(layout, name)}pt" for name in ("size", "leading", "small", "title")}
     words = {"name": typst.string(venue.name), "font": typst.string(layout.font)}
+    words["more"] = f"({''.join(f'{typst.string(family)}, ' for family in families)})"
     return f"#let look = ({', '.join(f'{name}: {value}' for name, value in (lengths | types | words).items())})\n"
 
 
