@@ -165,10 +165,10 @@ def test_an_address_is_broken_and_not_cut_off(sample: Sample, tmp_path: Path) ->
 
 def test_a_character_that_no_font_has_is_told_with_its_line(refused: Refused) -> None:
     """No box is printed for a character that no font can show; the last resort of a font is no font."""
-    told = refused("One.\n\nTwo.\n\nThe word 漢 here.\n\nA formula $\\text{字}$.\n")
+    told = refused("One.\n\nTwo.\n\nThe word க here.\n\nA formula $\\text{ம}$.\n")
     assert told == [
-        "paper/paper.md:9: No font has the character '漢'.",
-        "paper/paper.md:11: No font has the character '字'.",
+        "paper/paper.md:9: No font has the character 'க'.",
+        "paper/paper.md:11: No font has the character 'ம'.",
     ]
 
 

@@ -132,8 +132,8 @@ def test_a_paper_from_its_build_through_edits_and_faults(project: Tiny) -> None:
 
 def test_what_one_format_cannot_carry_is_told_with_its_line(project: Tiny) -> None:
     """A character that no font has stops the PDF with its line; the page, which the browser's fonts show, is built."""
-    project.replace("paper/paper.md", "as @smith1986 did", "as 漢 and @smith1986 did")
+    project.replace("paper/paper.md", "as @smith1986 did", "as க and @smith1986 did")
     said = project.octavo("build")
     assert said.code == 3
-    assert "error: paper/paper.md:12: No font has the character '漢'." in said.err
+    assert "error: paper/paper.md:12: No font has the character 'க'." in said.err
     assert not (project.root / "build/paper/paper.pdf").exists()
