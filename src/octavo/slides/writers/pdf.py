@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from octavo.document.typst import STANDARD, fonts_of, loose_accents, string, unseen
+from octavo.document.typst import STANDARD, fonts, loose_accents, string, unseen
 from octavo.errors import BuildError, OctavoError, raise_all
 from octavo.slides import fit, layout
 from octavo.slides.deck import Big, Deck, Flow, Formula, Inline, Inlines, Listing, Paragraph, Shown, Slide, plain
@@ -54,8 +54,7 @@ def _typst(deck: Deck) -> Iterator[typst.Compiler]:
     with TemporaryDirectory(prefix="octavo-") as folder:
         source = _lay_out(deck, Path(folder))
         try:
-            files = fonts_of(source.read_text(encoding="utf-8"), Path(folder))
-            yield typst.Compiler(str(source), root=folder, font_paths=files, ignore_system_fonts=True)
+            yield typst.Compiler(str(source), root=folder, font_paths=fonts(), ignore_system_fonts=True)
         except typst.TypstError as error:
             raise_all(unseen([*leaves(deck)], str(error), deck.place.file))
             raise BuildError(
