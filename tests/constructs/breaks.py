@@ -77,6 +77,7 @@ def _break_method(patch: Patch, cls: Any, method: str, how: str) -> None:
         "without a language": changed(lambda node: _without(node, "lang")),
         "quotes lost": said(lambda text: re.sub("[“”’]|---", "", text)),
         "signs lost": said(lambda text: re.sub(r"[#$%&^~\\<>@]", "", text)),
+        "scripts lost": said(lambda text: re.sub(r"[\u0370-\u1fff\u3000-\U0003ffff]", "", text)),
         "marks lost": said(lambda text: re.sub(r"[\u0300-\u036f]", "", unicodedata.normalize("NFD", text))),
     }
     if method == "block_list" and how == "unwrapped":

@@ -352,8 +352,8 @@ def _sign(raw: Any, text: Any, index: int) -> str:
 
 def _font_looks(font: str) -> set[str]:
     found = set()
-    found |= {"bold"} if re.search(r"Bold|CMBX", font) else set()
-    found |= {"italic"} if re.search(r"Ital|Obli|CMTI|CMMI", font) else set()
+    found |= {"bold"} if re.search(r"Bold|CMBX|SFBX|\bgrx", font) else set()
+    found |= {"italic"} if re.search(r"Ital|Obli|CMTI|CMMI|SFTI|\bgr[mx]i", font) else set()
     found |= {"mono"} if re.search(r"Mono|CMTT", font) else set()
     found |= {"capitals"} if re.search(r"Caps", font) else set()
     return found | ({"board"} if re.search(r"MSBM", font) else set())

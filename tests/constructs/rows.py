@@ -12,6 +12,7 @@ OUTPUTS = ("pdf", "latex", "docx", "jats", "html")
 NO_TAGS = "pdfTeX writes no tags"
 ONE_COLUMN = "one column: nothing stands over two"
 NO_LAYOUT = "JATS says what a thing is, not where it stands or how it looks"
+ONE_FACE = dict.fromkeys(("pdf", "latex"), "East Asian letters have one weight and no italic in the fonts of the PDFs")
 CAPTIONS = (
     "A figure of a result",
     "A figure over both",
@@ -80,6 +81,11 @@ class Group:
 def looks(piece: str, look: str) -> Callable[[Reading], object]:
     """Ask whether a piece, and not the word beside it, has a look."""
     return lambda reading: look in reading.looks(piece) and look not in reading.looks("stands here")
+
+
+def says(*pieces: str) -> Callable[[Reading], object]:
+    """Ask whether pieces are there, in this order."""
+    return lambda reading: reading.says(*pieces)
 
 
 def true(formula: str, *facts: Fact) -> Callable[[Reading], object]:
@@ -179,6 +185,27 @@ TEXT = Group(
             True,
             ("inline_text marks lost",),
             {"latex": "Ș is set of two signs; copied it is S,"},
+        ),
+        *(
+            Row(name, f"`{written}`", says(written), True, ("inline_text scripts lost",))
+            for name, written in (
+                ("Cyrillic letters", "Борис Ґудзь, Єва Ђ"),
+                ("Greek letters", "Γιώργος Άλλος, ὁ Ὀδυσσεὺς ᾧ"),
+                ("Chinese letters, simplified and traditional", "王小明，張偉臺"),
+                ("Japanese letters", "渡辺さくら、ラーメン"),
+                ("Korean letters", "홍길동, 김뷁"),
+            )
+        ),
+        *(
+            Row(f"{name} in {letters} letters", "", looks(word, look), True, (f"inline_{name} unwrapped",), holes)
+            for name, look, letters, word, holes in (
+                ("emphasis", "italic", "Cyrillic", "курсив", {}),
+                ("emphasis", "italic", "Greek", "πλάγια", {}),
+                ("strong", "bold", "Cyrillic", "жирный", {}),
+                ("strong", "bold", "Greek", "έντονα", {}),
+                ("emphasis", "italic", "Chinese", "强调", ONE_FACE),
+                ("strong", "bold", "Korean", "굵게", ONE_FACE),
+            )
         ),
         Row(
             "footnote",
@@ -541,6 +568,13 @@ REFERENCES = Group(
             leads("As Dehejia and Wahba (1999"),
             "(RajeevH.|)Dehejia",
             ("citation unlinked",),
+        ),
+        Row(
+            "work in letters of other scripts",
+            "",
+            matches(r"王小明.{0,9}Заметкиобименах名前이름.*Περίονομάτων"),
+            True,
+            ("references dropped",),
         ),
         Row(
             "list of references",
