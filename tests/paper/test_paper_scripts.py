@@ -292,6 +292,25 @@ def test_a_tex_with_less_is_told_what_it_lacks(
     assert f"Letters such as '{letter}' need more of TeX (Debian: {packages})" in told.hint
 
 
+@pytest.mark.parametrize(
+    ("fault", "letter", "packages"),
+    [
+        (
+            "pdfTeX error: pdflatex (file sfrm1000.pfb): cannot open Type 1 font file",
+            "Б",
+            "texlive-lang-cyrillic cm-super",
+        ),
+        ("pdfTeX error: pdflatex (file grmn1000): Font grmn1000 at 600 not found", "Ά", "texlive-lang-greek"),
+        ("pdfTeX error: pdflatex (file dmjkh.pfb): cannot open Type 1 font file", "渡", "latex-cjk-japanese-wadalab"),
+        ("Font U/nanummjmd6/m/n/10=nanummjmd6 at 10.0pt not loadable: Metric", "홍", "texlive-lang-korean"),
+    ],
+)
+def test_each_file_is_of_a_package(fault: str, letter: str, packages: str) -> None:
+    """These were told where folders of the packages were taken away."""
+    assert scripts.lacking([fault], "Б Ά 渡辺 홍") == (letter, packages)
+    assert scripts.lacking(["LaTeX Error: File `nosuch.sty' not found"], "Б Ά 渡辺 홍") is None
+
+
 @needs_fonts
 def test_no_font_of_pixels_is_made(few: tuple[Content, Cited], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is a font's measures and not its outlines, TeX would make one of Type 3, in a while."""

@@ -123,11 +123,11 @@ def _composed(text: str) -> Iterator[str]:
 
 def lacking(told: Sequence[str], text: str) -> tuple[str, str] | None:
     """Return the first letter of a text that a file which LaTeX did not find is for, and the packages that have it."""
-    missing = " ".join(fault for fault in told if re.search("not found|not loadable", fault))
+    missing = " ".join(fault for fault in told if re.search("not found|not loadable|cannot open", fault))
     for letters, file, packages in PACKAGES:
         if re.search(file, missing, re.IGNORECASE) and (found := letters.search(text)):
             return found[0][0], packages
     for letter, face in sorted(faces(text).items(), key=lambda item: text.index(item[0])):
-        if re.search(rf"\b{face.name}[0-9a-f]{{2}}\b", missing):
+        if face.name.removeprefix("u") in missing:  # udmj is made of the files of dmj
             return letter, face.package
     return None
