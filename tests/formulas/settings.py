@@ -70,7 +70,7 @@ def typst_marks(content: Content, folder: Path) -> list[list[Mark]]:
     main.write_text(f"{head}\n{own}#pagebreak(){body}", encoding="utf-8")
     pdf = folder / "paper.pdf"
     data = compiler.compile(
-        str(main), font_paths=door.fonts(), ignore_system_fonts=True, timestamp=0, pdf_standards=["ua-1"]
+        str(main), font_paths=door.fonts(folder), ignore_system_fonts=True, timestamp=0, pdf_standards=["ua-1"]
     )
     pdf.write_bytes(data)
     return _last(pdf, len(list(corpus.displays(content))))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pypdf import PdfReader
 from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject
+
+from octavo.document import typst
 
 
 def elements(node: Any) -> Iterator[DictionaryObject]:
@@ -126,3 +129,15 @@ def test_links_lead_somewhere(reader: PdfReader) -> None:
         "mailto:ann@example.org",
     }
     assert inside > 25
+
+
+def test_formulas_in_figures_keep_their_typeface(tmp_path: Path) -> None:
+    """matplotlib sets them in DejaVu Sans; in another font they ran into one another, or stood out."""
+    svg = tmp_path / "drawing.of.a.figure.svg"
+    words = "<text x='9' y='20' style=\"font-family: 'DejaVu Sans'\">10 β</text>"
+    svg.write_text(f"<svg xmlns='http://www.w3.org/2000/svg' width='90' height='30'>{words}</svg>", encoding="utf-8")
+    for _ in range(2):  # in the same folder
+        data = typst.picture(svg, "pdf", 2.0, tmp_path)
+    fonts: Any = PdfReader(BytesIO(data)).pages[0]["/Resources"]
+    names = [str(font.get_object()["/BaseFont"]) for font in fonts["/Font"].values()]
+    assert [name.partition("+")[2] for name in names] == ["DejaVuSans"]

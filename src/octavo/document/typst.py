@@ -45,19 +45,6 @@ def composed(text: str) -> str:
     return unicodedata.normalize("NFC", text).replace("\n", " ")
 
 
-def fonts() -> list[str]:
-    """Return the fonts beside Typst's own: the folder of Source Sans Pro, and matplotlib's files for the figures.
-
-    Without its last resort, a font that has a box for every character: what cannot be shown would pass in silence.
-    """
-    import matplotlib as mpl
-
-    from octavo import assets
-
-    files = sorted((Path(mpl.get_data_path()) / "fonts" / "ttf").glob("*.ttf"))
-    return [str(assets.fonts()), *(str(file) for file in files if not file.name.startswith("LastResort"))]
-
-
 def families(text: str) -> list[str]:
     """Return the typefaces that a text needs behind its own: one that Typst finds by itself has a single kana, の."""
     from octavo import assets
@@ -65,24 +52,28 @@ def families(text: str) -> list[str]:
     return list(assets.east_asian()) if EAST_ASIAN.search(text) else []
 
 
-def fonts_of(text: str, folder: Path) -> list[str]:
-    """Return the fonts for a text: East Asian ones are large, and there only where it has such letters.
+def fonts(folder: Path, text: str = "") -> list[str]:
+    """Return the fonts for a text beside Typst's own: those of the figures, and East Asian ones where it has such.
 
-    ``folder``, in which Typst works, gets a folder of links to them: it reads no file by itself, and the packages have
-    others beside these.
+    Figures are set in Source Sans Pro, and their formulas and signs in matplotlib's DejaVu. Typst reads no file by
+    itself, and the packages have others beside these, such as one with a box for every character: ``folder``, in which
+    Typst works, gets a folder of links. East Asian fonts are large.
     """
+    import matplotlib as mpl
+
     from octavo import assets
 
-    if not EAST_ASIAN.search(text):
-        return fonts()
+    drawn = (Path(mpl.get_data_path()) / "fonts" / "ttf").glob("DejaVu*.ttf")
     links = folder / "fonts"
-    links.mkdir()
-    for file in assets.east_asian().values():
+    links.mkdir(exist_ok=True)
+    for file in (*drawn, *(assets.east_asian().values() if EAST_ASIAN.search(text) else ())):
+        if (links / file.name).exists():
+            continue
         try:
             (links / file.name).symlink_to(file)
         except OSError:  # not every system has them
             shutil.copyfile(file, links / file.name)
-    return [*fonts(), str(links)]
+    return [str(assets.fonts()), str(links)]
 
 
 def picture(svg: Path, form: Literal["png", "pdf"], width: float, folder: Path, *, dpi: int = 200) -> bytes:
@@ -98,7 +89,13 @@ def picture(svg: Path, form: Literal["png", "pdf"], width: float, folder: Path, 
     main.write_text(f'{page}\n#image("drawing.svg", width: 100%)', encoding="utf-8")
     try:
         data = typst.compile(
-            str(main), root=str(folder), format=form, ppi=dpi, font_paths=fonts(), ignore_system_fonts=True, timestamp=0
+            str(main),
+            root=str(folder),
+            format=form,
+            ppi=dpi,
+            font_paths=fonts(folder),
+            ignore_system_fonts=True,
+            timestamp=0,
         )
     except typst.TypstError as error:
         raise BuildError(f"Typst could not draw '{svg.name}': {error}", hint="Report it [this is a bug].") from error
@@ -124,7 +121,7 @@ def pdf(
     import typst
 
     raise_all(loose_accents(leaves))
-    files = fonts_of(main.read_text(encoding="utf-8"), main.parent)
+    files = fonts(main.parent, main.read_text(encoding="utf-8"))
     compiler = typst.Compiler(str(main), root=str(main.parent), font_paths=files, ignore_system_fonts=True)
     try:
         data, warnings = compiler.compile_with_warnings(format="pdf", timestamp=0, pdf_standards=[STANDARD])

@@ -54,7 +54,7 @@ def _typst(deck: Deck) -> Iterator[typst.Compiler]:
     with TemporaryDirectory(prefix="octavo-") as folder:
         source = _lay_out(deck, Path(folder))
         try:
-            yield typst.Compiler(str(source), root=folder, font_paths=fonts(), ignore_system_fonts=True)
+            yield typst.Compiler(str(source), root=folder, font_paths=fonts(Path(folder)), ignore_system_fonts=True)
         except typst.TypstError as error:
             raise_all(unseen([*leaves(deck)], str(error), deck.place.file))
             raise BuildError(
