@@ -114,7 +114,7 @@ def check_page(made: Made) -> None:
     """HTML: every formula, number, figure, panel, table, statement, note, heading, work; links lead somewhere."""
     source, text = made.source, (made.built / "paper.html").read_text(encoding="utf-8")
     # A formula may be broken where a <wbr> stands: what follows is a part of it.
-    page = html.fromstring(text.replace("<wbr><math", '<math class="part"'))
+    page = html.fromstring(re.sub(r'<wbr>(<span class="kept">)?<math', r'\1<math class="part"', text))
     assert len(page.xpath("//math[not(@class)]")) == source.formulas
     assert len(page.xpath("//*[contains(@class, 'equation')]")) == source.displays
     numbers = [

@@ -115,3 +115,10 @@ def test_what_html_alone_can_say(tree: lxml_html.HtmlElement) -> None:
     assert tree.xpath("//th[@colspan = '2']/text()") == ["Survey"]
     assert tree.xpath("//a[@role = 'doc-backlink']/@href") == ["#fnref1"]
     assert tree.xpath("//ol/@start") == ["3"]
+
+
+def test_what_is_written_against_a_formula_stays_with_it(page: str) -> None:
+    """Browsers break the line there: a comma would begin the next one."""
+    after = re.findall(r"</math>([^\s<]+)(.{7})", page, re.DOTALL)
+    assert after and {rest for _, rest in after} == {"</span>"}
+    assert page.count('<span class="kept">') >= len(after) and ".kept { white-space: nowrap; }" in page

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Iterable, Sequence
 from html import escape
+from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar
@@ -19,6 +21,7 @@ from octavo.errors import raise_all
 from octavo.paper import matter
 
 FORM = "html"
+LONGEST = 24  # letters that are kept in one piece with a formula
 ENLARGED = 1.35  # type of 8 points, for paper, beside the page's own of 17 pixels
 
 
@@ -68,6 +71,33 @@ def styles() -> str:
     return f"{assets.font_faces()}\n{sheet}"
 
 
+def _kept(inlines: Sequence[Element]) -> list[Element]:
+    """Return inlines with each formula in one piece with what is written against it, as ``($x$)`` or ``$p$-values``.
+
+    Browsers break a line between the two, and leave a full stop alone on the next one.
+    """
+    made: list[Element] = []
+    for apart, group in groupby(inlines, lambda inline: inline["t"] != "Str" and not _is_formula(inline)):
+        run = list(group)
+        glued = not apart and any(map(_is_formula, run)) and any(each["t"] == "Str" for each in run)
+        if not glued or any(each["t"] == "Str" and len(each["c"]) > LONGEST for each in run):
+            made += run
+            continue
+        opener, closer = raw(FORM, '<span class="kept">'), raw(FORM, "</span>")
+        whole = [
+            raw(FORM, each["c"][1].replace("<wbr>", f"{closer['c'][1]}<wbr>{opener['c'][1]}"))
+            if _is_formula(each)
+            else each
+            for each in run
+        ]
+        made += [opener, *whole, closer]
+    return made
+
+
+def _is_formula(inline: Element) -> bool:
+    return inline["t"] == "RawInline" and str(inline["c"][1]).startswith("<math")
+
+
 class HtmlBridge(Bridge):
     """Pandoc's own elements, but for drawings and abbreviations."""
 
@@ -78,6 +108,9 @@ class HtmlBridge(Bridge):
         self.drawings = 0
         self.in_panels = False
         self.tables = 0
+
+    def inlines(self, nodes: Iterable[Node]) -> list[Element]:
+        return _kept(super().inlines(nodes))
 
     def inline_keyboard(self, node: Node) -> list[Element]:
         return [raw(FORM, "<kbd>"), *self.children(node), raw(FORM, "</kbd>")]
@@ -139,7 +172,9 @@ class HtmlBridge(Bridge):
         if not panels:
             return super().float(node, body, caption)
         identifier = self.numbering.target(node) or ""
-        many = ["many"] if re.search(r"grid-cols-([3-9]|\d\d)", node.get("class") or "") else []
+        found = re.search(r"grid-cols-(\d+)", node.get("class") or "")
+        count = int(found[1]) if found else 2
+        many = ["crowd"] if count > 3 else ["many"] if count == 3 else []
         self.in_panels = True
         inner = [element("Div", [attributes("", ["panels", *many]), self.blocks(panels)])]
         self.in_panels = False
