@@ -64,6 +64,9 @@ def write(content: Content, *, cited: Cited | None, lines: bool = False) -> byte
     if (found := formulas(data)) != len(bridge.tex):
         what = f"paper.docx has {found} formulas, and the source has {len(bridge.tex)} [this is a bug]."
         raise BuildError(what, where=content.file, hint="Report it with the source.")
+    if astray := leading_nowhere(data):
+        what = f"In paper.docx the references {', '.join(astray)} lead nowhere [this is a bug]."
+        raise BuildError(what, where=content.file, hint="Report it with the source.")
     return data
 
 
@@ -118,6 +121,14 @@ def properties(data: bytes) -> str:
 def texts(data: bytes) -> str:
     """Return what a .docx says, footnotes too; not what its formulas say."""
     return "".join(element.text or "" for story in _stories(data) for element in story.iter(f"{docx_tables.WORD}t"))
+
+
+def leading_nowhere(data: bytes) -> list[str]:
+    """Return the links of a .docx to places in it that it does not have."""
+    stories, word = _stories(data), docx_tables.WORD
+    marks = {mark.get(f"{word}name") for story in stories for mark in story.iter(f"{word}bookmarkStart")}
+    links = {link.get(f"{word}anchor") for story in stories for link in story.iter(f"{word}hyperlink")}
+    return sorted(link for link in links - marks if link)
 
 
 def formulas(data: bytes) -> int:

@@ -17,7 +17,7 @@ from octavo.document.bridge import Bridge, Node
 from octavo.document.fidelity import Leaf
 from octavo.document.pandoc import Cited, Element, attributes, element, raw
 from octavo.document.source import Content
-from octavo.errors import raise_all
+from octavo.errors import BuildError, raise_all
 from octavo.paper import matter
 
 FORM = "html"
@@ -48,6 +48,9 @@ def write(content: Content, *, cited: Cited | None) -> bytes:
     shown = matter.leaves(content, metadata, ("short_title",))  # a page has no running head
     fidelity.check([*fidelity.leaves(content), *front, *shown], texts(page), "paper.html")
     fidelity.check(bridge.printed_numbers(), texts(page), "paper.html")
+    if astray := leading_nowhere(page):
+        what = f"In paper.html the references {', '.join(astray)} lead nowhere [this is a bug]."
+        raise BuildError(what, where=content.file, hint="Report it with the source.")
     return page.encode()
 
 
@@ -56,6 +59,15 @@ def texts(page: str) -> str:
     from lxml import html
 
     return "".join(html.fromstring(page).xpath("//body//text()"))
+
+
+def leading_nowhere(page: str) -> list[str]:
+    """Return the links of a page to places in it that it does not have."""
+    from lxml import html
+
+    tree = html.fromstring(page)
+    ids = {f"#{each}" for each in tree.xpath("//@id")}
+    return sorted({str(link) for link in tree.xpath("//a/@href[starts-with(., '#')]")} - ids)
 
 
 def head(page: str) -> str:
