@@ -144,7 +144,7 @@ def _too_wide(compiler: typst.Compiler, formulas: Mapping[str, Place | None]) ->
         DocumentError(
             f"The formula is wider than its column: {' '.join(tex.split())[:60]} …",
             where=str(formulas.get(tex, "")),
-            hint="Break it into lines, in a formula of its own: \\begin{aligned} a &= b \\\\ &\\quad + c \\end{aligned}.",
+            hint="Set it apart in lines: \\begin{aligned} a &= b \\\\ &\\quad + c \\end{aligned}.",
         )
         for tex in json.loads(compiler.query("<too-wide>", field="value"))
     ]
