@@ -86,7 +86,7 @@ FAULTS = [
     "paper/text.md:22: The formula $\\frac{1$ is not valid TeX: Unexpected end of input in a macro argument, "
     "expected '}' at end of input: \\frac{1.\n  Compare its braces and names.",
     "paper/text.md:26: The formula $\\nosuch{x}$ is not valid TeX: Undefined control sequence: \\nosuch at position 1: "
-    "\\nosuch{x}.\n  Compare its braces and names.",
+    "\\nosuch{x}.\n  Mend the name, or say under 'math' in the front matter what \\nosuch means.",
     "paper/text.md:28: The image 'missing.png' does not exist.\n  did you mean 'missing2.png'?",
     "paper/text.md:34: The label 'fig-a' is given twice; paper/text.md:29 has it first.\n  Rename one of the two.",
     "paper/text.md:35: The formula $\\bar$ is not valid TeX: Unexpected end of input in a macro argument, expected '}' "
@@ -274,6 +274,76 @@ def test_files_included_by_included_files_are_looked_at(tmp_path: Path) -> None:
         "paper/second.md:1: The front matter of an included file is not read."[:60],
         "paper/second.md:5: The formula $\\nosuch$ is not valid TeX: Undefined"[:60],
         "paper/second.md:9: This row has 2 cells, but the header of its table has 1."[:60],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("front", "expected"),
+    [
+        ("title: 2024", ["2: 'title' in the front matter must be a text."]),
+        ("title: T\nkeywords: [one, 12]", ["3: Entry 2 of 'keywords' in the front matter must be a text."]),
+        ("title: T\ndate: May 2024", ["3: 'May 2024' is a date that not every format can read."]),
+        ("title: T\nauthors:\n  - name: A B\n    orcid: 1234", ["5: 'orcid' is a number here, and must be a text."]),
+        (
+            "title: T\nauthors:\n  - name: A B\n    orcid: 0000-0002-1825-009X",
+            ["5: '0000-0002-1825-009X' is no ORCID iD."],
+        ),
+        ("title: T\nauthors:\n  - name: A B\n    email: nobody", ["5: 'email' in the front matter: must be valid"]),
+        ("title: T\nauthors:\n  - email: a@example.org", ["3: 'authors' in the front matter: contributor should"]),
+        ("title: T\nauthor: A\nauthors: [B]", ["3: The front matter has both 'authors' and 'author'"]),
+        ("title: T\nsubtitle: S\ntitle: U", ["4: The key 'title' is given twice."]),
+        ("title: T\nmath:\n  R: '\\mathbb{R}'", ["4: The macro 'R' has no backslash."]),
+    ],
+)
+def test_what_the_front_matter_may_not_hold_is_told_with_its_line(
+    tmp_path: Path, front: str, expected: list[str]
+) -> None:
+    """The parser names a key at best; numbers and dates are what people write."""
+    found = told(tmp_path, f"---\n{front}\n---\n\nWords.\n")
+    assert len(found) == len(expected), found
+    assert all(a.startswith(f"paper/text.md:{b}") for a, b in zip(found, expected, strict=True)), found
+
+
+def test_faults_of_formulas_and_headings_are_told_in_words(tmp_path: Path) -> None:
+    """With the way out that fits; what the parser only warns of too."""
+    text = (
+        f"{HEAD}# One\n\n$a – b$ and $é$\n\n$a_{{\\text{{of $b$}}}}$\n\n"
+        "Words.\n\n$$\nx \\label{eq-b}\n$$ (eq-a)\n\n### Two\n"
+    )
+    found = told(tmp_path, text)
+    assert [problem.partition("\n")[0][:60] for problem in found] == [
+        text[:60]
+        for text in (
+            "paper/text.md:7: A formula has the sign '–' (en dash), which TeX does not know there.",
+            "paper/text.md:7: A formula has the sign 'é' (latin small letter e with acute), which",
+            "paper/text.md:9: The formula $a_{\\text{of$ is not valid TeX: Unexpected end of input",
+            "paper/text.md:9: The formula $}}$ is not valid TeX: Expected 'EOF', got '}' at position",
+            "paper/text.md:15: A formula has two labels, 'eq-a' and 'eq-b'.",
+            "paper/text.md:17: A heading skips a level: no heading has ## before it.",
+        )
+    ]
+    assert "A $ ends the formula, also in words" in found[2]
+
+
+def test_a_label_that_the_parser_does_not_find_is_told_as_it_was_typed(tmp_path: Path) -> None:
+    """It compares the letters of an address with those of a label."""
+    assert told(tmp_path, f"{HEAD}(größe)=\n# One\n\nSee [](#größe).\n") == [
+        "paper/text.md:8: The reference 'größe' leads nowhere.\n"
+        "  Give both a label without accents: the parser does not find this one."
+    ]
+
+
+def test_words_between_less_and_greater_are_no_html(tmp_path: Path) -> None:
+    """The parser takes them for tags and leaves them out; HTML, addresses, code and formulas are no such words."""
+    text = (
+        f"{HEAD}A vector<int> and\na<b and c>d and\n`list<T>`, $a<b>c$, <a@example.org>, <https://example.org>,\n"
+        "x \\<y>.\n\n"
+        "A <b>word</b><br> and ~~gone~~.\n\n$$\n0 <x> 1\n$$\n"
+    )
+    assert [problem.partition("\n")[0] for problem in told(tmp_path, text)] == [
+        "paper/text.md:5: '<int>' would be taken for HTML and left out.",
+        "paper/text.md:6: '<b and c>' would be taken for HTML and left out.",
+        "paper/text.md:10: '~~gone~~' would print as typed.",
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.constructs.manuscript import Manuscript, read
 from tests.paper.test_paper_sample import FORMS, text_of
+
+from octavo import paper
+from octavo.document import source
+from octavo.model import Results
 
 if TYPE_CHECKING:
     from tests.conftest import Tiny
@@ -73,3 +78,33 @@ def test_another_way_to_cite_writes_the_paper_anew(tiny: Callable[..., Tiny]) ->
     assert project.octavo("build").code == 0
     (project.root / "pyproject.toml").write_text(PROJECT.format("article", "author-year"), encoding="utf-8")
     assert "paper.latex: parameter changed" in project.octavo("status").out
+
+
+PARTICLES = """@misc{v, author={van der Berg, Ludwig}, title={X}, year=2000}
+@misc{m, author={Miller, Ann}, title={Y}, year=2001}
+@misc{d, title={Data & co}, year=2011}
+"""
+
+
+@pytest.mark.parametrize(
+    ("venue", "shown"), [("acm", "See[3],[2]and[1]."), ("article", "See(vanderBerg2000),(Miller2001)and(Data&co2011).")]
+)
+def test_particles_and_titles_stand_for_authors_alike(tmp_path: Path, venue: str, shown: str) -> None:
+    """Van der Berg is cited and sorted so, as BibTeX does; a work without authors by its title, not by its key."""
+    (tmp_path / "paper").mkdir()
+    (tmp_path / "work").mkdir()
+    (tmp_path / "references.bib").write_text(PARTICLES)
+    path = tmp_path / "paper/paper.md"
+    path.write_text("---\ntitle: T\n---\n\n# One\n\nSee [@v], [@m] and [@d].\n")
+    content = source.parse(path, tmp_path, tmp_path / "references.bib", tmp_path / "work")
+    for form in ("html", *(["latex"] if shutil.which("latexmk") else [])):
+        made = paper.write(
+            form,
+            content,
+            Results({}),
+            tmp_path / form,
+            root=tmp_path,
+            bibliography=tmp_path / "references.bib",
+            venue=venue,
+        )
+        assert shown.casefold() in re.sub(r",(?=2)", "", text_of(made)).casefold(), form

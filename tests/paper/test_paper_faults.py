@@ -178,6 +178,13 @@ def test_a_loose_accent_is_told_with_its_line(refused: Refused) -> None:
     assert told == ["paper/paper.md:7: 'Not fine: q\u0302 here.' has an accent that is a character of its own."]
 
 
+def test_a_footnote_in_a_footnote_is_told(refused: Refused) -> None:
+    """No two formats would show it alike."""
+    assert refused("Words[^a].\n\n[^a]: One[^b].\n\n[^b]: Two.\n", "html") == [
+        "paper/paper.md:5: The footnote 'a' has the footnote 'b' in it."
+    ]
+
+
 def test_a_list_in_a_cell_is_told(refused: Refused) -> None:
     """A cell holds words; a list in it is refused with the line."""
     table = ":::{list-table} Caption\n:header-rows: 1\n* - a\n  - b\n* - - first\n    - second\n  - d\n:::\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -157,3 +158,81 @@ def test_a_letter_that_its_fonts_lack_is_told_with_its_line(
     assert done.code == 3
     assert f"paper/paper.md:{line}: LaTeX could not set the paper: LaTeX Error: Unicode character न" in done.err
     assert "Write it in Latin letters, or leave LaTeX out" in done.err
+
+
+SIGNS = (
+    r"""---
+title: T
+authors: [Łucja Erdős]
+math:
+  '\H': '\mathcal{H}'
+  '\c': '\mathsf{c}'
+  '\L': '\mathcal{L}'
+  '\span': '\operatorname{span}'
+  '\norm': '\left\lVert #1 \right\rVert'
+---
+
+# One
+
+Erdős, Łucja and Ça: $\H, \c, \L, \span A, \norm{x}$; $a × b ± c ÷ d · e, ¬f, 5°$ and 5 × 3 ± 1.
+
+| a | b |
+|---|---|
+| $\span x$ | y |
+
+See [@dehejia1999, §4.2], so\u00adft, ze\u200bro, na\u202frrow.
+
+:::::{note}
+Words[^n].
+
+:::{result-figure} fruit.line
+:label: fig-in
+:width: wide
+In a note.
+:::
+:::::
+
+See [](#fig-in).
+
+[^n]: Below it.
+""".replace("\\u00ad", "\u00ad")
+    .replace("\\u200b", "\u200b")
+    .replace("\\u202f", "\u202f")
+)
+
+
+@needs_tex
+@pytest.mark.parametrize("venue", VENUES)
+def test_signs_and_names_are_on_the_page_as_they_were_typed(sample: Sample, tmp_path: Path, venue: str) -> None:
+    """Signs of a formula that are letters in LaTeX's fonts, macros that are accents elsewhere, a float in a box."""
+    import pdfplumber
+
+    content = parsed(sample, tmp_path, SIGNS)
+    made = paper.write(
+        "latex", content, sample.results, tmp_path, root=tmp_path, bibliography=sample.bibliography, venue=venue
+    )
+    with pdfplumber.open(made) as pdf:
+        text = unicodedata.normalize("NFKC", "".join("".join(page.extract_text().split()) for page in pdf.pages))
+    for shown in (
+        "ŁucjaandÇa:",
+        "a×b±c÷d·e,¬f,5",
+        "5×3±1",
+        "§4.2",
+        "soft,zero,narrow",
+        "spanx",
+        "Inanote.",
+        "Belowit.",
+    ):
+        assert shown in text, (shown, text)
+
+
+@needs_tex
+def test_a_command_of_text_in_a_formula_is_told(sample: Sample, tmp_path: Path) -> None:
+    """LaTeX warns of it alone, and prints another sign."""
+    content = fill(locate(sample.content, sample.root), sample.results)
+    latex.write(content, tmp_path, venue=VENUES["article"], cited=Cited(sample.bibliography))
+    source = tmp_path / "paper.tex"
+    text = source.read_text(encoding="utf-8")
+    source.write_text(text.replace("\\maketitle", "\\maketitle $\\texttimes$", 1), encoding="utf-8")
+    with pytest.raises(BuildError, match=r"\\texttimes is no sign of formulas \(line \d+ of paper.tex\)"):
+        latex.pdf(tmp_path, content, VENUES["article"])

@@ -23,8 +23,8 @@ from octavo.paper.writers.names import spelled
 )
 def test_letters_become_commands_and_what_is_none_stays(name: str, expected: str) -> None:
     """Accents, letters of their own, loose accents; what BibTeX would cut in other scripts is one letter to it."""
-    assert spelled(f"@book{{a, author = {{{name}}}, title = {{Émile}}}}") == (
-        f"@book{{a, author = {{{expected}}}, title = {{Émile}}}}"
+    assert spelled(f"@misc{{a, author = {{{name}}}, title = {{Émile}}}}") == (
+        f"@misc{{a, author = {{{expected}}}, title = {{Émile}}}}"
     )
 
 
@@ -35,3 +35,29 @@ def test_every_other_byte_of_a_bibliography_stays() -> None:
     )
     made = spelled(text)
     assert made == text.replace("Ødegård, {É}", r"{\O}deg{\r a}rd, {{\'E}}")
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        ("title = {R & D at 50% of a_b #1}", r"title = {R \& D at 50\% of a\_b \#1}"),
+        (r"title = {R \& D, \_ and $x_1$}", r"title = {R \& D, \_ and $x_1$}"),
+        ("url = {https://example.org/a_b%20c?x=1&y#z}", "url = {https://example.org/a_b%20c?x=1&y#z}"),
+        (r"note = {At \url{https://example.org/a_b%20}, a_b}", r"note = {At \url{https://example.org/a_b%20}, a\_b}"),
+        ('publisher = "A & B"', r'publisher = "A \& B"'),
+    ],
+)
+def test_signs_that_latex_takes_for_commands_are_spelled(field: str, expected: str) -> None:
+    """BibTeX hands them on: & stops LaTeX, and what stands behind a % is lost on the page."""
+    assert spelled(f"@misc{{a, {field}}}\n@comment{{{field}}}") == f"@misc{{a, {expected}}}\n@comment{{{field}}}"
+
+
+def test_what_the_other_formats_read_of_biblatex_bibtex_reads_too() -> None:
+    """Its names of fields; a work without authors is cited by its title, not by three letters of its key."""
+    text = "@online{a, title={A & B}, journaltitle={J}, date={2019-05}}\n@book{b, title={C}, editor={D}, year=2001}"
+    assert spelled(text, labelled=True) == (
+        r"@online{a, journal = {J}, year = {2019}, author = {{A \& B}}, journaltitle={J}, date={2019-05}}"
+        "\n@book{b, booktitle = {C}, title={C}, editor={D}, year=2001}"
+    )
+    assert spelled('@misc{a, title="T"}', labelled=True) == "@misc{a, year = {n.d.}, author = {{T}}}"
+    assert spelled("@misc{a, title={T}}") == "@misc{a, title={T}}"

@@ -204,3 +204,50 @@ def test_a_new_number_comes_everywhere_and_the_old_is_gone(sample: Sample, form:
     wanted = [place.format("−2,468\u00a0USD", bare="−2,468") for place in PLACES]
     assert [place for place in wanted if not stands(place, text)] == []
     assert not re.search(r"1,?794", text)
+
+
+SIGNS = """---
+title: T
+math:
+  '\\v': '\\mathbf{#1}'
+---
+
+Signs $\\v{x}$.
+
+:::{result-figure} fruit.line
+:alt: R&D <b>
+Caption.
+:::
+
+# One
+
+| a | b | c |
+|---|---|---|
+| - 0.5 | + 5 | = 7 |
+
+- plus +
+- = equal
+
+:::{prf:theorem} = first
+Words.
+:::
+
+:::{note}
+A note[^n].
+:::
+
+[^n]: / slash: there
+"""
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_signs_that_begin_a_line_are_signs(sample: Sample, tmp_path: Path, form: str) -> None:
+    """A cell with a minus is no list, and one with an equals sign no heading; an output may have both in its markup."""
+    from tests.paper.test_paper_faults import parsed
+
+    from octavo import paper
+
+    content = parsed(sample, tmp_path, SIGNS)
+    text = text_of(paper.write(form, content, sample.results, tmp_path / "out", root=tmp_path, bibliography=None))
+    for shown in ("-0.5", "+5", "=7", "plus+", "=equal", "(=first)", "/slash:there"):
+        assert shown in text, (shown, text)

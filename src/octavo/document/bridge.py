@@ -157,6 +157,10 @@ class Bridge:
         if definition is None:
             self.problem(node, f"The footnote '{node['label']}' has no text.", f"Write `[^{node['label']}]: …` below.")
             return []
+        if inner := next((n for n in _all(definition["children"]) if n["type"] == "footnoteReference"), None):
+            what = f"The footnote '{node['label']}' has the footnote '{inner['label']}' in it."
+            self.problem(node, what, "Say both in one, or refer to the second from the text.")
+            return []
         return [element("Note", self.blocks(definition["children"]))]
 
     def inline_cross_reference(self, node: Node) -> list[Element]:

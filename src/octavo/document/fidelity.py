@@ -74,5 +74,5 @@ def check(wanted: Iterable[Leaf], text: str, medium: str) -> None:
 
 
 def squash(text: str) -> str:
-    """Return a text without white space, in composed Unicode: what two formats of it have in common."""
-    return re.sub(r"\s+", "", unicodedata.normalize("NFC", text))
+    """Return what two formats of a text have in common: no white space, no marks of breaks, composed Unicode."""
+    return re.sub(r"[\s\u00ad\u200b]+", "", unicodedata.normalize("NFC", text))

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from octavo.errors import DocumentError, nearest
+from octavo.errors import DocumentError, OctavoError, nearest, raise_all
 
 if TYPE_CHECKING:
     import yaml
@@ -35,6 +35,10 @@ def check(text: str, name: str) -> None:
     import yaml
 
     found = BLOCK.match(text)
+    if not found and re.match(r"---[ \t]*\n", text):
+        raise DocumentError(
+            "The front matter has no end.", where=f"{name}:1", hint="Write --- on a line of its own below it."
+        )
     if not found:
         raise DocumentError(
             "The front matter is missing.", where=f"{name}:1", hint="Begin the file with ---, title: …, ---."
@@ -52,6 +56,26 @@ def check(text: str, name: str) -> None:
         ) from error
     if not isinstance(data, dict) or not data.get("title"):
         raise DocumentError("The front matter has no title.", where=f"{name}:1", hint="Add the line: title: ….")
+    raise_all(list(_faults(_root(text), name)))
+
+
+def _faults(root: yaml.MappingNode | None, name: str) -> Iterator[OctavoError]:
+    """Yield an error for what the parser stops at without a line: keys given twice, numbers for texts, bare macros."""
+    seen: set[tuple[str, str]] = set()
+    for path, key, value in _pairs(root, ""):
+        where = f"{name}:{key.start_mark.line + 2}"
+        if (path, key.value) in seen:
+            yield DocumentError(f"The key '{key.value}' is given twice.", where=where, hint="Take one of the two out.")
+        elif path == "math" and not key.value.startswith("\\"):
+            hint = f"Write '\\{key.value}': it is used as \\{key.value} in formulas."
+            yield DocumentError(f"The macro '{key.value}' has no backslash.", where=where, hint=hint)
+        elif path.startswith("authors") and value.tag.endswith((":int", ":float")):
+            hint = f'Put it between quotes: {key.value}: "{value.value}".'
+            yield DocumentError(f"'{key.value}' is a number here, and must be a text.", where=where, hint=hint)
+        elif key.value == "orcid" and path.startswith("author") and not _is_orcid(str(value.value)):
+            hint = "Copy it from orcid.org: four groups of four digits, of which the last may be an X."
+            yield DocumentError(f"'{value.value}' is no ORCID iD.", where=where, hint=hint)
+        seen.add((path, key.value))
 
 
 def length(text: str) -> int:
@@ -122,6 +146,28 @@ def _keys(node: Any, group: str) -> Iterator[tuple[str, int]]:
         yield f"{group}.{key.value}" if group else str(key.value), key.start_mark.line + 2
         if key.value in INSIDE and group != "parts":
             yield from _keys(value, INSIDE[key.value])
+
+
+def _is_orcid(text: str) -> bool:
+    """Return whether the last sign is the sum of the others, as ISO 7064 has it."""
+    found = re.search(r"(\d{4})-?(\d{4})-?(\d{4})-?(\d{3})([\dX])/?$", text.strip())
+    total = 0
+    for digit in "".join(found.groups()[:4]) if found else ():
+        total = (total + int(digit)) * 2
+    return bool(found and "0123456789X"[(12 - total % 11) % 11] == found[5])
+
+
+def _pairs(node: Any, path: str) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
+    """Yield every key with its value and the path to it; the entries of a list are told apart."""
+    import yaml
+
+    if isinstance(node, yaml.SequenceNode):
+        for number, item in enumerate(node.value):
+            yield from _pairs(item, f"{path}.{number}")
+    elif isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield path, key, value
+            yield from _pairs(value, f"{path}.{key.value}" if path else str(key.value))
 
 
 def _scalars(node: Any) -> Iterator[yaml.ScalarNode]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -119,7 +118,10 @@ def write_bytes(
     """
     if cited:
         # Under a plain name: pandoc takes a path for an address, and a per cent sign in it for an escape.
-        shutil.copyfile(cited.file, folder / "references.bib")
+        entries = cited.file.read_text(encoding="utf-8-sig")
+        # Else pandoc cites van der Laan as Laan, which BibTeX and the author do not.
+        entries = re.sub(r"(?<!\w)(@\w+\s*\{\s*[^,\s{}=\"]+\s*,)", r"\1 options = {useprefix=true},", entries)
+        (folder / "references.bib").write_text(entries, encoding="utf-8")
         metadata = {**metadata, "bibliography": "references.bib", "link-citations": True}
         options = ["--citeproc", *options]
         if cited.style:

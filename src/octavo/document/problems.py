@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
+from octavo.document import front
 from octavo.errors import DocumentError, nearest
 from octavo.model import Place
 
@@ -149,10 +152,11 @@ def _lines(log: str, sources: Sources) -> Iterator[Line]:
 
 def _worded(line: Line, sources: Sources) -> DocumentError:
     """Turn a line of the log into a sentence with a way out."""
-    for worded in (_reference, _syntax, _file, _network):
+    for worded in (_reference, _syntax, _file, _network, _front, _formula, _heading):
         if error := worded(line, sources):
             return error
-    return DocumentError(f"jupyter-book says: {line.message}", where=_at(line, sources))
+    hint = "Write it in another way; docs/reference.md lists what can be carried."
+    return DocumentError(f"jupyter-book says: {line.message}", where=_at(line, sources), hint=hint)
 
 
 def _reference(line: Line, sources: Sources) -> DocumentError | None:
@@ -171,6 +175,7 @@ def _reference(line: Line, sources: Sources) -> DocumentError | None:
 
 def _missing(target: str, line: Line, sources: Sources) -> DocumentError:
     """Return the error for a reference that leads nowhere, with what may have become of its target."""
+    target = unquote(target)  # an address, to the parser
     second = re.compile(rf"\\label\s*\{{\s*{re.escape(target)}\s*\}}")
     for file, number, text in sources.lines(sources.name):
         if second.search(text):
@@ -183,6 +188,8 @@ def _missing(target: str, line: Line, sources: Sources) -> DocumentError:
     hint = nearest(target, labels) or "Give its target that label, or mend it."
     if target in labels:
         hint = "Something has this label, but could not be read: mend that first."
+        if not target.isascii():
+            hint = "Give both a label without accents: the parser does not find this one."
     return DocumentError(f"The reference '{target}' leads nowhere.", where=_at(line, sources, target), hint=hint)
 
 
@@ -253,6 +260,63 @@ def _network(line: Line, sources: Sources) -> DocumentError | None:
             hint="Save it beside the source and name that file.",
         )
     return None
+
+
+def _front(line: Line, sources: Sources) -> DocumentError | None:
+    """What is said of a key of the front matter, as ``authors.0.orcid``; the line is looked up."""
+    if not (found := re.match(r"'([\w.-]+)' (.+?)(?: \(at \S+\))?$", line.message)):
+        return None
+    names = [name for name in found[1].split(".") if not name.isdigit()]
+    lines = dict(reversed(front.keys(sources.text(line.file))))
+    keys = [".".join(names), names[0], *(key for key in lines if key.endswith(f".{names[-1]}"))]
+    where = next((f"{line.file}:{lines[key]}" for key in keys if key in lines), line.file)
+    what, hint = f"'{names[-1]}' in the front matter: {found[2].rstrip('.')}.", ""
+    if found[2] == "must be string":
+        what = f"'{names[-1]}' in the front matter must be a text."
+        hint = f'Put it between quotes, as {names[-1]}: "2024".'
+        if entry := re.search(r"\.(\d+)$", found[1]):
+            what = f"Entry {int(entry[1]) + 1} of '{names[-1]}' in the front matter must be a text."
+            hint = 'Put it between quotes, as "2024".'
+    elif date := re.match(r'non-standard date "(.+?)": interpreting date as "(.+?)"', found[2]):
+        what, hint = f"'{date[1]}' is a date that not every format can read.", f"Write it as {date[2]}."
+    elif both := re.match(r'both "(\w+)" and "(\w+)" were provided', found[2]):
+        what = f"The front matter has both '{both[1]}' and '{both[2]}', which mean the same."
+        where = f"{line.file}:{lines[both[2]]}" if both[2] in lines else where
+    return DocumentError(
+        what, where=where, hint=hint or "Mend it; docs/reference.md lists what the front matter takes."
+    )
+
+
+def _formula(line: Line, sources: Sources) -> DocumentError | None:
+    """What KaTeX warns of in a formula: signs that it does not know, and what is replaced or left out."""
+    if found := re.match(r'(?:unknownSymbol|unicodeTextInMathMode), .+? "(.)" ', line.message):
+        name = unicodedata.name(found[1], "").lower()
+        return DocumentError(
+            f"A formula has the sign '{found[1]}' ({name}), which TeX does not know there.",
+            where=_at(line, sources),
+            hint=r"A minus is -, a prime ', an accent \hat{x}; words and letters with accents stand in \text{…}.",
+        )
+    if found := re.match(r"Replacing \\begin\{(\w+)\}", line.message):
+        hint = "Write \\begin{align} with one & in front of each sign, or the lines alone between $$."
+        return DocumentError(f"A formula has the environment '{found[1]}'.", where=_at(line, sources), hint=hint)
+    if found := re.match(r'Math node is already labeled "(.+?)" - ignoring inline "\\label\{(.+?)\}"', line.message):
+        what = f"A formula has two labels, '{found[1]}' and '{found[2]}'."
+        return DocumentError(what, where=_at(line, sources, found[1]), hint="Take one of the two out.")
+    return None
+
+
+def _heading(line: Line, sources: Sources) -> DocumentError | None:
+    """Levels of headings that are left out."""
+    if not (found := re.match(r"missing heading depth (\d)", line.message)):
+        return None
+    depth = int(found[1])
+    deeper = re.compile(rf"#{{{depth + 1},}}\s")
+    spots = (f"{file}:{number}" for file, number, text in sources.lines(line.file) if deeper.match(text))
+    return DocumentError(
+        f"A heading skips a level: no heading has {'#' * depth} before it.",
+        where=next(spots, line.file),
+        hint="Take a # away from it and from those below it.",
+    )
 
 
 def _given_twice(label: str, line: Line, sources: Sources) -> DocumentError:

@@ -258,7 +258,7 @@ def _told(content: Content) -> Iterator[str]:
     filled: dict[str, bool] = {}
     for node, _ in walk(content):
         if node.get("error"):
-            yield (message := node.get("message", ""))
+            yield (message := str(node.get("message", "")).strip())
             yield message.partition("\n")[0]  # the log has a line
         if node["type"] == "link":
             filled[node["url"]] = bool(node.get("children")) and filled.get(node["url"], True)
@@ -396,4 +396,8 @@ def _marked(node: Node, where: str) -> DocumentError:
     hint = "Compare its braces and names."
     if re.search(r"Undefined control sequence: \\(?:\w*ref|cite\w*)\b", reason):
         hint = "End the formula there, and refer in the text: {eq}`label`, [](#label), @key."
+    elif found := re.match(r"Undefined control sequence: (\\\S+)", reason):
+        hint = f"Mend the name, or say under 'math' in the front matter what {found[1]} means."
+    elif re.search(r"\\(?:text\w*|mbox)\s*\{[^}]*$", formula):
+        hint = "A $ ends the formula, also in words: write \\text{of }a\\text{ and }b, or the formula between $$."
     return DocumentError(f"The formula ${formula}$ is not valid TeX: {reason}.", where=where, hint=hint)

@@ -22,6 +22,92 @@ DEFINITION = re.compile(r"[\s>]*(?:[-*+]\s+)?\[\^([^\]\s]+)\]:")
 DROPPED = re.compile(
     r"<(dialog|noembed|noframes|optgroup|option|script|select|style|svg|template|title)\b[^>]*>", re.IGNORECASE
 )
+# Code and formulas in a line, where nothing is read.
+SET_APART = re.compile(r"(?<![`\\])(`+)(?!`).+?(?<!`)\1(?!`)|(?<![\\$])(\$\$?)(?!\$).*?(?<!\\)\2")
+TAG = re.compile(r"(?<!\\)<(?P<name>[A-Za-z][A-Za-z0-9-]*)(?P<rest>(?:\s[^<>]*)?)/?>")
+HTML = frozenset(
+    (
+        *(
+            "a",
+            "abbr",
+            "b",
+            "blockquote",
+            "br",
+            "caption",
+            "center",
+            "cite",
+            "code",
+            "dd",
+            "del",
+            "details",
+            "dfn",
+            "div",
+        ),
+        *(
+            "dl",
+            "dt",
+            "em",
+            "figcaption",
+            "figure",
+            "font",
+            "h1",
+            "h2",
+            "h3",
+            "h4",
+            "h5",
+            "h6",
+            "hr",
+            "i",
+            "iframe",
+            "img",
+        ),
+        *(
+            "ins",
+            "kbd",
+            "li",
+            "mark",
+            "ol",
+            "p",
+            "pre",
+            "q",
+            "s",
+            "samp",
+            "section",
+            "small",
+            "span",
+            "strike",
+            "strong",
+        ),
+        *("sub", "summary", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "tt", "u", "ul", "var", "wbr"),
+        *(
+            "dialog",
+            "noembed",
+            "noframes",
+            "optgroup",
+            "option",
+            "script",
+            "select",
+            "style",
+            "svg",
+            "template",
+            "title",
+        ),
+        *(
+            "audio",
+            "video",
+            "input",
+            "form",
+            "button",
+            "textarea",
+            "label",
+            "nav",
+            "aside",
+            "article",
+            "main",
+            "header",
+        ),
+    )
+)  # what is read as such, or told otherwise
 ATTRIBUTES = re.compile(r"(?:^\s{0,3}#{1,6}\s.*?\S\s*|\]\([^()\s]*\))(?P<typed>\{[#.][^{}`]*\})")
 SPACED = re.compile(r"\[[^\[\]]*\]\(#[^()]*\)")  # a link whose address has a space: text to MyST
 REFERENCE = re.compile(r"\[\^([^\]\s]+)\]")
@@ -30,7 +116,7 @@ COMMAND = re.compile(
     r"\\(?:[A-Za-z]+\*?[{\[]|(?:LaTeX|TeX|newpage|clearpage|pagebreak|noindent|item|maketitle|appendix|par|hline|smallskip"
     r"|medskip|bigskip|hfill|vfill|centering|tableofcontents)(?![A-Za-z]))"
 )
-BRACKETED = re.compile(r"(?<!\\)\\(?P<open>[(\[])(?P<tex>.+?)(?<!\\)\\[)\]]|^[\s>]*(?P<alone>\\\[)\s*$")
+BRACKETED = re.compile(r"(?<![\\\w/])\\(?P<open>[(\[])(?P<tex>.+?)(?<!\\)\\[)\]]|^[\s>]*(?P<alone>\\\[)\s*$")
 CITE, REFER = "Cite with [@key] or @key.", "Refer with [](#label)."
 INSTEAD = {
     "cite": CITE,
@@ -126,7 +212,7 @@ def latex(lines: Sequence[Line], nodes: Iterable[tuple[Node, Place]]) -> Iterato
                 told.add((typed, where))
                 yield DocumentError(f"'{typed}' would print as typed.", where=where, hint=hint)
     for file, number, text in lines:
-        bare = re.sub(r"(?<![`\\])(`+)(?!`).+?(?<!`)\1(?!`)|(?<![\\$])\$(?!\$)[^$]*(?<!\\)\$", " ", text)
+        bare = SET_APART.sub(" ", text)
         if (found := BRACKETED.search(bare)) and _is_formula(found):
             hint = "A formula stands between dollars: $…$ in the line, $$…$$ on lines of its own."
             typed = f"\\{found['open'] or '['}"
@@ -139,6 +225,8 @@ def _as_typed(text: str) -> Iterator[tuple[str, str]]:
         yield command, INSTEAD.get(command.strip("\\{[*"), ANYTHING_ELSE)
     if "$$" in text:
         yield "$$", "A displayed formula has $$ at both ends, something between them, and no empty line."
+    if found := re.search(r"~~[^\s~][^~]*~~", text):
+        yield found[0], "Write {del}`…`."
     if re.search("(?<!`)``(?!`)", text):
         yield "``", 'Quotation marks are "…" or “…”; code stands between as many ` on both sides.'
 
@@ -182,12 +270,20 @@ def overfull(lines: Iterable[Line]) -> Iterator[DocumentError]:
 
 
 def html(lines: Iterable[Line]) -> Iterator[DocumentError]:
-    """Yield an error for each HTML tag whose text the parser would throw away."""
+    """Yield an error for each HTML tag whose text the parser would throw away, and for words that it takes for one."""
+    displayed = False
     for file, number, text in lines:
+        bare = SET_APART.sub(" ", text)
         for found in DROPPED.finditer(re.sub(r"(`+).+?\1", "", text)):
             what = f"'{found[0]}' is HTML, and what stands in it would be left out."
             hint = "Write it in MyST; as an example of code, between backticks."
             yield DocumentError(what, where=f"{file}:{number}", hint=hint)
+        for found in () if displayed else TAG.finditer(bare):
+            if found["name"].lower() not in HTML or re.fullmatch(r"(?:\s+(?!open\b)\w+)+\s*", found["rest"]):
+                what = f"'{found[0]}' would be taken for HTML and left out."
+                hint = "Write \\< for the sign; code stands between backticks, a formula between dollars."
+                yield DocumentError(what, where=f"{file}:{number}", hint=hint)
+        displayed ^= bool(len(re.findall(r"(?<!\\)\$\$", text)) % 2)
 
 
 def attributes(lines: Iterable[Line]) -> Iterator[DocumentError]:

@@ -12,7 +12,7 @@ from octavo.document.bridge import Bridge
 from octavo.document.fidelity import Leaf
 from octavo.document.numbering import is_appendix
 from octavo.document.pandoc import Cited, Element, attributes, closed, element, markdown, words
-from octavo.document.source import Content
+from octavo.document.source import Content, cited
 from octavo.errors import DocumentError, OctavoError
 from octavo.model import Place
 
@@ -187,7 +187,7 @@ def body(content: Content, bridge: Bridge, appendix: Sequence[Element], end: Ele
     for title, blocks in closing(content, bridge):
         made += [heading(title), *blocks]
     made = closed(made, end) if end else made
-    if content.references:
+    if cited(content):
         made += [heading("References"), *references(bridge)]
     rest = [e for block in content.nodes if is_appendix(block) for e in bridge.blocks([block])]
     return [*made, *appendix, *rest] if rest else made

@@ -19,7 +19,7 @@ from octavo.document.source import Content, walk
 from octavo.errors import BuildError, raise_all
 from octavo.paper import matter
 from octavo.paper.writers import docx_tables
-from octavo.paper.writers.latex import macros
+from octavo.paper.writers.latex import macros, own_names
 
 FORM = "docx"
 WIDEST = 6.5  # inches between the margins of a page of Word's
@@ -256,7 +256,8 @@ class DocxBridge(Bridge):
         self.tex = [node["value"] for node in nodes]
         once = {node["value"]: node.get("html", "") for node in nodes}
         closed = [_closed(formula, content.frontmatter.get("math", {})) for formula in once]
-        plain = [_plainer(tex) for tex in pandoc.expanded(closed, macros(content))]
+        named = [own_names(tex, content) for tex in closed]
+        plain = [_plainer(tex) for tex in pandoc.expanded(named, macros(content))]
         self.written: dict[str, str] = dict(zip(once, plain, strict=True))
         self.lost: dict[str, str] = dict(
             zip(once, _lost(list(self.written.values()), list(once.values()), folder), strict=True)

@@ -164,7 +164,8 @@ class JatsBridge(Bridge):
         file = f"{node['name']}.{node['medium']}.{kind}"
         if kind:
             self.files[file] = node["files"][kind]
-        return [element("Image", [attributes(), words(node["alt"]), [f"figures/{file}", ""]])]
+        # pandoc writes it as it is, where XML has & and < for signs of its own.
+        return [element("Image", [attributes(), words(escape(node["alt"])), [f"figures/{file}", ""]])]
 
     def statement(self, node: Node, name: str) -> list[Element]:
         title, body = self.titled(node)

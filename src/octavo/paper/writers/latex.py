@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 from octavo import tools
-from octavo.document import fidelity, pandoc, tables, typst
+from octavo.document import fidelity, pandoc, source, tables, typst
 from octavo.document.bridge import Bridge, Node, with_formula
 from octavo.document.fidelity import Leaf
 from octavo.document.numbering import is_appendix
@@ -55,10 +55,17 @@ PACKAGES = (
 # The AMS fonts have other signs where double-struck digits would be: 1 is made of two signs, the rest is refused.
 DOUBLE_ONE = re.compile(r"\\mathbb\s*(\{\s*1\s*\}|1)")
 DOUBLE_OTHER = re.compile(r"\\mathbb\s*\{?\s*(?P<sign>[a-jl-z02-9])")
+# What authors name macros by, and what LaTeX sets text, tables and pages by: \\c is a cedilla, \\span a part of tables.
+RESERVED = (
+    "b c d H k r t u v i j l L o O aa AA ae AE oe OE ss SS S P dh DH dj DJ th TH ng NG dag ddag "
+    "span omit cr crcr noalign par or fi else if let def box copy hbox vbox fill line do and count number skip "
+    "dp ht wd year day month time char string the end begin input write read mark insert penalty kern raise lower "
+    "page part date author title label ref cite index item null space next body row em it bf tt sf sc sl rm strut"
+)
 ESCAPED = re.compile(
     r"\\(?P<sign>[#$%&_{} ])|\\(?P<named>textbackslash|textasciitilde|textasciicircum|textless|textgreater|textbar"
     r"|textquotesingle|textasciigrave|ldots|slash|\^|~)(?:\{\}| |(?![A-Za-z]))|(?P<tie>~)|\{(?P<bracket>[\[\]-])\}"
-    r"|(?P<empty>\{\})"
+    r"|(?P<empty>\{\}|\\-|\\hspace\{0pt\})|(?P<thin>\\,)"
 )
 WITHOUT = "leave LaTeX out: octavo build paper --to pdf,html,docx,jats"
 CODE = re.compile(r"(\\begin\{(?:Highlighting|verbatim)\}.*?\\end\{(?:Highlighting|verbatim)\})", re.DOTALL)
@@ -115,7 +122,7 @@ def write(
         _copy(node, out / "figures" / file)
     if cited:
         entries = cited.file.read_text(encoding="utf-8-sig")
-        (out / BIBLIOGRAPHY).write_text(names.spelled(entries), encoding="utf-8")
+        (out / BIBLIOGRAPHY).write_text(names.spelled(entries, labelled=not bridge.numeric), encoding="utf-8")
     (out / SOURCE).write_text(made, encoding="utf-8")
     return tuple(bridge.tables)
 
@@ -189,7 +196,10 @@ def _stopped(told: Sequence[str], content: Content, cited: Cited | None) -> Buil
         where = str(_place_of(letter, texts) or where)
         hint = f"Letters such as '{letter}' need more of TeX (Debian: {packages}). Install it, or {WITHOUT}"
     elif any(re.search(r"\.(cls|sty|bst|tfm)\b.*not found", fault) for fault in told):
-        hint = "Install what is missing (Debian: texlive-latex-extra, texlive-publishers, texlive-fonts-recommended)."
+        hint = (
+            "Install what is missing (Debian: texlive-latex-extra, texlive-publishers, texlive-fonts-recommended; "
+            "for \\ce texlive-science)."
+        )
     return BuildError(f"LaTeX could not set the paper: {'; '.join(told)}", where=where, hint=hint)
 
 
@@ -233,9 +243,12 @@ def _words_of(text: str) -> str:
 
 def _faults(log: str) -> list[str]:
     """Return what LaTeX's log has of errors, and of what leads nowhere, each once."""
+    # A warning only, and another sign on the page.
+    wrong = re.findall(r"Command (\\\S+) invalid in math mode on input line (\d+)", log)
     stopped = re.findall(r"^(?:\S*/)?([\w-]+\.(?:tex|bbl|sty|cls|def|fd)):(\d+): (.+)$", log, re.MULTILINE)
     named = [what.rstrip(". ") for what in re.findall(r"^!(?: |(?=pdfTeX error))(.+)$", log, re.MULTILINE)]
     found = [*named, *(f"{what.rstrip('. ')} (line {line} of {file})" for file, line, what in stopped)]
+    found += [f"{command} is no sign of formulas (line {line} of {SOURCE})" for command, line in wrong]
     found = [what for what in found if "==> Fatal error" not in what]
     lost = re.findall(r"Warning: (Reference|Citation) [`']([^']+)' on page \S+ undefined", log)
     if not found:
@@ -270,7 +283,7 @@ def body(content: Content, bridge: LatexBridge, cited: Cited | None) -> list[Ele
         opener, closer = bridge.venue.thanks if title == "Acknowledgments" else (f"\\section*{{{title}}}", "")
         made += [raw_block(FORM, opener), *blocks, raw_block(FORM, closer)]
     made.append(raw_block(FORM, f"\\label{{{END}}}"))  # the page on which the text ends
-    if cited and content.references:
+    if cited and source.cited(content):
         style = bridge.venue.numbered if bridge.numeric else bridge.venue.bibliography
         made.append(raw_block(FORM, f"\\bibliographystyle{{{style}}}\n\\bibliography{{{Path(BIBLIOGRAPHY).stem}}}"))
     rest = [e for block in content.nodes if is_appendix(block) for e in bridge.blocks([block])]
@@ -293,7 +306,7 @@ def texts(source: str) -> str:
 def _said(found: re.Match[str]) -> str:
     if found["sign"] or found["bracket"]:
         return str(found["sign"] or found["bracket"])
-    return NAMED[found["named"]] if found["named"] else " " if found["tie"] else ""
+    return NAMED[found["named"]] if found["named"] else " " if found["tie"] or found["thin"] else ""
 
 
 def packages(content: Content) -> list[str]:
@@ -316,8 +329,14 @@ def macros(content: Content) -> list[str]:
         text = macro["macro"] if isinstance(macro, dict) else str(macro)
         count = max((int(digit) for digit in re.findall(r"#(\d)", text)), default=0)
         parameters = "".join(f"#{number}" for number in range(1, count + 1))
-        made.append(f"\\def{name}{parameters}{{{double_one(text)}}}")
+        made.append(f"\\def{own_names(name, content)}{parameters}{{{own_names(double_one(text), content)}}}")
     return made
+
+
+def own_names(tex: str, content: Content) -> str:
+    """Return TeX in which the author's macros have names of their own, where LaTeX needs theirs outside of formulas."""
+    names = {name.removeprefix("\\") for name in content.frontmatter.get("math", {})} & set(RESERVED.split())
+    return re.sub(rf"\\({'|'.join(sorted(names))})(?![A-Za-z])", r"\\octavo\1", tex) if names else tex
 
 
 def double_one(tex: str) -> str:
@@ -336,6 +355,7 @@ class LatexBridge(Bridge):
         self.files: dict[str, Node] = {}
         self.tables: list[Place] = []
         self.underlined = False  # letters of more than a byte, which one package for it cannot take
+        self.boxed = 0  # how many boxes stand around, out of which LaTeX lets nothing float
         self.held: list[list[Element]] | None = None  # the footnotes of what LaTeX sets in one piece
 
     def inline_value(self, node: Node) -> list[Element]:
@@ -357,7 +377,10 @@ class LatexBridge(Bridge):
 
     def tex(self, node: Node) -> str:
         """Return a formula as LaTeX sets it, or keep the problem that it would set another."""
-        tex = double_one(node["value"])
+        tex = own_names(double_one(node["value"]), self.content)
+        if re.search(r"\\tag\*?(?![A-Za-z])", tex):
+            what = f"The formula ${node['value']}$ cannot be carried: \\tag."
+            self.problem(node, what, "Give the formula a label: Octavo numbers it.")
         if other := DOUBLE_OTHER.search(tex):
             what = f"The formula ${node['value']}$ cannot be carried: LaTeX has no double-struck {other['sign']}."
             self.problem(node, what, r"Write \mathbf, or leave LaTeX out: octavo build paper --to pdf,html,docx")
@@ -414,7 +437,7 @@ class LatexBridge(Bridge):
         made = self.cite(cites, narrative=narrative)
         works = [cite for cite in cites if cite["type"] == "cite"]
         for citation, cite in zip(made["c"][0], works, strict=True):
-            citation["citationSuffix"] = words(cite["suffix"]) if cite.get("suffix") else []
+            citation["citationSuffix"] = _with_sections(cite.get("suffix") or "")
             if self.numeric and cite.get("partial") == "year":
                 citation["citationMode"] = element("NormalCitation")  # by number there is no year to cite
         return made
@@ -451,7 +474,13 @@ class LatexBridge(Bridge):
         return self.whole(make, node) if node["kind"] == "algorithm" else make(node)
 
     def block_admonition(self, node: Node) -> list[Element]:
+        return self.whole(self.box, node)
+
+    def box(self, node: Node) -> list[Element]:
+        """Return an admonition: nothing floats out of it."""
+        self.boxed += 1
         title, inner = self.titled(node)
+        self.boxed -= 1
         return [
             plain(raw(FORM, "\\begin{admonition}{"), *title, raw(FORM, f"}}{self.marked(node)}")),
             *inner,
@@ -471,7 +500,7 @@ class LatexBridge(Bridge):
         kind, label = node["kind"], self.label_of(node)
         if kind == "algorithm":
             caption = [raw(FORM, "\\caption{"), *title, raw(FORM, f"}}{label}")]
-            opener = raw_block(FORM, "\\begin{octavoalgorithm}")
+            opener = raw_block(FORM, f"\\begin{{octavoalgorithm}}{self.here}")
             caption.append(raw(FORM, "\n\\octavojustified"))
             return [opener, plain(*caption), *inner, raw_block(FORM, "\\end{octavoalgorithm}")]
         env = "proof" if kind == "proof" else f"octavo{kind}"
@@ -496,15 +525,23 @@ class LatexBridge(Bridge):
         widest = max((d["width"] for d in _drawings(body)), default=0)
         columns = self.columns(node) if panels else 1
         wide = "wide" in (node.get("class") or "").split() or widest * columns > self.venue.layout.column + SPARE
-        env = f"{name}*" if wide else name
+        env = f"{name}*" if wide and not self.boxed else name
         under = [raw(FORM, "\\caption{"), *caption, raw(FORM, f"}}{self.label_of(node)}")]
         inner = (
             self.panels(panels, columns, wide=wide) if panels else [b for child in body for b in self.floated(child)]
         )
-        opener, closer = raw_block(FORM, f"\\begin{{{env}}}\n\\centering"), raw_block(FORM, f"\\end{{{env}}}")
+        opener, closer = (
+            raw_block(FORM, f"\\begin{{{env}}}{self.here}\n\\centering"),
+            raw_block(FORM, f"\\end{{{env}}}"),
+        )
         noted = [plain(raw(FORM, "\\tablenote{"), *note, raw(FORM, "}")) for note in self.notes(node)]
         parts = [plain(*under), *inner, *noted] if name == "table" else [*inner, plain(*under)]
         return [opener, *parts, closer]
+
+    @property
+    def here(self) -> str:
+        """What says that a figure or table stands where it was written, if it does."""
+        return "[H]" if self.boxed else ""
 
     def columns(self, node: Node) -> int:
         """Return how many panels stand side by side."""
@@ -597,6 +634,12 @@ class LatexBridge(Bridge):
         if cell.colspan == 1 and cell.align == align:
             return inner
         return [raw(FORM, f"\\multicolumn{{{cell.colspan}}}{{{cell.align[0]}}}{{"), *inner, raw(FORM, "}")]
+
+
+def _with_sections(text: str) -> list[Element]:
+    """Return what stands behind a citation; pandoc takes a § for its own mark of a section, and drops it."""
+    first, *others = text.split("§")
+    return [*words(first), *(e for other in others for e in (raw(FORM, "\\S{}"), *words(other)))]
 
 
 def _continued(nodes: list[Node]) -> list[Node]:

@@ -99,6 +99,10 @@ def _said(found: re.Match[str]) -> str:
     return found["escaped"] or " "
 
 
+# What begins a list, a heading or a term at the beginning of a line, as of a cell.
+MARKER = re.compile(r"(?:[-+/=]|\d+\.)(?=\s|=|$)")
+
+
 class TypstBridge(Bridge):
     """Floats, tables, equations and statements as calls of the template's functions."""
 
@@ -109,6 +113,14 @@ class TypstBridge(Bridge):
         self.venue = venue
         self.files: dict[str, str] = {}
         self.in_table = False
+
+    def inline_text(self, node: Node) -> list[Element]:
+        """A text; a sign that would begin a list or a heading is escaped: pandoc does not know where lines begin."""
+        text = node["value"]
+        if found := MARKER.match(text):
+            sign = found[0]
+            return [raw(FORM, f"{sign[:-1]}\\{sign[-1]}"), *pandoc.words(text[found.end() :])]
+        return super().inline_text(node)
 
     def inline_value(self, node: Node) -> list[Element]:
         return self.inline_text(node)
