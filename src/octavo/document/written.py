@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
 from typing import Any
 
 from octavo.errors import DocumentError
@@ -18,6 +19,13 @@ NO_FENCE = re.compile(r"[\s>]*`{3,}(\{[A-Za-z][\w:-]*\})[^`]*`")  # a directive 
 VERBATIM = ("code", "code-block", "code-cell", "sourcecode", "math", "mermaid", "raw", "literalinclude")
 RULE = re.compile(r"(?=.*\|)\|?(\s*:?-+:?\s*\|)*\s*:?-+:?\s*\|?")  # the line beneath the header of a table
 DEFINITION = re.compile(r"[\s>]*(?:[-*+]\s+)?\[\^([^\]\s]+)\]:")
+# HTML within a line; a tag of it without its end loses the sign, and what it would have set apart.
+PAIRED = frozenset(
+    (
+        *("a", "abbr", "b", "cite", "code", "del", "dfn", "em", "font", "i", "ins", "kbd", "mark", "q"),
+        *("s", "samp", "small", "span", "strong", "sub", "sup", "u", "var"),
+    )
+)
 # HTML whose text the parser throws away: what it takes for a script or a form, or does not know.
 DROPPED = re.compile(
     r"<(dialog|noembed|noframes|optgroup|option|script|select|style|svg|template|title)\b[^>]*>", re.IGNORECASE
@@ -269,21 +277,33 @@ def overfull(lines: Iterable[Line]) -> Iterator[DocumentError]:
         before = line
 
 
-def html(lines: Iterable[Line]) -> Iterator[DocumentError]:
+def html(lines: Sequence[Line]) -> Iterator[DocumentError]:
     """Yield an error for each HTML tag whose text the parser would throw away, and for words that it takes for one."""
     displayed = False
-    for file, number, text in lines:
+    for index, (file, number, text) in enumerate(lines):
         bare = SET_APART.sub(" ", text)
         for found in DROPPED.finditer(re.sub(r"(`+).+?\1", "", text)):
             what = f"'{found[0]}' is HTML, and what stands in it would be left out."
             hint = "Write it in MyST; as an example of code, between backticks."
             yield DocumentError(what, where=f"{file}:{number}", hint=hint)
         for found in () if displayed else TAG.finditer(bare):
-            if found["name"].lower() not in HTML or re.fullmatch(r"(?:\s+(?!open\b)\w+)+\s*", found["rest"]):
+            words = found["name"].lower() not in HTML or re.fullmatch(r"(?:\s+(?!open\b)\w+)+\s*", found["rest"])
+            unclosed = not words and _unclosed(found, lines[index + 1 :])
+            if words or unclosed:
+                end = f" HTML needs its end, </{found['name']}>." if unclosed else ""
                 what = f"'{found[0]}' would be taken for HTML and left out."
                 hint = "Write \\< for the sign; code stands between backticks, a formula between dollars."
-                yield DocumentError(what, where=f"{file}:{number}", hint=hint)
+                yield DocumentError(what, where=f"{file}:{number}", hint=hint + end)
         displayed ^= bool(len(re.findall(r"(?<!\\)\$\$", text)) % 2)
+
+
+def _unclosed(tag: re.Match[str], below: Sequence[Line]) -> bool:
+    """Whether a tag within a line has no end in its paragraph."""
+    if tag["name"].lower() not in PAIRED or tag[0].endswith("/>"):
+        return False
+    rest = "\n".join([tag.string[tag.end() :], *takewhile(str.strip, (text for _, _, text in below))])
+    begun, ended = (len(re.findall(rf"<{mark}{tag['name']}\b", rest, re.IGNORECASE)) for mark in ("", "/"))
+    return ended <= begun
 
 
 def attributes(lines: Iterable[Line]) -> Iterator[DocumentError]:
