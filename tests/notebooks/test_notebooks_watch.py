@@ -11,7 +11,9 @@ from pathlib import Path
 import h5py
 import pytest
 
+from octavo.engine.store import Store
 from octavo.notebooks import watch
+from octavo.notebooks.trace import Seen
 from octavo.notebooks.watch import Opened, Watch, find, mark
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="inotify")
@@ -92,17 +94,39 @@ def test_processes_of_others_are_told_apart_where_that_is_allowed(root: Path) ->
     assert (names(root, found.own), names(root, found.perhaps)) == (["a.txt"], [])
 
 
+def marked(marks: Path, file: Path, command: str, kind: str = "") -> str:
+    """Return a command while which there is a mark of a file, or after it, if it is Python's."""
+    name = f"{marks}/{mark(str(file))}.1.1{kind}"
+    return f"ln -s . {name}; rm {name}; {command}" if kind else f"ln -s . {name}; {command}; rm {name}"
+
+
 def test_octavo_and_python_say_what_they_open(root: Path, tmp_path: Path) -> None:
-    """What was marked is explained; the next open of the same file is not."""
+    """What was marked is explained; another open of the same file is not, be it in the same moment."""
     marks = tmp_path / "marks"
     marks.mkdir()
-    for name in ("a.txt", "b.txt"):
-        (marks / mark(str(root / name))).touch()
-        (marks / (mark(str(root / name)) + ".python")).touch()
-    held = f"exec 3< {marks}/{mark(str(root / 'a.txt'))}; exec 4< a.txt; exec 3<&-"
-    announced = f"cat {marks}/{mark(str(root / 'b.txt'))}.python b.txt"
-    assert names(root, opened(root, f"{held}; {announced}", marks=marks).perhaps) == []
-    assert names(root, opened(root, f"{held}; cat a.txt; {announced} b.txt", marks=marks).perhaps) == ["a.txt", "b.txt"]
+    held = marked(marks, root / "a.txt", "cat a.txt")
+    announced = marked(marks, root / "b.txt", "cat b.txt", ".python")
+    linked = marked(marks, tmp_path / "outside/f.txt", "cat file")  # which two watches tell of
+    assert names(root, opened(root, f"{held}; {announced}; {linked}; {held}", marks=marks).perhaps) == []
+    both = opened(root, f"{held}; cat a.txt; {announced} b.txt", marks=marks)
+    assert names(root, both.perhaps) == ["a.txt", "b.txt"]
+    beside = opened(root, marked(marks, root / "a.txt", "cat a.txt; cat a.txt"), marks=marks)
+    assert names(root, beside.perhaps) == ["a.txt"], "one of them is not Octavo's"
+
+
+def test_a_mark_is_of_one_file_alone(root: Path, tmp_path: Path) -> None:
+    """Thousands of files that Python opens where nobody watches explain no open of another."""
+    marks = tmp_path / "marks"
+    Store(tmp_path, root).make_marks()
+    for number in range(2000):
+        (root / f"build/{number}").touch()
+    seen = Watch(find(root, (root / "build",)), marks, by_process=False)
+    seen.begin(os.getpid())
+    trace = Seen(str(root), str(marks))
+    for number in range(2000):
+        trace._announce(str(root / f"build/{number}"))
+    subprocess.run(["cat", "a.txt", "b.txt"], cwd=root, check=True, stdout=subprocess.DEVNULL)
+    assert names(root, seen.end().perhaps) == ["a.txt", "b.txt"]
 
 
 def test_a_list_that_is_not_complete_says_so(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

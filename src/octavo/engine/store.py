@@ -13,7 +13,7 @@ import errno
 import hashlib
 import os
 import shutil
-import zlib
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,24 +63,24 @@ class Store:
 
     @contextlib.contextmanager
     def opening(self, path: Path) -> Iterator[None]:
-        """Hold the mark of a file open while Octavo opens it: who watches the project then knows who it was.
+        """Have a mark of a file while Octavo opens it: who watches the project then knows who it was.
 
-        There is a mark for each of 256 digests of paths, if a build has made them (see ``make_marks``).
+        There is one if a build has made the folder of marks (see ``make_marks``). It is named for the file's real path,
+        and for this process and thread; a link, so that to make it opens nothing.
         """
-        with contextlib.ExitStack() as stack:
-            mark = f"{zlib.crc32(os.fsencode(os.path.realpath(path))) % 256:02x}"
-            with contextlib.suppress(OSError):
-                stack.enter_context((self.state / MARKS / mark).open("rb"))
+        name = hashlib.blake2b(os.fsencode(os.path.realpath(path)), digest_size=16).hexdigest()
+        mark = self.state / MARKS / f"{name}.{os.getpid()}.{threading.get_native_id()}"
+        with contextlib.suppress(OSError):
+            mark.symlink_to(".")
+        try:
             yield
+        finally:
+            with contextlib.suppress(OSError):
+                mark.unlink()
 
     def make_marks(self) -> None:
-        """Make the marks, where there are none."""
-        folder = self.state / MARKS
-        if not folder.is_dir():
-            folder.mkdir(parents=True)
-            for number in range(256):
-                (folder / f"{number:02x}").touch()
-                (folder / f"{number:02x}.python").touch()  # which a kernel opens just before Python opens a file
+        """Make the folder of marks, where there is none."""
+        (self.state / MARKS).mkdir(parents=True, exist_ok=True)
 
     def folder(self, entry: Entry) -> Path | None:
         """Return the folder of a result, or None where it is gone."""

@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from octavo.errors import NotebookError
 from octavo.model import Doubts
-from octavo.notebooks.watch import mark
+from octavo.notebooks.watch import PYTHON, mark
 
 if TYPE_CHECKING:
     from octavo.notebooks.watch import Opened
@@ -136,7 +137,9 @@ class Seen:
         with suppress(OSError):
             real = os.path.realpath(path)
             os.stat(real)  # noqa: PTH116 (it is not opened where it is not there)
-            os.close(os.open(f"{self.marks}/{mark(real)}.python", os.O_RDONLY))
+            name = f"{self.marks}/{mark(real)}.{os.getpid()}.{threading.get_native_id()}{PYTHON}"
+            os.symlink(".", name)  # noqa: PTH211 (no open, which would be announced in turn)
+            os.unlink(name)  # noqa: PTH108
 
     def _child(self, *_: object) -> None:
         self.opaque["child processes"] = None
@@ -159,8 +162,6 @@ class Seen:
         if not isinstance(file, str | bytes):
             return
         path = os.path.abspath(os.fsdecode(file))  # noqa: PTH100
-        if self.root and _below(path, (self.marks,)):
-            return
         self._announce(path)
         bits = flags if isinstance(flags, int) else 0
         if (isinstance(mode, str) and any(c in mode for c in "wax+")) or bits & (os.O_WRONLY | os.O_RDWR):

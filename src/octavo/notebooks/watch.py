@@ -8,12 +8,12 @@ tells of each file that is opened in a folder, but not by whom; fanotify tells t
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
 import select
 import struct
 import sys
 import threading
-import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ from pathlib import Path
 import msgspec
 
 # Of inotify(7); fanotify(7) has the same numbers for the ones that are used of it.
-MODIFY, CLOSED_UNWRITTEN, OPEN, MOVED_TO, CREATE = 0x2, 0x10, 0x20, 0x80, 0x100
+MODIFY, CLOSED_UNWRITTEN, OPEN, MOVED_TO, CREATE, DELETE = 0x2, 0x10, 0x20, 0x80, 0x100, 0x200
 OVERFLOW, FOLDER, FROM_CHILD = 0x4000, 0x40000000, 0x08000000
 EVENT = struct.Struct("iIII")
 FANOTIFY_EVENT = struct.Struct("IBBHQii")
@@ -96,8 +96,8 @@ class _File:
 class Watch:
     """Watches folders (see ``find``) from its creation until ``end``.
 
-    In the folder ``marks`` a file is open while Octavo itself opens one of the project's (see ``mark``). Another file,
-    with the suffix ``.python``, is opened by a kernel just before Python opens one: that kernel's own trace has it.
+    In the folder ``marks`` there is a mark (see ``mark``) while Octavo itself opens a file of the project's. Another,
+    with the suffix ``.python``, comes and goes just before Python opens one in a kernel, whose own trace has it.
     ``by_process`` may be set to False where opens are not to be told apart by process.
     """
 
@@ -124,9 +124,10 @@ class Watch:
             kind = CLOSE_ON_EXEC | NOT_BLOCKING | UNLIMITED
             self.fanotify = self.system.fanotify_init(kind, os.O_RDONLY | os.O_CLOEXEC)
         if marks:
-            self._add(str(marks))
+            self._add(str(marks), CREATE | DELETE)
         self.marks = next(iter(self.names), -1)
         self.marked: dict[str, int] = {}
+        self.explained: dict[tuple[str, int], int] = {}  # by a mark that is there, of the opens that a folder tells of
         self.announced: dict[str, int] = {}
         for path in (p for folder, found in folders.items() for p in (folder, *found.links)):
             if not self._add(path):
@@ -161,8 +162,7 @@ class Watch:
     def _unknown(self, pid: int) -> bool:
         return pid not in self.mine
 
-    def _add(self, path: str) -> bool:
-        mask = OPEN | MODIFY | CREATE | MOVED_TO | CLOSED_UNWRITTEN
+    def _add(self, path: str, mask: int = OPEN | MODIFY | CREATE | MOVED_TO | CLOSED_UNWRITTEN) -> bool:
         number = self.system.inotify_add_watch(self.inotify, os.fsencode(path), mask)
         if number < 0:
             fault = ctypes.get_errno()
@@ -205,21 +205,31 @@ class Watch:
                     self._take_mark(mask, name)
                 elif number in self.names:
                     path = f"{self.names[number]}/{name}" if name else self.names[number]
-                    if not (mask & OPEN and self._is_explained(mark(path))):
+                    if not (mask & OPEN and self._is_explained(mark(path), number)):
                         self.files.setdefault(path, _File()).take(mask)
 
     def _take_mark(self, mask: int, name: str) -> None:
-        if mask & OPEN and name.endswith(PYTHON):
-            self.announced[name] = self.announced.get(name, 0) + 1
-        elif mask & (OPEN | CLOSED_UNWRITTEN):
-            self.marked[name] = max(0, self.marked.get(name, 0) + (1 if mask & OPEN else -1))
+        of = name.partition(".")[0]
+        if name.endswith(PYTHON):
+            self.announced[of] = self.announced.get(of, 0) + bool(mask & CREATE)
+        elif mask & CREATE:
+            self.marked[of] = self.marked.get(of, 0) + 1
+        elif mask & DELETE:
+            self.marked[of] = max(0, self.marked.get(of, 0) - 1)
+            for one in [one for one in self.explained if one[0] == of]:
+                self.explained[one] = max(0, self.explained[one] - 1)
 
-    def _is_explained(self, name: str) -> bool:
-        """Whether it is Octavo that opens a file of this mark, or Python, which said so just before."""
-        if self.marked.get(name):
+    def _is_explained(self, name: str, number: int) -> bool:
+        """Whether it is Octavo that opens the file of this mark, which it does once, or Python, which said so before.
+
+        The notebook may open the same file in the same moment: then there is one more open than marks. Of one open
+        each watch may tell, that of the folder and that of a link to the file.
+        """
+        if self.explained.get((name, number), 0) < self.marked.get(name, 0):
+            self.explained[name, number] = self.explained.get((name, number), 0) + 1
             return True
-        waiting = self.announced.get(name + PYTHON, 0)
-        self.announced[name + PYTHON] = max(0, waiting - 1)
+        waiting = self.announced.get(name, 0)
+        self.announced[name] = max(0, waiting - 1)
         return waiting > 0
 
 
@@ -245,8 +255,11 @@ def find(root: Path, ignored: tuple[Path, ...], known: Folders | None = None) ->
 
 
 def mark(path: str) -> str:
-    """Return the name of the mark of a file, by its real path. The engine's store names its marks in the same way."""
-    return f"{zlib.crc32(os.fsencode(path)) % 256:02x}"
+    """Return how the marks of a file begin, by its real path. The engine's store names its marks in the same way.
+
+    Two files must not share it: what one is said to be opened by would explain the open of the other.
+    """
+    return hashlib.blake2b(os.fsencode(path), digest_size=16).hexdigest()
 
 
 def recall(file: Path) -> Folders | None:
