@@ -339,14 +339,15 @@ def test_words_between_less_and_greater_are_no_html(tmp_path: Path) -> None:
         f"{HEAD}A vector<int> and\na<b and c>d and\n`list<T>`, $a<b>c$, <a@example.org>, <https://example.org>,\n"
         "x \\<y>.\n\n"
         "x <b> y, H<sub>2</sub>O<sub>3</sub>, <i>words\nof two lines</i>, <u>not\n\nclosed</u>.\n\n"
+        ":::{figure} own.svg\n:alt: a <b> and vector<int>\n\nOne.\n:::\n\n"
         "A <b>word</b><br> and ~~gone~~.\n\n$$\n0 <x> 1\n$$\n"
     )
-    assert [problem.partition("\n")[0] for problem in told(tmp_path, text)] == [
+    assert [problem.partition("\n")[0] for problem in told(tmp_path, text, own__svg="<svg/>")] == [
         "paper/text.md:5: '<int>' would be taken for HTML and left out.",
         "paper/text.md:6: '<b and c>' would be taken for HTML and left out.",
         "paper/text.md:10: '<b>' would be taken for HTML and left out.",
         "paper/text.md:11: '<u>' would be taken for HTML and left out.",
-        "paper/text.md:15: '~~gone~~' would print as typed.",
+        "paper/text.md:21: '~~gone~~' would print as typed.",
     ]
 
 

@@ -32,6 +32,7 @@ DROPPED = re.compile(
 )
 # Code and formulas in a line, where nothing is read.
 SET_APART = re.compile(r"(?<![`\\])(`+)(?!`).+?(?<!`)\1(?!`)|(?<![\\$])(\$\$?)(?!\$).*?(?<!\\)\2")
+ALT = re.compile(r"[\s>]*:alt:\s")  # its text is taken as it is
 TAG = re.compile(r"(?<!\\)<(?P<name>[A-Za-z][A-Za-z0-9-]*)(?P<rest>(?:\s[^<>]*)?)/?>")
 HTML = frozenset(
     (
@@ -286,7 +287,7 @@ def html(lines: Sequence[Line]) -> Iterator[DocumentError]:
             what = f"'{found[0]}' is HTML, and what stands in it would be left out."
             hint = "Write it in MyST; as an example of code, between backticks."
             yield DocumentError(what, where=f"{file}:{number}", hint=hint)
-        for found in () if displayed else TAG.finditer(bare):
+        for found in () if displayed or ALT.match(text) else TAG.finditer(bare):
             words = found["name"].lower() not in HTML or re.fullmatch(r"(?:\s+(?!open\b)\w+)+\s*", found["rest"])
             unclosed = not words and _unclosed(found, lines[index + 1 :])
             if words or unclosed:
