@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 Node = dict[str, Any]
-# What stands around the body has these.
+# What can be referred to.
 TARGETS = ("heading", "container", "math", "proof", "admonition", "definitionTerm")
+# What stands around the body has these.
 RESERVED = ("references", "acknowledgments", "contributions", "funding", "refs", "footnotes")
 
 

@@ -20,12 +20,7 @@ VERBATIM = ("code", "code-block", "code-cell", "sourcecode", "math", "mermaid", 
 RULE = re.compile(r"(?=.*\|)\|?(\s*:?-+:?\s*\|)*\s*:?-+:?\s*\|?")  # the line beneath the header of a table
 DEFINITION = re.compile(r"[\s>]*(?:[-*+]\s+)?\[\^([^\]\s]+)\]:")
 # HTML within a line; a tag of it without its end loses the sign, and what it would have set apart.
-PAIRED = frozenset(
-    (
-        *("a", "abbr", "b", "cite", "code", "del", "dfn", "em", "font", "i", "ins", "kbd", "mark", "q"),
-        *("s", "samp", "small", "span", "strong", "sub", "sup", "u", "var"),
-    )
-)
+PAIRED = "a abbr b cite code del dfn em font i ins kbd mark q s samp small span strong sub sup u var"
 # HTML whose text the parser throws away: what it takes for a script or a form, or does not know.
 DROPPED = re.compile(
     r"<(dialog|noembed|noframes|optgroup|option|script|select|style|svg|template|title)\b[^>]*>", re.IGNORECASE
@@ -34,89 +29,13 @@ DROPPED = re.compile(
 SET_APART = re.compile(r"(?<![`\\])(`+)(?!`).+?(?<!`)\1(?!`)|(?<![\\$])(\$\$?)(?!\$).*?(?<!\\)\2")
 ALT = re.compile(r"[\s>]*:alt:\s")  # its text is taken as it is
 TAG = re.compile(r"(?<!\\)<(?P<name>[A-Za-z][A-Za-z0-9-]*)(?P<rest>(?:\s[^<>]*)?)/?>")
-HTML = frozenset(
-    (
-        *(
-            "a",
-            "abbr",
-            "b",
-            "blockquote",
-            "br",
-            "caption",
-            "center",
-            "cite",
-            "code",
-            "dd",
-            "del",
-            "details",
-            "dfn",
-            "div",
-        ),
-        *(
-            "dl",
-            "dt",
-            "em",
-            "figcaption",
-            "figure",
-            "font",
-            "h1",
-            "h2",
-            "h3",
-            "h4",
-            "h5",
-            "h6",
-            "hr",
-            "i",
-            "iframe",
-            "img",
-        ),
-        *(
-            "ins",
-            "kbd",
-            "li",
-            "mark",
-            "ol",
-            "p",
-            "pre",
-            "q",
-            "s",
-            "samp",
-            "section",
-            "small",
-            "span",
-            "strike",
-            "strong",
-        ),
-        *("sub", "summary", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "tt", "u", "ul", "var", "wbr"),
-        *(
-            "dialog",
-            "noembed",
-            "noframes",
-            "optgroup",
-            "option",
-            "script",
-            "select",
-            "style",
-            "svg",
-            "template",
-            "title",
-        ),
-        *(
-            "audio",
-            "video",
-            "input",
-            "form",
-            "button",
-            "textarea",
-            "label",
-            "nav",
-            "aside",
-            "article",
-            "main",
-            "header",
-        ),
-    )
-)  # what is read as such, or told otherwise
+# What else is read as HTML, or told otherwise.
+HTML = """
+    article aside audio blockquote br button caption center dd details dialog div dl dt figcaption figure form
+    h1 h2 h3 h4 h5 h6 header hr iframe img input label li main nav noembed noframes ol optgroup option p pre
+    script section select strike style summary svg table tbody td template textarea tfoot th thead title tr tt
+    ul video wbr
+"""
 ATTRIBUTES = re.compile(r"(?:^\s{0,3}#{1,6}\s.*?\S\s*|\]\([^()\s]*\))(?P<typed>\{[#.][^{}`]*\})")
 SPACED = re.compile(r"\[[^\[\]]*\]\(#[^()]*\)")  # a link whose address has a space: text to MyST
 REFERENCE = re.compile(r"\[\^([^\]\s]+)\]")
@@ -288,7 +207,8 @@ def html(lines: Sequence[Line]) -> Iterator[DocumentError]:
             hint = "Write it in MyST; as an example of code, between backticks."
             yield DocumentError(what, where=f"{file}:{number}", hint=hint)
         for found in () if displayed or ALT.match(text) else TAG.finditer(bare):
-            words = found["name"].lower() not in HTML or re.fullmatch(r"(?:\s+(?!open\b)\w+)+\s*", found["rest"])
+            known = found["name"].lower() in (*PAIRED.split(), *HTML.split())
+            words = not known or re.fullmatch(r"(?:\s+(?!open\b)\w+)+\s*", found["rest"])
             unclosed = not words and _unclosed(found, lines[index + 1 :])
             if words or unclosed:
                 end = f" HTML needs its end, </{found['name']}>." if unclosed else ""
@@ -300,7 +220,7 @@ def html(lines: Sequence[Line]) -> Iterator[DocumentError]:
 
 def _unclosed(tag: re.Match[str], below: Sequence[Line]) -> bool:
     """Whether a tag within a line has no end in its paragraph."""
-    if tag["name"].lower() not in PAIRED or tag[0].endswith("/>"):
+    if tag["name"].lower() not in PAIRED.split() or tag[0].endswith("/>"):
         return False
     rest = "\n".join([tag.string[tag.end() :], *takewhile(str.strip, (text for _, _, text in below))])
     begun, ended = (len(re.findall(rf"<{mark}{tag['name']}\b", rest, re.IGNORECASE)) for mark in ("", "/"))
