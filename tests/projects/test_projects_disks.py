@@ -51,7 +51,7 @@ def built(project: Tiny) -> dict[str, bytes]:
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("small", ["size=96k", "size=150k", "nr_inodes=560"])
+@pytest.mark.parametrize("small", ["size=96k", "size=150k", "nr_inodes=40", "nr_inodes=52"])
 def test_a_disk_that_is_full(tiny: Callable[..., Tiny], small: str) -> None:
     """It is said; what was finished is kept and not run again; the end is as on a large disk, byte for byte."""
     good, project = tiny(FILES, "good"), tiny(FILES)
@@ -60,7 +60,8 @@ def test_a_disk_that_is_full(tiny: Callable[..., Tiny], small: str) -> None:
     said = project.octavo("build", under=(*ALONE, FULL.format(small=small), "sh"))
     first, _, rest = said.out.partition("first: 3\n")
     assert rest and "Built" not in first, said
-    assert "The disk takes no more: No space left on device.\n  Free some space and run" in said.err
+    # Octavo found it full, or a cell did: in what `octavo.value` writes.
+    assert "No space left on device" in said.err and "\n  Free some space and run the same command" in said.err
     finished = {line.split()[2] for line in said.err.partition("error: ")[0].splitlines() if " ran " in line}
     anew = {line.split()[2] for line in said.err.rpartition("error: ")[2].splitlines() if " ran " in line}
     assert finished and not finished & anew and finished | anew == {*(f"fit/a={n}" for n in range(1, 7)), "all"}

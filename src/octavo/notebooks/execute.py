@@ -5,6 +5,7 @@ Papermill changes the working directory and keeps registries in its modules, so 
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -229,10 +230,12 @@ class RunPoint:
         code = "\n".join(f"    {line}" for line in error.source.rstrip().splitlines()[-12:])
         said = re.sub(r"\x1b\[[0-9;]*m| \(\d+\.py, line \d+\)$", "", str(error.evalue)).strip().replace("\n", "\n    ")
         line = _line_of(error.traceback, error.exec_count)
+        full = f"[Errno {errno.ENOSPC}]" in said or f"[Errno {errno.EDQUOT}]" in said
+        room = "Free some space and run the same command again.\n  " if full else ""
         return NotebookError(
             f"Cell {_cell_number(executed, error)} raised {error.ename}: {said}\n  Its code{line}:\n{code}",
             where=self.name,
-            hint=f"The notebook as far as it ran: {_relative(self.failed, self.root)}",
+            hint=f"{room}The notebook as far as it ran: {_relative(self.failed, self.root)}",
         )
 
     def _stopped(
