@@ -399,3 +399,11 @@ def test_a_number_that_is_not_printed_stops_the_build(
 def _unnumbered(self: Bridge, node: Node) -> list[Element]:
     target = self.numbering.target(node) or ""
     return [element("Header", [node["depth"] - self.top + 1, attributes(target), self.children(node)])]
+
+
+@pytest.mark.parametrize("form", ["pdf", "html", "docx", "jats"])
+def test_panels_are_figures(refused: Refused, form: str) -> None:
+    """A table as a panel would be 'Figure 0a', and LaTeX count otherwise."""
+    panel = ":::{table} A panel.\n:label: tab-a\n\n| a | b |\n|:--|:--|\n| 1 | 2 |\n:::\n"
+    (told,) = refused(f"# One\n\n::::{{figure}}\n:label: fig-x\n\n{panel}\nBoth.\n::::\n", form)
+    assert told == "paper/paper.md:10: The paper cannot carry a 'table' inside a 'figure': its number would be wrong."

@@ -433,7 +433,15 @@ class Bridge:
         if any(child["type"] in ("iframe", "image") for child in body):
             self.blocks(child for child in body if child["type"] in ("iframe", "image"))
             return []
-        return self.float(node, body, self.caption(node))
+        panels = [child for child in body if child["type"] == "container"]
+        if panels and len(panels) != len(body):
+            self.unknown(node, "panels together with other things in one figure")
+            return []
+        for panel in panels:
+            if (kind, panel.get("kind")) != ("figure", "figure"):
+                what = f"The paper cannot carry a '{panel.get('kind')}' inside a '{kind}': its number would be wrong."
+                self.problem(panel, what, "Panels are figures inside a figure. Give it a place and number of its own.")
+        return self.float(node, body)
 
     def caption(self, node: Node) -> list[Element]:
         """Return a caption after its bold number; paragraphs are run together, but for the notes of a table."""
@@ -459,8 +467,9 @@ class Bridge:
             return f"({node['enumerator']})" if number else ""
         return f"{KINDS[node['kind']]}\u00a0{number}." if number else ""
 
-    def float(self, node: Node, body: list[Node], caption: list[Element]) -> list[Element]:
+    def float(self, node: Node, body: list[Node]) -> list[Element]:
         """Return a figure, table or listing; the base gives Pandoc's own elements."""
+        caption = self.caption(node)
         identifier, classes = self.numbering.target(node) or "", (node.get("class") or "").split()
         if len(body) == 1 and body[0]["type"] == "table":
             notes = self.notes(node)

@@ -305,14 +305,14 @@ class DocxBridge(Bridge):
             return []
         return [element("Image", [attributes(width=f"{width}in"), words(node["alt"]), [file.name, ""]])]
 
-    def float(self, node: Node, body: list[Node], caption: list[Element]) -> list[Element]:
+    def float(self, node: Node, body: list[Node]) -> list[Element]:
         panels = [child for child in body if child["type"] == "container"]
-        under = _styled("Image Caption", element("Para", caption))
+        under = _styled("Image Caption", element("Para", self.caption(node)))
         identifier = self.numbering.target(node) or ""
         if node["kind"] == "code":  # in a figure of Word's its lines would be centred
             return [element("Div", [attributes(identifier), [*self.blocks(body), under]])]
         if not panels:
-            return super().float(node, body, caption)
+            return super().float(node, body)
         found = re.search(r"grid-cols-(\d+)", node.get("class") or "")
         columns = int(found[1]) if found else 2
         self.room = WIDEST / columns - 0.1

@@ -179,10 +179,10 @@ class HtmlBridge(Bridge):
         identifier = self.numbering.target(node) or ""
         return [element("Div", [attributes(identifier, ["statement", "algorithm"]), [element("Para", head), *body]])]
 
-    def float(self, node: Node, body: list[Node], caption: list[Element]) -> list[Element]:
+    def float(self, node: Node, body: list[Node]) -> list[Element]:
         panels = [child for child in body if child["type"] == "container"]
         if not panels:
-            return super().float(node, body, caption)
+            return super().float(node, body)
         identifier = self.numbering.target(node) or ""
         found = re.search(r"grid-cols-(\d+)", node.get("class") or "")
         count = int(found[1]) if found else 2
@@ -190,7 +190,8 @@ class HtmlBridge(Bridge):
         self.in_panels = True
         inner = [element("Div", [attributes("", ["panels", *many]), self.blocks(panels)])]
         self.in_panels = False
-        return [element("Figure", [attributes(identifier), [None, [element("Plain", caption)]], inner])]
+        under = [None, [element("Plain", self.caption(node))]]
+        return [element("Figure", [attributes(identifier), under, inner])]
 
     def table(self, node: Node, identifier: str, caption: list[Element]) -> Element:
         # A wide table scrolls by itself on a phone, not the whole page with it, and not its caption.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
@@ -79,6 +79,26 @@ def _tidied(root: Any) -> None:
             table.attrib.pop("id", None)  # its wrap's
 
 
+def _renumbered(root: Any) -> None:
+    """Number the footnotes in the order of reading: pandoc has captions before figures, and cells before captions."""
+    texts = {note.get("id"): note for note in root.iter("fn")}
+    marks = [mark for mark in _read(root) if mark.tag == "xref" and mark.get("rid") in texts]
+    for number, mark in enumerate(marks, 1):
+        note = texts[mark.get("rid")]
+        mark.text = note.find("label").text = str(number)
+        mark.set("rid", f"fn{number}")
+        note.set("id", f"fn{number}")
+        note.getparent().append(note)
+
+
+def _read(node: Any) -> Iterator[Any]:
+    """Yield what stands in a node as it is read: a caption below its figure, and above its table."""
+    yield node
+    below = [child for child in node if child.tag == "caption" and node.tag in ("fig", "fig-group")]
+    for child in [*(child for child in node if child not in below), *below]:
+        yield from _read(child)
+
+
 def _labelled(made: str, tables: Sequence[str], appendix: Sequence[str]) -> str:
     """Put the numbers that open captions and headings into ``<label>``, and the sections ``appendix`` behind the body.
 
@@ -102,6 +122,7 @@ def _labelled(made: str, tables: Sequence[str], appendix: Sequence[str]) -> str:
         text.remove(number)
         (holder if holder.tag == "caption" else text).addprevious(label)
     _tidied(root)
+    _renumbered(root)
     for table, identifier in zip(root.iter("table-wrap"), tables, strict=True):
         if identifier:
             table.set("id", identifier)

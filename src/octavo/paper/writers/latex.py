@@ -516,27 +516,29 @@ class LatexBridge(Bridge):
     def label(self, node: Node) -> str:
         return ""  # LaTeX's own
 
-    def float(self, node: Node, body: list[Node], caption: list[Element]) -> list[Element]:
+    def float(self, node: Node, body: list[Node]) -> list[Element]:
         panels = [child for child in body if child["type"] == "container"]
-        if panels and len(panels) != len(body):
-            self.unknown(node, "panels together with other things in one figure")
-            return []
         name = {"figure": "figure", "table": "table", "code": "octavoprogram"}[node["kind"]]
         widest = max((d["width"] for d in _drawings(body)), default=0)
         columns = self.columns(node) if panels else 1
         wide = "wide" in (node.get("class") or "").split() or widest * columns > self.venue.layout.column + SPARE
         env = f"{name}*" if wide and not self.boxed else name
-        under = [raw(FORM, "\\caption{"), *caption, raw(FORM, f"}}{self.label_of(node)}")]
+        # Footnotes are numbered as they are come upon: a caption is taken where it is read.
+        above = self.under(node) if name == "table" else []
         inner = (
             self.panels(panels, columns, wide=wide) if panels else [b for child in body for b in self.floated(child)]
         )
+        below = [] if name == "table" else self.under(node)
         opener, closer = (
             raw_block(FORM, f"\\begin{{{env}}}{self.here}\n\\centering"),
             raw_block(FORM, f"\\end{{{env}}}"),
         )
         noted = [plain(raw(FORM, "\\tablenote{"), *note, raw(FORM, "}")) for note in self.notes(node)]
-        parts = [plain(*under), *inner, *noted] if name == "table" else [*inner, plain(*under)]
-        return [opener, *parts, closer]
+        return [opener, *above, *inner, *noted, *below, closer]
+
+    def under(self, node: Node) -> list[Element]:
+        """Return the caption of a float, with its label."""
+        return [plain(raw(FORM, "\\caption{"), *self.caption(node), raw(FORM, f"}}{self.label_of(node)}"))]
 
     @property
     def here(self) -> str:

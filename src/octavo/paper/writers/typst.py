@@ -113,6 +113,8 @@ class TypstBridge(Bridge):
         self.venue = venue
         self.files: dict[str, str] = {}
         self.in_table = False
+        self.held: list[tuple[str, list[Element]]] | None = None  # the notes of a wide float, each with its label
+        self.apart = 0  # how many there were
 
     def inline_text(self, node: Node) -> list[Element]:
         """A text; a sign that would begin a list or a heading is escaped: pandoc does not know where lines begin."""
@@ -222,22 +224,38 @@ class TypstBridge(Bridge):
         end = "#qed]" if kind == "proof" else "]"
         return [plain(raw(FORM, opener), *title, raw(FORM, "])[")), *closed(body, raw(FORM, end + self.anchor(node)))]
 
-    def float(self, node: Node, body: list[Node], caption: list[Element]) -> list[Element]:
+    def float(self, node: Node, body: list[Node]) -> list[Element]:
+        """Return a float; the notes of a wide one stand behind it: Typst loses those of what spans its columns."""
         panels = [child for child in body if child["type"] == "container"]
-        if panels and len(panels) != len(body):
-            self.unknown(node, "panels together with other things in one figure")
-            return []
-        if panels:
-            return [self.panels(node, panels, caption)]
-        wide = "wide" in self.classes(node) or any(
-            c.get("width", 0) > self.column for c in body if c["type"] == "drawing"
-        )
+        columns = self.columns(node) if panels else 1
+        widest = max((drawing["width"] for drawing in _drawings(body)), default=self.column if panels else 0)
+        wide = "wide" in self.classes(node) or widest * columns > self.column
+        if not wide:
+            return [self.panels(node, panels, columns) if panels else self.single(node, body)]
+        self.held = []
+        made = self.panels(node, panels, columns, wide=True) if panels else self.single(node, body, wide=True)
+        notes, self.held = self.held, None
+        return [made, *(block for goal, note in notes for block in _apart(goal, note))]
+
+    def inline_footnote_reference(self, node: Node) -> list[Element]:
+        made = super().inline_footnote_reference(node)
+        if not made or self.held is None:
+            return made
+        self.apart += 1
+        self.held.append((f"<octavo-note-{self.apart}>", made[0]["c"]))
+        return [raw(FORM, f"#footnote({self.held[-1][0]});")]
+
+    def single(self, node: Node, body: list[Node], *, wide: bool = False) -> Element:
+        """Return a figure, table or listing that is one."""
         at = typst.string(str(self.place(node)))
         opener = f"#floating({typst.string(node['kind'])}, at: {at}, goal: {self.goal(node)}, wide: {_bool(wide)}, ["
+        # In the order of reading, for notes that are held: the caption of a figure stands below it.
+        above = [] if node["kind"] == "figure" else self.caption(node)
         inner = [inline for child in body for inline in self.floated(child)]
         for note in self.notes(node):
             inner += [raw(FORM, "#table-note["), *note, raw(FORM, "];")]
-        return [plain(raw(FORM, opener), *inner, raw(FORM, "], ["), *caption, raw(FORM, "])"))]
+        caption = above or self.caption(node)
+        return plain(raw(FORM, opener), *inner, raw(FORM, "], ["), *caption, raw(FORM, "])"))
 
     def floated(self, node: Node) -> list[Element]:
         """Return what stands in a float, without the space of a paragraph around it."""
@@ -254,13 +272,13 @@ class TypstBridge(Bridge):
         self.unknown(node, f"'{node['type']}' in a figure or table")
         return []
 
-    def panels(self, node: Node, panels: list[Node], caption: list[Element]) -> Element:
-        """Return a figure of panels, side by side or below one another."""
+    def columns(self, node: Node) -> int:
+        """Return how many panels stand side by side."""
         found = re.search(r"grid-cols-(\d+)", " ".join(self.classes(node)))
-        columns = int(found[1]) if found else 2
-        drawings = [child for panel in panels for child in panel["children"] if child["type"] == "drawing"]
-        widest = max((drawing["width"] for drawing in drawings), default=self.column)
-        wide = "wide" in self.classes(node) or widest * columns > self.column
+        return int(found[1]) if found else 2
+
+    def panels(self, node: Node, panels: list[Node], columns: int, *, wide: bool = False) -> Element:
+        """Return a figure of panels, side by side or below one another."""
         at = typst.string(str(self.place(node)))
         opener = f"#panels({columns}, at: {at}, goal: {self.goal(node)}, wide: {_bool(wide)}, ("
         parts = [raw(FORM, opener)]
@@ -269,7 +287,7 @@ class TypstBridge(Bridge):
             inner = [inline for child in body for inline in self.floated(child)]
             closing = f"]){self.anchor(panel)}],"
             parts += [raw(FORM, "[#panel(["), *inner, raw(FORM, "], ["), *self.caption(panel), raw(FORM, closing)]
-        return plain(*parts, raw(FORM, "), ["), *caption, raw(FORM, "])"))
+        return plain(*parts, raw(FORM, "), ["), *self.caption(node), raw(FORM, "])"))
 
     def drawing(self, node: Node) -> list[Element]:
         kind = next((kind for kind in FORMATS if kind in node["files"]), None)
@@ -361,6 +379,21 @@ def _look(venue: Venue, families: list[str]) -> str:
     words = {"name": typst.string(venue.name), "font": typst.string(layout.font)}
     words["more"] = f"({''.join(f'{typst.string(family)}, ' for family in families)})"
     return f"#let look = ({', '.join(f'{name}: {value}' for name, value in (lengths | types | words).items())})\n"
+
+
+def _drawings(body: list[Node]) -> list[Node]:
+    """Return the drawings of a float and of its panels."""
+    parts = [part for child in body for part in (child["children"] if child["type"] == "container" else [child])]
+    return [part for part in parts if part["type"] == "drawing"]
+
+
+def _apart(goal: str, note: list[Element]) -> list[Element]:
+    """Return a note without its mark, which stands in a float."""
+    opener, blocks = [raw(FORM, f"#noted({goal})[")], list(note)
+    if blocks and blocks[0]["t"] in ("Para", "Plain"):
+        opener += blocks.pop(0)["c"]
+    first = element("Para" if blocks else "Plain", opener)  # after plain text a paragraph would go on
+    return closed([first, *blocks], raw(FORM, "]"))
 
 
 def _rule(row: int, cell: Cell) -> str:
