@@ -318,7 +318,7 @@ def test_faults_of_formulas_and_headings_are_told_in_words(tmp_path: Path) -> No
             "paper/text.md:7: A formula has the sign 'é' (latin small letter e with acute), which",
             "paper/text.md:9: The formula $a_{\\text{of$ is not valid TeX: Unexpected end of input",
             "paper/text.md:9: The formula $}}$ is not valid TeX: Expected 'EOF', got '}' at position",
-            "paper/text.md:15: A formula has two labels, 'eq-a' and 'eq-b'.",
+            "paper/text.md:14: 'eq-b' is not the first label of its formula, which",
             "paper/text.md:17: A heading skips a level: no heading has ## before it.",
         )
     ]
@@ -533,6 +533,50 @@ def test_a_link_with_a_space_is_told(tmp_path: Path) -> None:
         "paper/text.md:11: The formula $x = \\eqref{eq-a}$ is not valid TeX: Undefined control sequence: \\eqref at "
         "position 5: x = \\eqref{eq-a}.\n"
         "  End the formula there, and refer in the text: {eq}`label`, [](#label), @key.",
+    ]
+
+
+LABELLED = r"""$$
+\begin{align}
+a &= b \label{eq-a} \\
+c &= d \label{eq-b} \\ e &= f \label{eq-c}
+\end{align}
+$$
+
+```{math}
+:label: eq-d
+x % \label{eq-no}
+\label{eq-e} y
+```
+
+In $y \label{eq-f}$, not `\label{eq-no}`.
+
+```latex
+\label{eq-no}
+```
+
+    \label{eq-no}
+
+% \label{eq-no}
+
+$$ z \label{eq-g} $$
+
+\begin{gather}
+p \\
+q \label{eq-h}
+\end{gather}
+"""
+
+
+def test_every_label_of_a_formula_but_the_first_is_told(tmp_path: Path) -> None:
+    """The parser takes them out without a word, referred to or not (promise 1); what only shows one is left alone."""
+    text = f"{HEAD}{LABELLED}"
+    second = "is not the first label of its formula, which has one number."
+    assert [problem.partition("\n")[0] for problem in told(tmp_path, text)] == [
+        f"paper/text.md:8: 'eq-b' {second}",
+        f"paper/text.md:8: 'eq-c' {second}",
+        f"paper/text.md:15: 'eq-e' {second}",
+        "paper/text.md:18: The label 'eq-f' stands in a formula within a line, which has no number.",
     ]
 
 

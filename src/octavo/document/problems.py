@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from octavo.document import front
+from octavo.document import front, written
 from octavo.errors import DocumentError, nearest
 from octavo.model import Place
 
@@ -25,6 +25,7 @@ NOISE = (
     (r"^Link text is empty for <(doi:|https?://doi\.org/)?10\.", "follows a citation by DOI, which is reported itself"),
     (r"^Cross reference text is empty for <", "follows an unresolved reference"),
     (r"Cross reference .* not yet resolved", "follows an unresolved reference"),
+    (r'^Math node is already labeled|^Cannot use "\\label', "octavo.document.written tells it, with its line"),
     (r"^Wrapping with \\begin\{align\*\}$", "octavo.mjs writes out the lines that are meant"),
     (
         r"^Linking \"\S+\" to an implicit heading reference",
@@ -179,11 +180,7 @@ def _missing(target: str, line: Line, sources: Sources) -> DocumentError:
     second = re.compile(rf"\\label\s*\{{\s*{re.escape(target)}\s*\}}")
     for file, number, text in sources.lines(sources.name):
         if second.search(text):
-            return DocumentError(
-                f"'{target}' is not the first label of its formula, which has one number.",
-                where=f"{file}:{number}",
-                hint="Refer to its first label, or make a formula of its own of each line that needs a number.",
-            )
+            return written.not_the_first(target, f"{file}:{number}")
     labels = [label for _, _, text in sources.lines(sources.name) for label in _labels(text)]
     hint = nearest(target, labels) or "Give its target that label, or mend it."
     if target in labels:
@@ -299,9 +296,6 @@ def _formula(line: Line, sources: Sources) -> DocumentError | None:
     if found := re.match(r"Replacing \\begin\{(\w+)\}", line.message):
         hint = "Write \\begin{align} with one & in front of each sign, or the lines alone between $$."
         return DocumentError(f"A formula has the environment '{found[1]}'.", where=_at(line, sources), hint=hint)
-    if found := re.match(r'Math node is already labeled "(.+?)" - ignoring inline "\\label\{(.+?)\}"', line.message):
-        what = f"A formula has two labels, '{found[1]}' and '{found[2]}'."
-        return DocumentError(what, where=_at(line, sources, found[1]), hint="Take one of the two out.")
     return None
 
 

@@ -78,7 +78,7 @@ def parse(source: Path, root: Path, bibliography: Path | None, workdir: Path, *,
         *_tree_problems(content, log, places),
         *_text_problems(content, text, places),
     ]
-    raise_all(sorted(found, key=_by_line))
+    raise_all(sorted({str(problem): problem for problem in found}.values(), key=_by_line))
     return content
 
 
@@ -278,6 +278,7 @@ def _text_problems(content: Content, text: str, places: problems.Sources) -> Ite
     yield from written.unclosed(places.lines(content.file))
     yield from written.invisible(places.lines(content.file))
     yield from written.latex(lines, walk(content))
+    yield from written.labels(places.lines(content.file), [node for node, _ in walk(content)])
     yield from _affixes(content)
     yield from written.footnotes(_scopes(content, lines, front.length(text)))
     for node, place in walk(content):

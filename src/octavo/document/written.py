@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import takewhile
 from typing import Any
 
@@ -45,6 +46,7 @@ COMMAND = re.compile(
     r"|medskip|bigskip|hfill|vfill|centering|tableofcontents)(?![A-Za-z]))"
 )
 BRACKETED = re.compile(r"(?<![\\\w/])\\(?P<open>[(\[])(?P<tex>.+?)(?<!\\)\\[)\]]|^[\s>]*(?P<alone>\\\[)\s*$")
+LABEL = re.compile(r"\\label\{([^}]+)\}")
 CITE, REFER = "Cite with [@key] or @key.", "Refer with [](#label)."
 INSTEAD = {
     "cite": CITE,
@@ -72,20 +74,20 @@ ANYTHING_ELSE = "This is LaTeX: write it in MyST; as an example of code, between
 CARRIED = "\t\u00ad\u200b\u200c\u200d"
 
 
-def prose(lines: Iterable[Line]) -> Iterator[Line]:
-    """Yield the lines that are parsed: without fences, and without what stands in a fence of code."""
+def prose(lines: Iterable[Line], verbatim: Collection[str] = VERBATIM) -> Iterator[Line]:
+    """Yield the lines that are parsed: without fences, and without what stands in a fence of code or ``verbatim``."""
     now = ""
     open_: list[tuple[str, bool]] = []
     for file, number, text in lines:
         if file != now:
             now, open_ = file, []
-        verbatim = bool(open_) and open_[-1][1]
+        shut = bool(open_) and open_[-1][1]
         found = FENCE.match(text)
         if found and open_ and not found[2] and found[1].startswith(open_[-1][0]):
             open_.pop()
-        elif found and not verbatim and (found[1][0] == ":" or "`" not in found[2]):
-            open_.append((found[1], _is_verbatim(found[1], found[2])))
-        elif not verbatim:
+        elif found and not shut and (found[1][0] == ":" or "`" not in found[2]):
+            open_.append((found[1], _is_verbatim(found[1], found[2], verbatim)))
+        elif not shut:
             yield file, number, text
 
 
@@ -171,9 +173,41 @@ def _found(lines: Sequence[Line], typed: str, place: Place) -> str:
     return ""
 
 
-def _is_verbatim(fence: str, information: str) -> bool:
+def _is_verbatim(fence: str, information: str, verbatim: Collection[str] = VERBATIM) -> bool:
     directive = re.match(r"\{(\S+?)\}", information)
-    return directive[1] in VERBATIM if directive else fence[0] != ":"
+    return directive[1] in verbatim if directive else fence[0] != ":"
+
+
+def labels(lines: Iterable[Line], nodes: Iterable[Node]) -> Iterator[DocumentError]:
+    """Yield an error for each label in a formula that the parser takes out: all but the first, all within a line."""
+    nodes = list(nodes)
+    first = Counter(
+        " ".join(str(node["label"]).split()) for node in nodes if node["type"] == "math" and node.get("label")
+    )
+    shown = "\n".join(node["value"] for node in nodes if node["type"] == "code")
+    for file, number, text in prose(lines, [name for name in VERBATIM if name != "math"]):
+        if text.lstrip().startswith("%") or (text.startswith(("    ", "\t")) and text.strip() in shown):
+            continue
+        bare = re.sub(r"(?<!\\)%.*|(`+).+?\1", "", text)
+        within = [found.span() for found in SET_APART.finditer(bare) if found[2] == "$"]
+        for found in LABEL.finditer(bare):
+            label = " ".join(found[1].split())
+            if any(start < found.start() < end for start, end in within):
+                what = f"The label '{label}' stands in a formula within a line, which has no number."
+                yield DocumentError(what, where=f"{file}:{number}", hint="Take it out, or set the formula between $$.")
+            elif first[label] > 0:
+                first[label] -= 1
+            else:
+                yield not_the_first(label, f"{file}:{number}")
+
+
+def not_the_first(label: str, where: str) -> DocumentError:
+    """Return the error for a second label of a formula."""
+    return DocumentError(
+        f"'{label}' is not the first label of its formula, which has one number.",
+        where=where,
+        hint="Refer to the first and take this one out, or make a formula of its own of each line that needs a number.",
+    )
 
 
 def overfull(lines: Iterable[Line]) -> Iterator[DocumentError]:
