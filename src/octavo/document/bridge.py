@@ -9,12 +9,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, ClassVar
 
 from octavo.document import mathml
 from octavo.document.fidelity import Leaf
 from octavo.document.numbering import Numbering
-from octavo.document.pandoc import ALIGNMENTS, Element, attributes, element, raw, words
+from octavo.document.pandoc import (
+    ALIGNMENTS,
+    Cited,
+    Element,
+    attributes,
+    citation,
+    element,
+    in_sentences,
+    raw,
+    words,
+)
 from octavo.document.source import Content, included
 from octavo.document.tables import Grid, read_grid
 from octavo.errors import DocumentError, OctavoError
@@ -63,11 +74,11 @@ class Bridge:
         self.content = content
         self.numbering = Numbering(content.nodes)
         self.problems: list[OctavoError] = []
-        self.numeric = False  # citations by number
+        self.cited: Cited | None = None
         self.file = content.file
         self.line: int | None = None
-        everything = [node for nodes in (*content.parts.values(), content.nodes) for node in _all(nodes)]
-        self.footnotes = {n["identifier"]: n for n in everything if n["type"] == "footnoteDefinition"}
+        self.everything = [node for nodes in (*content.parts.values(), content.nodes) for node in _all(nodes)]
+        self.footnotes = {n["identifier"]: n for n in self.everything if n["type"] == "footnoteDefinition"}
         depths = [n["depth"] for n in _all(content.nodes) if n["type"] == "heading"]
         self.top = min(depths, default=1)
 
@@ -201,6 +212,18 @@ class Bridge:
         first = node["children"][0] if node.get("children") else {}
         return f"({number})" if node["type"] == "math" else number + (first.get("value") or "")
 
+    @property
+    def numeric(self) -> bool:
+        """Whether works are cited by number."""
+        return bool(self.cited and self.cited.style)
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """The authors of each cited work, as a sentence names them."""
+        keys = sorted({node["label"] for node in self.everything if node["type"] == "cite"})
+        found = in_sentences(self.cited, keys) if self.cited else {}
+        return {key: re.sub(r"\s*\([^()]*\)$", "", text) for key, text in found.items()}
+
     def inline_cite(self, node: Node) -> list[Element]:
         return [self.citation([node], narrative=node["kind"] == "narrative")]
 
@@ -220,7 +243,7 @@ class Bridge:
         """Return citations; by number, citeproc prints no names where the sentence needs them, so they stand before."""
         if not (narrative and self.numeric):
             return self.cite(cites, narrative=narrative)
-        names = [name for cite in cites for name in words(_names(cite))]
+        names = [name for cite in cites for name in words(self.names[cite["label"]])]
         return element("Span", [attributes(), [*names, element("Space"), self.cite(cites, narrative=False)]])
 
     def cite(self, cites: Sequence[Node], *, narrative: bool) -> Element:
@@ -241,16 +264,9 @@ class Bridge:
             elif cite.get("partial"):
                 self.unknown(cite, f"a citation of the {cite['partial']} alone")
             suffix = words(cite["suffix"]) if cite.get("suffix") else []
-            made.append(
-                {
-                    "citationId": cite["label"],
-                    "citationPrefix": [*before, *words(cite.get("prefix") or "")],
-                    "citationSuffix": [element("Str", ","), element("Space"), *suffix] if suffix else [],
-                    "citationMode": element(mode),
-                    "citationNoteNum": 0,
-                    "citationHash": 0,
-                }
-            )
+            prefix = [*before, *words(cite.get("prefix") or "")]
+            after = [element("Str", ","), element("Space"), *suffix] if suffix else []
+            made.append(citation(cite["label"], mode, before=prefix, after=after))
             before = []
         text = [inline for cite in cites if cite["type"] == "cite" for inline in self.children(cite)]
         return element("Cite", [made, text])
@@ -521,12 +537,6 @@ def _with_box(blocks: list[Element], box: str) -> list[Element]:
     first = blocks[0] if blocks and blocks[0]["t"] in ("Para", "Plain") else element("Plain", [])
     opened = {"t": first["t"], "c": [element("Str", box), element("Space"), *first["c"]]}
     return [opened, *blocks[first is blocks[0] if blocks else 0 :]]
-
-
-def _names(cite: Node) -> str:
-    """Return the authors of a citation, as mystmd names them: without the year."""
-    text = "".join(str(node["value"]) for node in _all(cite.get("children", [])) if node.get("value"))
-    return re.sub(r"\s*\([^()]*\)$", "", text).replace(" & ", " and ")
 
 
 def _paragraphs(node: Node) -> list[Node]:

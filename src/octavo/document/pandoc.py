@@ -6,13 +6,17 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, cast
+
+from msgspec import structs
 
 from octavo import tools
 from octavo.errors import BuildError
 from octavo.model import Frozen
 
 Element = dict[str, Any]
+OPENER = re.compile(r"(?<!\w)(@\w+\s*\{\s*(?P<key>[^,\s{}=\"]+)\s*,)")  # of an entry in a bibliography
 API_VERSION = [1, 23, 1]
 ALIGNMENTS = {"left": "AlignLeft", "right": "AlignRight", "center": "AlignCenter"}
 
@@ -20,12 +24,14 @@ ALIGNMENTS = {"left": "AlignLeft", "right": "AlignRight", "center": "AlignCenter
 class Cited(Frozen, frozen=True):
     """What a document cites from: its bibliography, and a style in CSL; without one, by author and year.
 
-    ``name`` is the file's as the user knows it, from the root.
+    ``name`` is the file's as the user knows it, from the root. By the order of the variable ``ties`` works of the same
+    authors and year get their letters: ``annote``, which has the key, or ``title``.
     """
 
     file: Path
     style: str = ""
     name: str = ""
+    ties: str = "annote"
 
 
 def element(kind: str, content: Any = None) -> Element:
@@ -119,14 +125,10 @@ def write_bytes(
     if cited:
         # Under a plain name: pandoc takes a path for an address, and a per cent sign in it for an escape.
         entries = cited.file.read_text(encoding="utf-8-sig")
-        # Else pandoc cites van der Laan as Laan, which BibTeX and the author do not.
-        entries = re.sub(r"(?<!\w)(@\w+\s*\{\s*[^,\s{}=\"]+\s*,)", r"\1 options = {useprefix=true},", entries)
-        (folder / "references.bib").write_text(entries, encoding="utf-8")
+        (folder / "references.bib").write_text(OPENER.sub(_opened, entries), encoding="utf-8")
+        (folder / "style.csl").write_text(cited.style or author_year(cited.ties), encoding="utf-8")
         metadata = {**metadata, "bibliography": "references.bib", "link-citations": True}
-        options = ["--citeproc", *options]
-        if cited.style:
-            (folder / "style.csl").write_text(cited.style, encoding="utf-8")
-            options = ["--csl=style.csl", *options]
+        options = ["--citeproc", "--csl=style.csl", *options]
     document = {
         "pandoc-api-version": API_VERSION,
         "meta": {key: meta(value) for key, value in metadata.items()},
@@ -144,6 +146,74 @@ def write_bytes(
             hint="Mend what it names; if it names nothing of yours, report it [this is a bug].",
         )
     return done.stdout
+
+
+def _opened(entry: re.Match[str]) -> str:
+    """Return the beginning of an entry with what pandoc needs to cite it as BibTeX does.
+
+    Else it cites van der Laan as Laan. The key is spelled so that nobody's order of letters can matter.
+    """
+    return f"{entry[1]} options = {{useprefix=true}}, annotation = {{{entry['key'].encode().hex()}}},"
+
+
+def author_year(ties: str) -> str:
+    """Return pandoc's own style, by author and year, with works told apart as BibTeX does: by letters alone.
+
+    Raises BuildError where the style is not as expected.
+    """
+    done = tools.run("pandoc", ["--print-default-data-file=default.csl"], cwd=Path.cwd())
+    style = done.stdout.decode()
+    for old, new in (
+        (' disambiguate-add-givenname="true" disambiguate-add-names="true"', ""),
+        ('demote-non-dropping-particle="display-and-sort"', 'demote-non-dropping-particle="never"'),
+        ('<key macro="date-sort-year"/>', f'<key macro="date-sort-year"/><key variable="{ties}"/>'),
+    ):
+        if old not in style:
+            raise BuildError("pandoc's style is not as expected [this is a bug].", hint="Report it with its version.")
+        style = style.replace(old, new)
+    return style
+
+
+def in_sentences(cited: Cited, keys: Sequence[str]) -> dict[str, str]:
+    """Return for each key how the work is cited in a sentence by author and year: ``van der Berg (2000a)``."""
+    made = [
+        element("Para", [element("Cite", [[citation(key, "AuthorInText")], [element("Str", key)]])]) for key in keys
+    ]
+    with TemporaryDirectory(prefix="octavo-") as name:
+        worded = structs.replace(cited, style="")
+        data = write_bytes(made, {"suppress-bibliography": True}, "json", folder=Path(name), cited=worded)
+    blocks = json.loads(data)["blocks"]
+    return {key: plain_text(block["c"]) for key, block in zip(keys, blocks, strict=False)}
+
+
+def citation(
+    key: str, mode: str = "NormalCitation", *, before: Sequence[Element] = (), after: Sequence[Element] = ()
+) -> dict[str, Any]:
+    """Return a citation of one work, for an element ``Cite``."""
+    return {
+        "citationId": key,
+        "citationPrefix": list(before),
+        "citationSuffix": list(after),
+        "citationMode": element(mode),
+        "citationNoteNum": 0,
+        "citationHash": 0,
+    }
+
+
+def plain_text(inlines: Sequence[Element]) -> str:
+    """Return inlines as plain text."""
+    made = ""
+    for inline in inlines:
+        kind, content = inline["t"], cast(Any, inline.get("c"))
+        if kind in ("Space", "SoftBreak", "LineBreak"):
+            made += " "
+        elif isinstance(content, str):
+            made += content
+        elif kind in ("Code", "Math", "RawInline"):
+            made += str(content[1])
+        elif content:
+            made += plain_text(content[1] if kind in ("Link", "Span", "Image", "Cite") else content)
+    return made
 
 
 def expanded(formulas: Sequence[str], macros: Sequence[str]) -> list[str]:

@@ -15,7 +15,7 @@ from octavo.document.source import Content
 from octavo.model import LatexLog, Results
 from octavo.paper.lines import locate
 from octavo.paper.stages import REVIEW, staged
-from octavo.paper.venues import VENUES, citation_style
+from octavo.paper.venues import VENUES, Venue, citation_style
 
 WRITERS = {"pdf": "typst", "html": "html", "docx": "docx"}
 NOTICE = "Not the submission: this venue is sent LaTeX, which is in latex/."
@@ -46,7 +46,7 @@ def write(
     Raises DocumentError (or Problems) for names that the results do not have, and all that the format cannot carry or
     would lose.
     """
-    cited = _cited(bibliography, root, citation_style(VENUES[venue], citations)) if bibliography else None
+    cited = _cited(bibliography, root, VENUES[venue], citations) if bibliography else None
     shown = staged(fill(locate(content, root), results, images), stage, own)
     if form == "jats":
         from octavo.paper.writers import jats
@@ -76,9 +76,10 @@ def _single(
     return part.replace(path)
 
 
-def _cited(bibliography: Path, root: Path, style: str) -> Cited:
+def _cited(bibliography: Path, root: Path, venue: Venue, citations: str) -> Cited:
     inside = bibliography.is_relative_to(root)
-    return Cited(bibliography, style, bibliography.relative_to(root).as_posix() if inside else bibliography.name)
+    name = bibliography.relative_to(root).as_posix() if inside else bibliography.name
+    return Cited(bibliography, citation_style(venue, citations), name, venue.ties)
 
 
 def _keep(said: LatexLog, log: Path | None) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from octavo.document import front
 from octavo.document.bridge import Bridge
 from octavo.document.fidelity import Leaf
 from octavo.document.numbering import is_appendix
-from octavo.document.pandoc import Cited, Element, attributes, closed, element, markdown, words
+from octavo.document.pandoc import Cited, Element, attributes, closed, element, markdown, plain_text, words
 from octavo.document.source import Content, cited
 from octavo.errors import DocumentError, OctavoError
 from octavo.model import Place
@@ -257,22 +257,6 @@ def _runs(inlines: Sequence[Element]) -> list[str]:
         if inline["t"] not in ("Str", "Space"):
             runs += [plain_text([inline]), ""]
     return [run for run in runs if run.strip()]
-
-
-def plain_text(inlines: Sequence[Element]) -> str:
-    """Return inlines as plain text."""
-    made = ""
-    for inline in inlines:
-        kind, content = inline["t"], cast(Any, inline.get("c"))
-        if kind in ("Space", "SoftBreak", "LineBreak"):
-            made += " "
-        elif isinstance(content, str):
-            made += content
-        elif kind in ("Code", "Math", "RawInline"):
-            made += str(content[1])
-        elif content:
-            made += plain_text(content[1] if kind in ("Link", "Span", "Image") else content)
-    return made
 
 
 def front_texts(content: Content) -> list[str]:

@@ -42,10 +42,11 @@ class Venue(Frozen, frozen=True):
     """What a class asks for, beside its template ``NAME.template.tex``.
 
     ``bibliography`` is its BibTeX style, ``numbered`` that of citations by number, which are ``numeric`` where the
-    paper says nothing else, and in the order of their authors where it is ``sorted``; ``appendix`` what begins its
-    appendix, ``thanks`` what stands around the acknowledgments. ``romans``: it numbers sections in Roman numerals.
-    ``smallest`` is the height of type, in points, below which nobody reads it; as for the text of figures. ``silent``:
-    the fields of the front matter that the class does not print, each with the reason.
+    paper says nothing else, and in the order of their authors where it is ``sorted``; for ``ties`` see
+    octavo.document.pandoc.Cited. ``appendix`` is what begins its appendix, ``thanks`` what stands around the
+    acknowledgments. ``romans``: it numbers sections in Roman numerals. ``smallest`` is the height of type, in points,
+    below which nobody reads it; as for the text of figures. ``silent``: the fields of the front matter that the class
+    does not print, each with the reason.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Venue(Frozen, frozen=True):
     numbered: str
     numeric: bool = True
     sorted: bool = False
+    ties: str = "annote"
     appendix: str = "\\appendix"
     thanks: tuple[str, str] = ("\\section*{Acknowledgments}", "")
     romans: bool = False
@@ -107,6 +109,7 @@ VENUES = {
         "ACM-Reference-Format",
         "ACM-Reference-Format",
         sorted=True,
+        ties="title",
         thanks=("\\begin{acks}", "\\end{acks}"),
         silent={"date": "acmart prints the dates that the publisher gives: of receipt, and of the conference"},
         layout=Layout(
@@ -125,7 +128,7 @@ VENUES = {
 }
 
 AUTHOR_YEAR, NUMERIC = "author-year", "numeric"
-BY_AUTHOR = '<sort><key macro="author"/><key variable="issued"/><key variable="title"/></sort>'
+BY_AUTHOR = '<sort><key macro="label"/><key variable="issued"/><key variable="title"/></sort>'
 
 
 def citation_style(venue: Venue, citations: str) -> str:

@@ -49,7 +49,7 @@ def write(content: Content, *, cited: Cited | None, lines: bool = False) -> byte
     with TemporaryDirectory(prefix="octavo-") as name:
         folder = Path(name)
         bridge = DocxBridge(content, folder)
-        bridge.numeric = bool(cited and cited.style)
+        bridge.cited = cited
         metadata = matter.metadata(content, bridge)
         blocks = [*_front(metadata, bridge), *matter.body(content, bridge, [])]
         raise_all(bridge.problems)

@@ -31,7 +31,7 @@ def write(content: Content, *, cited: Cited | None) -> bytes:
     Raises DocumentError (or Problems) for what cannot be carried.
     """
     bridge = HtmlBridge(content)
-    bridge.numeric = bool(cited and cited.style)
+    bridge.cited = cited
     metadata = matter.metadata(content, bridge)
     metadata["css"] = {"blocks": [pandoc.raw_block(FORM, styles())]}
     blocks = matter.body(content, bridge, [])

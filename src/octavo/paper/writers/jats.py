@@ -33,7 +33,7 @@ def write(content: Content, out: Path, *, cited: Cited | None) -> None:
     Raises DocumentError (or Problems) for what cannot be carried or would be lost.
     """
     bridge = JatsBridge(content)
-    bridge.numeric = bool(cited and cited.style)
+    bridge.cited = cited
     metadata = matter.metadata(content, bridge)
     blocks = matter.body(content, bridge, [])
     raise_all(bridge.problems)

@@ -94,7 +94,7 @@ def write(
     Raises DocumentError (or Problems) for what cannot be carried or would be lost.
     """
     bridge = LatexBridge(content, venue)
-    bridge.numeric = bool(cited and cited.style)
+    bridge.cited = cited
     metadata = matter.metadata(content, bridge)
     metadata["macros"] = [{"inlines": [raw(FORM, macro)]} for macro in macros(content)]
     metadata["packages"] = [{"inlines": [raw(FORM, name)]} for name in packages(content)]
@@ -177,6 +177,8 @@ def pdf(
     if told:
         raise _stopped(told, content, cited)
     _same_numbers(folder / "paper.aux", content, venue)
+    if cited and not cited.style:
+        _same_letters(folder / "paper.aux", content, cited)
     return (folder / "paper.pdf").read_bytes(), _said_of_it(log, folder / "paper.aux", tables)
 
 
@@ -276,6 +278,26 @@ def _same_numbers(aux: Path, content: Content, venue: Venue) -> None:
         raise BuildError(f"LaTeX counts otherwise: {'; '.join(wrong[:4])}.", where=content.file, hint=hint)
 
 
+def _same_letters(aux: Path, content: Content, cited: Cited) -> None:
+    """Raise BuildError where LaTeX has another letter at a year than the document has in all other formats."""
+    written = aux.read_text(encoding="utf-8", errors="replace")
+    years = re.findall(r"\\bibcite\{([^}]+)\}\{\{\d+\}\{((?:[^{}]|\{[^{}]*\})*)\}", written)
+    others = pandoc.in_sentences(cited, [key for key, _ in years]) if years else {}
+    printed, expected = ({key: _letter(text) for key, text in each} for each in (years, others.items()))
+    if wrong := next((key for key, letter in expected.items() if printed[key] != letter), None):
+        raise BuildError(
+            f"'{wrong}' has the letter '{printed[wrong]}' at its year in LaTeX, '{expected[wrong]}' in all other outputs.",
+            where=str(source.cited(content).get(wrong) or content.file),
+            hint=f'Cite by number (citations = "numeric" under [tool.octavo.paper]), or {WITHOUT}',
+        )
+
+
+def _letter(text: str) -> str:
+    """Return the letter that tells a work from others of its year: of ``2010{a}`` or ``Smith (2010a)``."""
+    found = re.search(r"(?:\d|n\.?d\.?-?)\{?([a-z]?)[})]?$", text)
+    return found[1] if found else ""
+
+
 def body(content: Content, bridge: LatexBridge, cited: Cited | None) -> list[Element]:
     """Return the body, the acknowledgments, the list of references, and the appendix."""
     made = [e for block in content.nodes if not is_appendix(block) for e in bridge.blocks([block])]
@@ -369,7 +391,7 @@ class LatexBridge(Bridge):
 
     def lined(self, made: list[Element]) -> list[Element]:
         """Return words with a line through or below them, and note letters of more than a byte."""
-        self.underlined |= not matter.plain_text(made).isascii()
+        self.underlined |= not pandoc.plain_text(made).isascii()
         return made
 
     def formula(self, node: Node) -> str:

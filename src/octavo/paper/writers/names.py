@@ -61,7 +61,8 @@ LABELS = ("author", "editor", "key", "crossref")
 def spelled(bibliography: str, *, labelled: bool = False) -> str:
     """Return a .bib file for BibTeX: its names and signs spelled for TeX, all else as it was.
 
-    ``labelled``: works without authors are cited by their titles, and works without a year as such.
+    Works without authors are cited by their titles. ``labelled``: these stand in the list where authors would, and
+    works without a year are cited as such.
     """
     made, end = [], 0
     for entry in ENTRY.finditer(bibliography):
@@ -72,7 +73,9 @@ def spelled(bibliography: str, *, labelled: bool = False) -> str:
         body = bibliography[entry.end() : end]
         fields = _fields(body)
         made += [*_missing(entry["kind"].lower(), fields, labelled=labelled)]
-        made.append(_body(body, titled=labelled and not any(name in fields for name in LABELS)))
+        named = "title" not in fields or any(name in fields for name in LABELS)
+        made += [f" key = {{{_value('title', fields['title'])}}},"] if not (named or labelled) else []
+        made.append(_body(body, titled=labelled and not named))
     return "".join([*made, bibliography[end:]])
 
 

@@ -68,10 +68,10 @@ def source(
     for file in ("paper.typ", "code.tmTheme"):
         shutil.copyfile(templates / file, folder / file)
     bridge = TypstBridge(content, venue)
-    bridge.numeric = bool(cited and cited.style)
+    bridge.cited = cited
     metadata = matter.metadata(content, bridge)
     metadata["names"] = _strings([str(author["name"]) for author in content.frontmatter.get("authors", [])])
-    metadata["terms"] = _strings([matter.plain_text(keyword["inlines"]) for keyword in metadata["keywords"]])
+    metadata["terms"] = _strings([pandoc.plain_text(keyword["inlines"]) for keyword in metadata["keywords"]])
     metadata |= {"lines": lines, "notice": {"inlines": pandoc.words(notice)}}
     blocks = matter.body(content, bridge, [raw_block(FORM, "#show: appendix")], raw(FORM, END))
     raise_all(bridge.problems)
