@@ -180,5 +180,5 @@ def test_another_letter_in_latex_stops_the_paper(tmp_path: Path) -> None:
     latex.write(content, tmp_path / "latex", venue=VENUES["article"], cited=cited)
     with pytest.raises(BuildError) as caught:
         latex.pdf(tmp_path / "latex", content, VENUES["article"], cited=cited)
-    told = "'samea' has the letter 'a' at its year in LaTeX, 'b' in all other outputs."
+    told = "'samea' has the letter 'a' at its year in LaTeX, 'b' elsewhere."
     assert str(caught.value).startswith(f"paper/paper.md:9: {told}\n  Cite by number")

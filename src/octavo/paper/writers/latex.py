@@ -286,7 +286,7 @@ def _same_letters(aux: Path, content: Content, cited: Cited) -> None:
     printed, expected = ({key: _letter(text) for key, text in each} for each in (years, others.items()))
     if wrong := next((key for key, letter in expected.items() if printed[key] != letter), None):
         raise BuildError(
-            f"'{wrong}' has the letter '{printed[wrong]}' at its year in LaTeX, '{expected[wrong]}' in all other outputs.",
+            f"'{wrong}' has the letter '{printed[wrong]}' at its year in LaTeX, '{expected[wrong]}' elsewhere.",
             where=str(source.cited(content).get(wrong) or content.file),
             hint=f'Cite by number (citations = "numeric" under [tool.octavo.paper]), or {WITHOUT}',
         )
