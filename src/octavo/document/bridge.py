@@ -368,13 +368,16 @@ class Bridge:
     def block_list(self, node: Node) -> list[Element]:
         items = []
         for item in node["children"]:
-            blocks = self.blocks(item["children"])
-            if "checked" in item:
-                blocks = _with_box(blocks, BOXES[bool(item["checked"])])
-            items.append(blocks if _is_loose(item) else tight(blocks))
+            blocks = self.item(item)
+            items.append(_with_box(blocks, BOXES[bool(item["checked"])]) if "checked" in item else blocks)
         if node.get("ordered"):
             return [element("OrderedList", [[node.get("start", 1), element("Decimal"), element("Period")], items])]
         return [element("BulletList", items)]
+
+    def item(self, node: Node) -> list[Element]:
+        """Return an item of a list, without the box of a task."""
+        blocks = self.blocks(node["children"])
+        return blocks if _is_loose(node) else tight(blocks)
 
     def block_definition_list(self, node: Node) -> list[Element]:
         entries: list[list[Any]] = []

@@ -606,6 +606,9 @@ ALPHABETS = {
 DIGITS = {"bold": 0x1D7CE, "double-struck": 0x1D7D8, "sans-serif": 0x1D7E2, "monospace": 0x1D7F6}
 GREEK = {"bold": (0x1D6A8, 0x1D6C2), "bold-italic": (0x1D71C, 0x1D736)}
 
+# What \hat, \tilde and \bar put over a letter. A browser draws the signs that KaTeX has for them as wide as \widehat.
+NARROW = {"^": "\u02c6", "~": "\u02dc", "\u02c9": "\u00af"}
+
 
 def tokens(html: str) -> list[str]:
     """Return the texts of a formula's own signs: numbers, letters, operators, words. Raises Unsupported."""
@@ -631,6 +634,10 @@ def web(html: str) -> str:
         _align(table)
     for element in root.xpath("//*[local-name() = 'mtext']"):
         _widen(element)
+    for element in root.xpath("//*[local-name() = 'mover'][@accent = 'true']/*[2][local-name() = 'mo']"):
+        if _text(element) in NARROW and not element.get("stretchy"):
+            element.text = NARROW[_text(element)]
+            element.set("stretchy", "false")
     for element in root.xpath("//*[local-name() = 'mo']"):
         if element.text == "\u2225" and element.get("fence") == "true":
             element.text = "\u2016"  # as a bracket: the other one is a relation to a browser, with its spaces

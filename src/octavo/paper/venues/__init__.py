@@ -128,7 +128,11 @@ VENUES = {
 }
 
 AUTHOR_YEAR, NUMERIC = "author-year", "numeric"
-BY_AUTHOR = '<sort><key macro="label"/><key variable="issued"/><key variable="title"/></sort>'
+# As BibTeX sorts: by the whole name of the first author, not by initials; numbers are the same in LaTeX.
+BY_AUTHOR = (
+    '<sort><key macro="label" names-min="1" names-use-first="1"/><key variable="author"/>'
+    '<key variable="issued"/><key variable="title"/></sort>'
+)
 
 
 def citation_style(venue: Venue, citations: str) -> str:

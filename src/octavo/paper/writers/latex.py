@@ -409,7 +409,7 @@ class LatexBridge(Bridge):
         return tex
 
     def blocks(self, nodes: Iterable[Node]) -> list[Element]:
-        return super().blocks(_continued(list(nodes)))
+        return _joined(super().blocks(_continued(list(nodes))))
 
     def block_paragraph(self, node: Node) -> list[Element]:
         """A paragraph; what goes on after a display formula is not indented."""
@@ -459,7 +459,7 @@ class LatexBridge(Bridge):
         made = self.cite(cites, narrative=narrative)
         works = [cite for cite in cites if cite["type"] == "cite"]
         for citation, cite in zip(made["c"][0], works, strict=True):
-            citation["citationSuffix"] = _with_sections(cite.get("suffix") or "")
+            citation["citationSuffix"] = _behind(cite.get("suffix") or "")
             if self.numeric and cite.get("partial") == "year":
                 citation["citationMode"] = element("NormalCitation")  # by number there is no year to cite
         return made
@@ -660,8 +660,12 @@ class LatexBridge(Bridge):
         return [raw(FORM, f"\\multicolumn{{{cell.colspan}}}{{{cell.align[0]}}}{{"), *inner, raw(FORM, "}")]
 
 
-def _with_sections(text: str) -> list[Element]:
-    """Return what stands behind a citation; pandoc takes a § for its own mark of a section, and drops it."""
+def _behind(text: str) -> list[Element]:
+    """Return what stands behind a citation: ``p. 12`` in one line, ``3-5`` with a dash as other formats have it.
+
+    Pandoc takes a § for its own mark of a section, and drops it.
+    """
+    text = re.sub(r"(?<=\d)-(?=\d)", "\u2013", re.sub(r"(?<=[a-z]\.) (?=\d)", "\u00a0", text))
     first, *others = text.split("§")
     return [*words(first), *(e for other in others for e in (raw(FORM, "\\S{}"), *words(other)))]
 
@@ -674,6 +678,21 @@ def _continued(nodes: list[Node]) -> list[Node]:
         first = node["children"][0] if follows and node.get("children") else {}
         goes_on = first.get("type") == "text" and first["value"][:1].islower()
         made.append({**node, "continues": True} if goes_on else node)
+    return made
+
+
+def _joined(blocks: Sequence[Element]) -> list[Element]:
+    """Return blocks with each display formula in the paragraph that it follows.
+
+    After an empty line LaTeX would set an empty line above it, too little below, and might begin a page with it.
+    """
+    made: list[Element] = []
+    for block in blocks:
+        formula = block["t"] == "RawBlock" and block["c"][1].startswith("\\begin{equation")
+        if formula and made and made[-1]["t"] == "Para":
+            made[-1] = element("Para", [*made[-1]["c"], raw(FORM, f"\n{block['c'][1]}")])
+        else:
+            made.append(block)
     return made
 
 

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import ClassVar
 
 from octavo.document import fidelity, mathml, pandoc, speech, tables, typst
-from octavo.document.bridge import KINDS, Bridge, Node
+from octavo.document.bridge import BOXES, KINDS, Bridge, Node
 from octavo.document.fidelity import Leaf
 from octavo.document.pandoc import Cited, Element, closed, element, plain, raw, raw_block
 from octavo.document.source import Content
@@ -21,6 +21,7 @@ from octavo.paper.venues import SPARE, Venue
 
 FORM = "typst"
 END = "#end-of-text;"
+BULLET = "\u2022"
 NUMBER = re.compile(r"[A-Z\d][A-Z\d.]*[a-z]?(?=\)?$)")  # at the end of a reference
 FORMATS = ("svg", "png", "jpg", "jpeg")  # PDF/UA forbids a PDF inside; the first that a figure has is shown
 # Where a sign of Typst's markup begins: an escape, raw text, a string, a space that does not break.
@@ -156,6 +157,8 @@ class TypstBridge(Bridge):
         if node["type"] != "heading":
             return super().opening(node)
         printed = self.venue.printed("heading", self.numbering.of(node))
+        if self.venue.romans and printed.isalpha() and self.numbering.of(node) == printed:
+            return f"#{typst.string(f'Appendix {printed}')};#linebreak();"
         if self.venue.romans:  # I., A., 1)
             printed = re.split(r"-|(?<=[A-Z])(?=\d)", printed)[-1] + (")" if printed[-1:].isdigit() else ".")
         return f"#numbered({typst.string(printed)});"
@@ -182,10 +185,20 @@ class TypstBridge(Bridge):
         return text[: found.start()] + self.venue.printed(kind, found[0]) + text[found.end() :]
 
     def block_list(self, node: Node) -> list[Element]:
-        made = super().block_list(node)
-        if not any("checked" in item for item in node["children"]):
-            return made
-        return [raw_block(FORM, "#[#set list(marker: none)"), *made, raw_block(FORM, "]")]  # the boxes are marks enough
+        """A list; the boxes of tasks stand where bullets do, before all lines of an item."""
+        if node.get("ordered") or not any("checked" in item for item in node["children"]):
+            return super().block_list(node)
+        marks = [BOXES[bool(item["checked"])] if "checked" in item else BULLET for item in node["children"]]
+        boxes = "".join(f"{typst.string(mark)}, " for mark in marks)
+        parts: list[Element] = [raw_block(FORM, f"#enum(numbering: n => ({boxes}).at(n - 1),")]
+        for item in node["children"]:
+            blocks = self.item(item)
+            opener = [raw(FORM, "enum.item[")]
+            if blocks and blocks[0]["t"] in ("Para", "Plain"):
+                opener += blocks.pop(0)["c"]
+            first = element("Para" if blocks else "Plain", opener)  # after plain text a paragraph would go on
+            parts += closed([first, *blocks], raw(FORM, "],"))
+        return [*parts, raw_block(FORM, ")")]
 
     def block_definition_list(self, node: Node) -> list[Element]:
         """A definition list; a term stands in the line of what it means, and is not left at the end of a column."""
