@@ -138,7 +138,7 @@ SPACED = {
     r"(a) \log (b)": "(a)[]log\u2061(b)",
     r"\left\| x \right\|": "‖x‖",
     r"a \parallel b": "a∥b",
-    r"\hat{\operatorname{Cov}}(x)": "Cov^(x)",
+    r"\hat{\operatorname{Cov}}(x)": "Cov\u02c6(x)",
 }
 Read = Callable[[str], str]
 

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.paper.test_paper_faults import HEAD, parsed
 from tests.paper.test_paper_sample import FORMS, text_of
+from tests.paper.test_paper_scripts import needs_fonts
 
 from octavo import paper
 from octavo.document import mathml, source
 from octavo.document.source import Content
 from octavo.model import Results
+from octavo.paper.venues import VENUES
 
 if TYPE_CHECKING:
     from tests.paper.conftest import Sample
@@ -136,3 +138,33 @@ def test_an_accent_over_a_letter_is_narrow(sign: str, drawn: str) -> None:
     wide = f'<math><mover accent="true"><mi>x</mi><mo stretchy="true">{sign}</mo></mover></math>'
     assert f'<mo stretchy="false">{drawn}</mo>' in mathml.web(letter)
     assert mathml.web(wide) == wide
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_nothing_runs_off_a_page_below_a_wide_table(tmp_path: Path, venue: str) -> None:
+    """Typst lets a float of the last column go on below the edge of the paper, its end lost (promise 1)."""
+    import pdfplumber
+
+    def table(label: str, rows: int, wide: str = "") -> str:
+        cells = "\n".join(
+            f"| {label}{row} | two[^{label}] |" if row == 0 else f"| {label}{row} | two |" for row in range(rows)
+        )
+        opened = f":::{{table}} {label}\n:label: {label}\n{wide}\n\n| A | B |\n|:--|:--|\n"
+        return f"{opened}{cells}\n:::\n\n[^{label}]: Of {label}.\n\n"
+
+    steps = "\n".join(f"{step}. step{step}" for step in range(1, 24))
+    algorithm = f":::{{prf:algorithm}} Al\n:label: al\n\n{steps}\n:::\n\n"
+    body = "# One\n\nSee [@c], [](#w), [](#n), [](#al), [](#m).\n\n"
+    body += "Words and words.\n\n" * 8 + table("w", 40, ":class: wide") + table("n", 24) + algorithm + table("m", 24)
+    with pdfplumber.open(written(content_of(tmp_path, body), tmp_path, "pdf", venue)) as pdf:
+        texts = ["".join(page.crop((0, 0, page.width, page.height - 40)).extract_text().split()) for page in pdf.pages]
+    lost = [f"{label}{row}" for label, rows in (("w", 40), ("n", 24), ("m", 24)) for row in range(rows)]
+    assert [cell for cell in [*lost, "step23", "Ofw.", "Ofn.", "Ofm."] if not any(cell in text for text in texts)] == []
+
+
+@needs_fonts
+def test_cyrillic_letters_need_nothing_made_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TeX makes the measures of a font for the first time: only where it had, could such a paper be set."""
+    monkeypatch.setenv("TEXMFVAR", str(tmp_path / "texmf-var"))
+    content = content_of(tmp_path, "# One\n\nБорис wrote *так* and [@c].\n")
+    assert "Борис" in text_of(written(content, tmp_path, "latex", "article"))

@@ -161,8 +161,9 @@ def pdf(
         "max_print_line": "10000",
     }
     if "\\input{glyphtounicode}" in (folder / SOURCE).read_text(encoding="utf-8"):
-        # Of a font that is not there TeX would make one of pixels, or take what it made some other day.
-        env |= {"MKTEXTFM": "0", "MKTEXPK": "0", "PKFONTS": "."}
+        # Of a font that is not there TeX would make one of pixels, or take what it made some other day. The measures of
+        # Cyrillic fonts it makes where they are needed for the first time; they are the same everywhere.
+        env |= {"MKTEXPK": "0", "PKFONTS": "."}
     done = tools.run("latexmk", arguments, cwd=folder, env=env, timeout=300)
     log = (
         (folder / "paper.log").read_text(encoding="utf-8", errors="replace") if (folder / "paper.log").exists() else ""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from octavo.document import fidelity, mathml, pandoc, speech, tables, typst
 from octavo.document.bridge import BOXES, KINDS, Bridge, Node
@@ -40,10 +41,23 @@ def write(
 
     Raises DocumentError (or Problems) for what cannot be carried, set or shown.
     """
+    moved: list[str] = []
+    while True:
+        data, end, cut = _set(content, venue, cited, lines, notice, moved)
+        if not cut:
+            return data, LatexLog(end)
+        # Below a float over both columns Typst lets one of a column run off the page. As wide it has a place elsewhere.
+        moved.append(cut[0])
+
+
+def _set(
+    content: Content, venue: Venue, cited: Cited | None, lines: bool, notice: str, moved: Sequence[str]
+) -> tuple[bytes, int, list[str]]:
+    """Return a PDF, the page on which its text ends, and where what is cut off was written."""
     with TemporaryDirectory(prefix="octavo-") as name:
         folder = Path(name)
         main = folder / "main.typ"
-        made, front, numbers = source(content, folder, venue, cited, lines=lines, notice=notice)
+        made, front, numbers = source(content, folder, venue, cited, lines=lines, notice=notice, moved=moved)
         main.write_text(made, encoding="utf-8")
         front += [Leaf(text, None) for text in matter.front_texts(content)]
         wanted = [*fidelity.leaves(content), *front]
@@ -54,21 +68,28 @@ def write(
             places.setdefault(typst.composed(leaf.text), leaf.place)
         shown = [*wanted, *fidelity.formulas(content, "math", "inlineMath")]
         entries = [*matter.fields(content), *matter.entries(content, cited)]
-        data, asked = typst.pdf(main, shown, content.file, places, ("end-of-text",), entries)
-        return data, LatexLog(max(asked["end-of-text"], default=0))
+        data, asked = typst.pdf(main, shown, content.file, places, ("end-of-text", "cut-off"), entries)
+        return data, max(asked["end-of-text"], default=0), asked["cut-off"]
 
 
 def source(
-    content: Content, folder: Path, venue: Venue, cited: Cited | None, *, lines: bool = False, notice: str = ""
+    content: Content,
+    folder: Path,
+    venue: Venue,
+    cited: Cited | None,
+    *,
+    lines: bool = False,
+    notice: str = "",
+    moved: Sequence[str] = (),
 ) -> tuple[str, list[Leaf], list[Leaf]]:
     """Return the Typst source of the paper, and what it must say of the front matter, and of numbers.
 
-    Its template and figures are put into ``folder``.
+    Its template and figures are put into ``folder``. The floats that were written at ``moved`` stand over both columns.
     """
     templates = Path(__file__).parent
     for file in ("paper.typ", "code.tmTheme"):
         shutil.copyfile(templates / file, folder / file)
-    bridge = TypstBridge(content, venue)
+    bridge = TypstBridge(content, venue, moved)
     bridge.cited = cited
     metadata = matter.metadata(content, bridge)
     metadata["names"] = _strings([str(author["name"]) for author in content.frontmatter.get("authors", [])])
@@ -109,9 +130,10 @@ class TypstBridge(Bridge):
 
     form: ClassVar[str] = FORM
 
-    def __init__(self, content: Content, venue: Venue) -> None:
+    def __init__(self, content: Content, venue: Venue, moved: Sequence[str] = ()) -> None:
         super().__init__(content)
         self.venue = venue
+        self.moved = moved
         self.files: dict[str, str] = {}
         self.in_table = False
         self.held: list[tuple[str, list[Element]]] | None = None  # the notes of a wide float, each with its label
@@ -189,8 +211,7 @@ class TypstBridge(Bridge):
         if node.get("ordered") or not any("checked" in item for item in node["children"]):
             return super().block_list(node)
         marks = [BOXES[bool(item["checked"])] if "checked" in item else BULLET for item in node["children"]]
-        boxes = "".join(f"{typst.string(mark)}, " for mark in marks)
-        parts: list[Element] = [raw_block(FORM, f"#enum(numbering: n => ({boxes}).at(n - 1),")]
+        parts: list[Element] = [raw_block(FORM, f"#enum(numbering: n => {_array(marks)}.at(n - 1),")]
         for item in node["children"]:
             blocks = self.item(item)
             opener = [raw(FORM, "enum.item[")]
@@ -222,33 +243,37 @@ class TypstBridge(Bridge):
         return [raw(FORM, f"#marked({self.goal(node)});"), *self.children(node)]
 
     def statement(self, node: Node, name: str) -> list[Element]:
-        title, body = self.titled(node)
         kind = node["kind"]
         if kind == "algorithm":
-            call = f"#algorithm({typst.string(str(self.place(node)))}, {self.goal(node)})["
-            caption = [element("Strong", pandoc.words(f"{name}."))]
-            caption += [element("Space"), *title] if title else []
-            return [
-                plain(raw(FORM, call), *caption, raw(FORM, "][")),
-                *closed(body, raw(FORM, "]")),
-            ]
+            wide = str(self.place(node)) in self.moved
+            return self.over_both(self.algorithm, node, name) if wide else self.algorithm(node, name)
+        title, body = self.titled(node)
         look = "upright" if kind in UPRIGHT else "italic"
         opener = f"#statement({typst.string(name)}, {typst.string(look)}, ["
         end = "#qed]" if kind == "proof" else "]"
         return [plain(raw(FORM, opener), *title, raw(FORM, "])[")), *closed(body, raw(FORM, end + self.anchor(node)))]
 
+    def algorithm(self, node: Node, name: str, *, wide: bool = False) -> list[Element]:
+        title, body = self.titled(node)
+        call = f"#algorithm({typst.string(str(self.place(node)))}, {self.goal(node)}, {_bool(wide)})["
+        caption = [element("Strong", pandoc.words(f"{name}."))]
+        caption += [element("Space"), *title] if title else []
+        return [plain(raw(FORM, call), *caption, raw(FORM, "][")), *closed(body, raw(FORM, "]"))]
+
     def float(self, node: Node, body: list[Node]) -> list[Element]:
-        """Return a float; the notes of a wide one stand behind it: Typst loses those of what spans its columns."""
         panels = [child for child in body if child["type"] == "container"]
         columns = self.columns(node) if panels else 1
         widest = max((drawing["width"] for drawing in _drawings(body)), default=self.column if panels else 0)
-        wide = "wide" in self.classes(node) or widest * columns > self.column
-        if not wide:
-            return [self.panels(node, panels, columns) if panels else self.single(node, body)]
+        wide = "wide" in self.classes(node) or widest * columns > self.column or str(self.place(node)) in self.moved
+        made = (self.panels, node, panels, columns) if panels else (self.single, node, body)
+        return self.over_both(*made) if wide else made[0](*made[1:])
+
+    def over_both(self, make: Callable[..., list[Element]], *what: Any) -> list[Element]:
+        """Return what ``make`` makes of a float over both columns, and behind it its notes, which Typst would lose."""
         self.held = []
-        made = self.panels(node, panels, columns, wide=True) if panels else self.single(node, body, wide=True)
+        made = make(*what, wide=True)
         notes, self.held = self.held, None
-        return [made, *(block for goal, note in notes for block in _apart(goal, note))]
+        return [*made, *(block for goal, note in notes for block in _apart(goal, note))]
 
     def inline_footnote_reference(self, node: Node) -> list[Element]:
         made = super().inline_footnote_reference(node)
@@ -258,7 +283,7 @@ class TypstBridge(Bridge):
         self.held.append((f"<octavo-note-{self.apart}>", made[0]["c"]))
         return [raw(FORM, f"#footnote({self.held[-1][0]});")]
 
-    def single(self, node: Node, body: list[Node], *, wide: bool = False) -> Element:
+    def single(self, node: Node, body: list[Node], *, wide: bool = False) -> list[Element]:
         """Return a figure, table or listing that is one."""
         at = typst.string(str(self.place(node)))
         opener = f"#floating({typst.string(node['kind'])}, at: {at}, goal: {self.goal(node)}, wide: {_bool(wide)}, ["
@@ -268,7 +293,7 @@ class TypstBridge(Bridge):
         for note in self.notes(node):
             inner += [raw(FORM, "#table-note["), *note, raw(FORM, "];")]
         caption = above or self.caption(node)
-        return plain(raw(FORM, opener), *inner, raw(FORM, "], ["), *caption, raw(FORM, "])"))
+        return [plain(raw(FORM, opener), *inner, raw(FORM, "], ["), *caption, raw(FORM, "])"))]
 
     def floated(self, node: Node) -> list[Element]:
         """Return what stands in a float, without the space of a paragraph around it."""
@@ -290,7 +315,7 @@ class TypstBridge(Bridge):
         found = re.search(r"grid-cols-(\d+)", " ".join(self.classes(node)))
         return int(found[1]) if found else 2
 
-    def panels(self, node: Node, panels: list[Node], columns: int, *, wide: bool = False) -> Element:
+    def panels(self, node: Node, panels: list[Node], columns: int, *, wide: bool = False) -> list[Element]:
         """Return a figure of panels, side by side or below one another."""
         at = typst.string(str(self.place(node)))
         opener = f"#panels({columns}, at: {at}, goal: {self.goal(node)}, wide: {_bool(wide)}, ("
@@ -300,7 +325,7 @@ class TypstBridge(Bridge):
             inner = [inline for child in body for inline in self.floated(child)]
             closing = f"]){self.anchor(panel)}],"
             parts += [raw(FORM, "[#panel(["), *inner, raw(FORM, "], ["), *self.caption(panel), raw(FORM, closing)]
-        return plain(*parts, raw(FORM, "), ["), *self.caption(node), raw(FORM, "])"))
+        return [plain(*parts, raw(FORM, "), ["), *self.caption(node), raw(FORM, "])"))]
 
     def drawing(self, node: Node) -> list[Element]:
         kind = next((kind for kind in FORMATS if kind in node["files"]), None)
@@ -390,7 +415,7 @@ def _look(venue: Venue, families: list[str]) -> str:
     lengths = {name: f"{getattr(layout, name)}in" for name in ("column", "gap", "left", "top", "height", "width")}
     types = {name: f"{getattr(layout, name)}pt" for name in ("size", "leading", "small", "title")}
     words = {"name": typst.string(venue.name), "font": typst.string(layout.font)}
-    words["more"] = f"({''.join(f'{typst.string(family)}, ' for family in families)})"
+    words["more"] = _array(families)
     return f"#let look = ({', '.join(f'{name}: {value}' for name, value in (lengths | types | words).items())})\n"
 
 
@@ -415,7 +440,11 @@ def _rule(row: int, cell: Cell) -> str:
 
 def _strings(texts: list[str]) -> dict[str, list[Element]]:
     """Return metadata that prints as an array of Typst's strings: what a PDF says of itself has no markup."""
-    return {"inlines": [raw(FORM, f"({''.join(f'{typst.string(text)}, ' for text in texts)})")]}
+    return {"inlines": [raw(FORM, _array(texts))]}
+
+
+def _array(texts: Sequence[str]) -> str:
+    return f"({''.join(f'{typst.string(text)}, ' for text in texts)})"
 
 
 def _bool(truth: bool) -> str:
