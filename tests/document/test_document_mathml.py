@@ -128,7 +128,10 @@ REFUSED = {
     r"\color{red}{x}": r"\color",
     r"x \tag{7}": r"\tag",
     r"\begin{array}{l|r} 1 & 2 \\ \hline 3 & 4 \end{array}": "lines in an array",
-    r"\xcancel{x}": "menclose",
+    r"\xcancel{x}": r"\xcancel",
+    r"\sout{x}": r"\sout",
+    r"\underleftarrow{AB}": r"\underleftarrow",
+    r"\overlinesegment{AB}": r"\overlinesegment",
     r"\rlap{/}{=} x": r"\rlap",
 }
 SPACED = {

@@ -590,3 +590,44 @@ def test_a_label_that_is_not_read_is_told_where_it_stands(tmp_path: Path) -> Non
         "paper/text.md:12: The directive 'csv-table' has nothing in it.",
         "paper/text.md:14: The directive 'csv-table' has no option 'file'.",
     ]
+
+
+AFFILIATED = """---
+title: T
+authors:
+  - name: Ann Other
+    affiliations: [unii, University of Unicorns]
+  - name: Ben Other
+    affiliation: uni
+  - name: Cid Other
+    affiliations:
+      - name: unit
+affiliations:
+  - id: uni
+    name: University
+---
+
+Words.
+"""
+
+
+def test_a_misspelt_id_of_an_affiliation_is_told(tmp_path: Path) -> None:
+    """It would print as a name; a name of several words, or one that is written as a name, may be anything."""
+    assert told(tmp_path, AFFILIATED) == [
+        "paper/text.md:5: No affiliation has the id 'unii'.\n"
+        "  did you mean 'uni'? An affiliation of that name is written as `- name: unii`."
+    ]
+
+
+@pytest.mark.parametrize("name", ["'\\\\'", "'\\,'", "'\\a1'"])
+def test_a_macro_has_a_name_of_letters(tmp_path: Path, name: str) -> None:
+    """Another one would be LaTeX's end of a line, its space, or never be read."""
+    (problem,) = told(tmp_path, f"---\ntitle: T\nmath:\n  {name}: x\n---\n\nWords.\n")
+    assert problem.startswith("paper/text.md:4: The macro '\\") and "a backslash and letters" in problem
+
+
+def test_an_address_is_shown_without_spaces(tmp_path: Path) -> None:
+    """The parser decodes what it shows; other letters may be read as such."""
+    content = parse(tmp_path, f"{HEAD}See <https://example.org/a%20b> and <https://example.org/%C3%A9>.\n")
+    shown = [node["children"][0]["value"] for node, _ in source.walk(content) if node["type"] == "link"]
+    assert shown == ["https://example.org/a%20b", "https://example.org/\u00e9"]

@@ -55,6 +55,6 @@ def test_what_word_would_not_have_is_an_error_with_its_line(tmp_path: Path) -> N
     with pytest.raises(DocumentError) as caught:
         paper.write("docx", content, Results(), tmp_path / "out", root=tmp_path, bibliography=None)
     assert str(caught.value).startswith(
-        "paper/paper.md:11: The formula $x + \\fbox{y}$ cannot be carried into Word: pandoc does not know all"
+        "paper/paper.md:11: The formula $x + \\fbox{y}$ cannot be carried into Word: pandoc does not know \\fbox."
     )
     assert paper.write("pdf", content, Results(), tmp_path / "out", root=tmp_path, bibliography=None).exists()

@@ -407,3 +407,34 @@ def test_panels_are_figures(refused: Refused, form: str) -> None:
     panel = ":::{table} A panel.\n:label: tab-a\n\n| a | b |\n|:--|:--|\n| 1 | 2 |\n:::\n"
     (told,) = refused(f"# One\n\n::::{{figure}}\n:label: fig-x\n\n{panel}\nBoth.\n::::\n", form)
     assert told == "paper/paper.md:10: The paper cannot carry a 'table' inside a 'figure': its number would be wrong."
+
+
+def test_a_list_in_a_cell_is_told_with_its_own_line(refused: Refused) -> None:
+    """Not with the line of its last item."""
+    (told,) = refused(":::{list-table} A table\n* - a\n  - b\n* - - x\n    - y\n  - c\n:::\n")
+    assert told.startswith("paper/paper.md:8: The paper cannot carry a list")
+
+
+def test_a_list_that_is_too_deep_for_latex_is_told_with_its_line(sample: Sample, tmp_path: Path) -> None:
+    """LaTeX would stop without a line of the source; four levels of one kind are set, and one of another inside."""
+    levels = ["- a", "  - b", "    - c", "      - d", "        1. e", "        - f"]
+    content = parsed(sample, tmp_path, HEAD.format("") + "\n".join(levels) + "\n")
+    with pytest.raises(OctavoError) as caught:
+        paper.write("tex", content, sample.results, tmp_path / "out", root=tmp_path, bibliography=None)
+    assert str(caught.value).startswith("paper/paper.md:10: LaTeX sets 4 lists of a kind inside one another")
+
+
+@pytest.mark.parametrize(
+    "code", ["1234567890" * 15 + "1", "octavo.document.source.parse_something_long.and_more_of_it"]
+)
+def test_long_code_in_a_line_stays_in_its_column(sample: Sample, tmp_path: Path, code: str) -> None:
+    """It is broken, and nothing of it or in it is new, in both PDFs."""
+    import pdfplumber
+
+    content = parsed(sample, tmp_path, HEAD.format("") + f"Some code `{code}` in a line.\n")
+    for form in ("pdf", *(["latex"] if shutil.which("latexmk") else [])):
+        path = paper.write(form, content, sample.results, tmp_path / form, root=tmp_path, bibliography=None)
+        with pdfplumber.open(path) as pdf:
+            letters = [char for page in pdf.pages for char in page.chars if char["top"] < 700 and char["size"] < 12]
+        assert max(char["x1"] for char in letters if not char["text"].isspace()) < 306, "in the left column"
+        assert code in "".join(char["text"] for char in letters)

@@ -525,6 +525,12 @@ class Bridge:
         under = [None, [element("Plain", caption)] if caption else []]
         return element("Table", [attributes(identifier), under, columns, head, body, foot])
 
+    def too_much(self, node: Node) -> None:
+        """Keep the problem of a cell that holds more than a line, with the line of that."""
+        inner = [child for child in node.get("children", []) if child.get("position")]
+        other = [child for child in inner if child["type"] not in ("paragraph", "text")]
+        self.unknown([*other, *inner, node][0], "a list, formula or table of its own in a cell")
+
     def cell(self, node: Node) -> list[Element]:
         """Return what is in a cell of a table."""
         return tight(self.blocks(node["children"]))

@@ -19,6 +19,7 @@ ROLE = re.compile(r"\{[A-Za-z][\w:.+-]*\}`[^`]*`?")
 CITATION = re.compile(r"\[-?@[^\]]*\]?|(?<![\w@.\\])@[A-Za-z_][\w:-]*")
 # Keys whose texts are parsed, or are no texts.
 PARSED = ("abstract", "data_availability", "acknowledgments", "acknowledgements", "parts", "math")
+AFFILIATIONS = ("affiliations", "affiliation")
 # Keys with keys inside that print or do not; mystmd takes the singular too.
 INSIDE = {
     "parts": "parts",
@@ -69,6 +70,9 @@ def _faults(root: yaml.MappingNode | None, name: str) -> Iterator[OctavoError]:
         elif path == "math" and not key.value.startswith("\\"):
             hint = f"Write '\\{key.value}': it is used as \\{key.value} in formulas."
             yield DocumentError(f"The macro '{key.value}' has no backslash.", where=where, hint=hint)
+        elif path == "math" and not re.fullmatch(r"\\[A-Za-z]+", key.value):
+            what = f"The macro '{key.value}' would be another sign of TeX's, or could not be used."
+            yield DocumentError(what, where=where, hint="Its name is a backslash and letters, as '\\E'.")
         elif path.startswith("authors") and value.tag.endswith((":int", ":float")):
             hint = f'Put it between quotes: {key.value}: "{value.value}".'
             yield DocumentError(f"'{key.value}' is a number here, and must be a text.", where=where, hint=hint)
@@ -102,6 +106,36 @@ def unread(text: str, name: str) -> Iterator[DocumentError]:
                     where=f"{name}:{scalar.start_mark.line + 2}",
                     hint="Say it in words: only abstract, data_availability and acknowledgments are MyST.",
                 )
+
+
+def misspelt(text: str, name: str) -> Iterator[DocumentError]:
+    """Yield an error for each author's affiliation that is no id, and looks like one: it would print as a name."""
+    tops = {key.value: value for key, value in root.value} if (root := _root(text)) else {}
+    given = [entry for key in AFFILIATIONS for entry in _entries(tops.get(key))]
+    ids = [value.value for entry in given for key, value in _items(entry) if key.value == "id"]
+    names = [value.value for entry in given for key, value in _items(entry) if key.value == "name"]
+    for author in (entry for key in ("authors", "author") for entry in _entries(tops.get(key))):
+        for named in (entry for key, value in _items(author) if key.value in AFFILIATIONS for entry in _entries(value)):
+            written = str(named.value) if isinstance(named.value, str) else ""
+            near = nearest(written.casefold(), [i.casefold() for i in ids]) if written not in (*ids, *names) else ""
+            if near and not re.search(r"\s", written):  # a name of several words is no id
+                hint = f"{near} An affiliation of that name is written as `- name: {written}`."
+                where = f"{name}:{named.start_mark.line + 2}"
+                yield DocumentError(f"No affiliation has the id '{written}'.", where=where, hint=hint)
+
+
+def _entries(node: Any) -> list[Any]:
+    """Return the entries of a list of YAML; anything else is one, and nothing is none."""
+    import yaml
+
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else [node] if node is not None else []
+
+
+def _items(node: Any) -> list[Any]:
+    """Return the keys and values of a mapping of YAML; of anything else, none."""
+    import yaml
+
+    return list(node.value) if isinstance(node, yaml.MappingNode) else []
 
 
 def typed(text: str) -> str:

@@ -114,6 +114,29 @@ LOST = {
     "mathsize": r"a size (\large)",
     "voffset": r"\raisebox",
 }
+# What MathML calls what TeX has commands for, as the author typed them.
+ENCLOSED = {
+    "updiagonalstrike": r"\cancel",
+    "downdiagonalstrike": r"\bcancel",
+    "updiagonalstrike downdiagonalstrike": r"\xcancel",
+    "horizontalstrike": r"\sout",
+    "phasorangle": r"\phase",
+    "actuarial": r"\angl",
+}
+STRETCHED = {
+    ("munder", "←"): r"\underleftarrow",
+    ("munder", "→"): r"\underrightarrow, \varinjlim or the like",
+    ("munder", "↔"): r"\underleftrightarrow",
+    ("munder", "~"): r"\utilde",
+    ("munder", "⏡"): r"\undergroup",
+    ("munder", "undefined"): r"\underlinesegment",
+    ("mover", "⏠"): r"\overgroup",
+    ("mover", "⇒"): r"\Overrightarrow",
+    ("mover", "↼"): r"\overleftharpoon",
+    ("mover", "⇀"): r"\overrightharpoon",
+    ("mover", "◯"): r"\textcircled",
+    ("mover", "undefined"): r"\overlinesegment",
+}
 POINTS = {"left": "& {}", "right": "{} &", "center": "{}"}  # a cell on its side of the column's alignment point
 GLUE = "\u2060"  # beside words, until all is put together
 EMPTY = '""'  # a cell or a base without content
@@ -262,7 +285,7 @@ def _group(element: Element, tag: str) -> str:
     if element.get("width") == "0px":
         if all(_tag(child) == "mphantom" for child in children):
             return ""  # mhchem's strut: no width and nothing to see
-        raise Unsupported(r"\rlap or \llap")
+        raise Unsupported(r"\rlap, \llap or \clap")
     for attribute, command in LOST.items():
         if element.get(attribute, "0px") not in ("0px", "0em", "0pt"):
             raise Unsupported(command)
@@ -488,7 +511,8 @@ def _stacked(element: Element) -> str:
     marks = OVER if tag == "mover" else UNDER
     if mark and (element.get("accent") == "true" or scripts[0].get("stretchy") == "true"):
         if mark not in marks:
-            raise Unsupported(f"{mark} stretched {'over' if tag == 'mover' else 'under'} letters")
+            said = f"{mark} stretched {'over' if tag == 'mover' else 'under'} letters"
+            raise Unsupported(STRETCHED.get((tag, mark), said))
         call = marks[mark]
         return (call if "{}" in call else f"{call}({{}})").format(_node(base))
     made = _node(base) or EMPTY
@@ -571,7 +595,12 @@ def _enclosed(element: Element) -> str:
         return f"#box(stroke: .5pt, inset: 3pt, baseline: 3pt)[${_children(element)}$];"
     if element.get("notation") == "updiagonalstrike":
         return f"cancel({_children(element)})"
-    raise Unsupported(f"menclose {element.get('notation', '')}")
+    raise _unknown_enclosure(element)
+
+
+def _unknown_enclosure(element: Element) -> Unsupported:
+    notation = element.get("notation", "")
+    return Unsupported(ENCLOSED.get(notation, "lines around an array"))
 
 
 WRITERS: dict[str, Callable[[Element], str]] = {
@@ -645,7 +674,7 @@ def web(html: str) -> str:
             _set_off(element)
     for element in root.xpath("//*[local-name() = 'menclose']"):
         if element.get("notation") != "box":
-            raise Unsupported(f"menclose {element.get('notation', '')}")
+            raise _unknown_enclosure(element)
         element.tag = str(element.tag).replace("menclose", "mrow")  # MathML Core has no menclose
         element.set("style", "border:1px solid;padding:0.2em")
     return str(etree.tostring(root, encoding="unicode"))

@@ -17,6 +17,7 @@ from octavo.model import Frozen
 
 Element = dict[str, Any]
 OPENER = re.compile(r"(?<!\w)(@\w+\s*\{\s*(?P<key>[^,\s{}=\"]+)\s*,)")  # of an entry in a bibliography
+LOG = "pandoc.log.json"  # what pandoc warned of, in the folder where it works
 API_VERSION = [1, 23, 1]
 ALIGNMENTS = {"left": "AlignLeft", "right": "AlignRight", "center": "AlignCenter"}
 
@@ -134,7 +135,7 @@ def write_bytes(
         "meta": {key: meta(value) for key, value in metadata.items()},
         "blocks": list(blocks),
     }
-    log = folder / "pandoc.log.json"
+    log = folder / LOG
     arguments = ["--from=json", f"--to={to}", "--standalone", "--wrap=none", f"--log={log}", "--output=-"]
     stdin = json.dumps(document, ensure_ascii=False).encode()
     done = tools.run("pandoc", [*arguments, *options], cwd=folder, stdin=stdin, env={"SOURCE_DATE_EPOCH": "0"})

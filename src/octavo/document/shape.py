@@ -123,7 +123,9 @@ def _looks(element: Element) -> Iterator[str]:
     if {*element.get("columnlines", "").split(), *element.get("rowlines", "").split()} - {"none"}:
         yield "lines"
     if _tag(element) == "menclose":
-        yield from element.get("notation", "").split()
+        sides = {"top", "bottom", "left", "right"}  # of an array
+        words = element.get("notation", "").split()
+        yield from (["lines"] if sides & set(words) else words)
     elif "border" in element.get("style", ""):  # what a page has for it
         yield "box"
 

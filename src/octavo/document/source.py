@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 
@@ -244,8 +245,17 @@ def _clean(node: Any) -> Any:
     """Drop what differs from run to run (random keys) and what no writer reads."""
     if isinstance(node, dict):
         kept = {k: _clean(v) for k, v in node.items() if k not in ("key", "html_id", "urlSource", "end")}
-        return {**kept, "type": "link"} if kept.get("type") == "octavoLink" else kept  # see octavo.mjs
+        return _link(kept) if kept.get("type") in ("link", "octavoLink") else kept
     return [_clean(item) for item in node] if isinstance(node, list) else node
+
+
+def _link(node: Node) -> Node:
+    """Return a link of octavo.mjs or of mystmd's own; one that shows its address shows it without spaces."""
+    children, address = node.get("children", []), str(node.get("url", ""))
+    shown = children[0].get("value", "") if len(children) == 1 else ""
+    if re.search(r"\s", shown) and shown == unquote(address):
+        children = [{**children[0], "value": address}]
+    return {**node, "type": "link", "children": children}
 
 
 def _by_line(problem: OctavoError) -> tuple[str, int]:
@@ -269,6 +279,7 @@ def _told(content: Content) -> Iterator[str]:
 def _text_problems(content: Content, text: str, places: problems.Sources) -> Iterator[OctavoError]:
     """Yield what the parser left out of the text, or passed on as typed, without a word."""
     yield from front.unread(text, content.file)
+    yield from front.misspelt(text, content.file)
     lines = list(written.prose(places.lines(content.file)))
     yield from _settings(content, places)
     yield from written.overfull(lines)

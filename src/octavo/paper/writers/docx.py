@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
@@ -156,7 +157,22 @@ def _lost(formulas: Sequence[str], html: Sequence[str], folder: Path) -> list[st
     data = pandoc.write_bytes(blocks, {"title": "Formulas"}, FORM, folder=folder, warned=False)
     with zipfile.ZipFile(io.BytesIO(data)) as package:
         paragraphs = list(etree.fromstring(package.read(STORIES[0])).iter(f"{docx_tables.WORD}p"))[-len(formulas) :]
-    return [_missing(paragraph.find(f".//{MATH}oMath"), page) for paragraph, page in zip(paragraphs, html, strict=True)]
+    unknown = _unknown(folder / pandoc.LOG)
+    return [
+        _missing(paragraph.find(f".//{MATH}oMath"), page, unknown.get(formula.strip(), "all of its commands"))
+        for paragraph, page, formula in zip(paragraphs, html, formulas, strict=True)
+    ]
+
+
+def _unknown(log: Path) -> dict[str, str]:
+    """Return what pandoc says that it does not know, by the formula: a command, or an environment."""
+    told = json.loads(log.read_text(encoding="utf-8")) if log.exists() else []
+    found = {}
+    for message in told:
+        name = re.search(r"unexpected control sequence (\\[A-Za-z]+)", str(message.get("message")))
+        if name:
+            found[str(message.get("contents")).strip()] = name[1]
+    return found
 
 
 def _plainer(tex: str) -> str:
@@ -177,9 +193,9 @@ def _closed(formula: str, math: Mapping[str, Any]) -> str:
     return re.sub(rf"({accents})\s*({'|'.join(names)})(?![A-Za-z])", r"\1{\2}", formula)
 
 
-def _missing(made: Any, html: str) -> str:
+def _missing(made: Any, html: str, unknown: str) -> str:
     if made is None:
-        return "pandoc does not know all of its commands"
+        return f"pandoc does not know {unknown}"
     try:
         wanted = shape.of_mathml(mathml.read(html))
     except mathml.Unsupported as error:

@@ -65,8 +65,10 @@ RESERVED = (
 ESCAPED = re.compile(
     r"\\(?P<sign>[#$%&_{} ])|\\(?P<named>textbackslash|textasciitilde|textasciicircum|textless|textgreater|textbar"
     r"|textquotesingle|textasciigrave|ldots|slash|\^|~)(?:\{\}| |(?![A-Za-z]))|(?P<tie>~)|\{(?P<bracket>[\[\]-])\}"
-    r"|(?P<empty>\{\}|\\-|\\hspace\{0pt\})|(?P<thin>\\,)"
+    r"|(?P<empty>\{\}|\\-|\}\\hspace\{0pt\}\\texttt\{|\\hspace\{0pt\})|(?P<thin>\\,)"
 )
+DEEPEST = 4  # levels of lists of a kind
+LONGEST = 30  # letters of code that are kept in one piece
 WITHOUT = "leave LaTeX out: octavo build paper --to pdf,html,docx,jats"
 CODE = re.compile(r"(\\begin\{(?:Highlighting|verbatim)\}.*?\\end\{(?:Highlighting|verbatim)\})", re.DOTALL)
 TOKEN = re.compile(r"\\[A-Za-z]+Tok\{((?:[^{}\\]|\\[^A-Za-z]|\\[A-Za-z]+\{\}|\{.?\})*)\}")
@@ -378,11 +380,30 @@ class LatexBridge(Bridge):
         self.files: dict[str, Node] = {}
         self.tables: list[Place] = []
         self.underlined = False  # letters of more than a byte, which one package for it cannot take
+        self.lists: list[bool] = []  # the lists that stand around, whether each is numbered
         self.boxed = 0  # how many boxes stand around, out of which LaTeX lets nothing float
         self.held: list[list[Element]] | None = None  # the footnotes of what LaTeX sets in one piece
 
     def inline_value(self, node: Node) -> list[Element]:
         return self.inline_text(node)
+
+    def inline_inline_code(self, node: Node) -> list[Element]:
+        """Code in a line; a long word of it may be broken behind its signs, and where it has none, anywhere."""
+        made: list[Element] = []
+        for piece in _pieces(node["value"]):
+            made += [raw(FORM, "\\hspace{0pt}")] if made else []
+            made.append(element("Code", [attributes(), piece]))
+        return made
+
+    def block_list(self, node: Node) -> list[Element]:
+        kind = bool(node.get("ordered"))
+        self.lists.append(kind)
+        if self.lists.count(kind) > DEEPEST:
+            what = f"LaTeX sets {DEEPEST} lists of a kind inside one another, and this is one more."
+            self.problem(node, what, f"Flatten it, or {WITHOUT}")
+        made = super().block_list(node)
+        self.lists.pop()
+        return made
 
     def inline_underline(self, node: Node) -> list[Element]:
         return self.lined(super().inline_underline(node))
@@ -652,13 +673,22 @@ class LatexBridge(Bridge):
     def cell_of(self, cell: Cell, align: str) -> list[Element]:
         blocks = self.cell(cell.node)
         if any(block["t"] != "Plain" for block in blocks):
-            self.unknown(cell.node, "a list, formula or table of its own in a cell")
+            self.too_much(cell.node)
         inner: list[Element] = [inline for block in blocks for inline in block["c"]]
         if cell.rowspan > 1:
             inner = [raw(FORM, f"\\multirow{{{cell.rowspan}}}{{*}}{{"), *inner, raw(FORM, "}")]
         if cell.colspan == 1 and cell.align == align:
             return inner
         return [raw(FORM, f"\\multicolumn{{{cell.colspan}}}{{{cell.align[0]}}}{{"), *inner, raw(FORM, "}")]
+
+
+def _pieces(code: str) -> list[str]:
+    """Return code in the pieces between which a line may end beside its spaces."""
+    if all(len(word) <= LONGEST for word in code.split()):
+        return [code]
+    pieces = re.findall(r"[\W_]+|[^\W_]+[\W_]*", code)
+    parts = (re.findall(r"(?s).{1,8}", piece) if len(piece) > LONGEST else [piece] for piece in pieces)
+    return [part for each in parts for part in each]
 
 
 def _behind(text: str) -> list[Element]:

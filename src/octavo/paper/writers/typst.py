@@ -386,7 +386,7 @@ class TypstBridge(Bridge):
         blocks = self.cell(cell.node)
         self.in_table = False
         if any(block["t"] != "Plain" for block in blocks):
-            self.unknown(cell.node, "a list, formula or table of its own in a cell")
+            self.too_much(cell.node)
         inlines: list[Element] = [inline for block in blocks for inline in block["c"]]
         return [raw(FORM, f"table.cell({', '.join(options)})["), *inlines, raw(FORM, "],")]
 
