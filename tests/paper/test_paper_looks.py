@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.paper.test_paper_faults import HEAD, parsed
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tests.paper.conftest import Sample
 
 needs_tex = pytest.mark.skipif(not shutil.which("latexmk"), reason="TeX is not installed (latexmk)")
+WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+DRAWING = "http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing"
 # In the order that BibTeX gives them: none, Ana and another, Ayşe, Li, Liang, van der Berg, Liv and another, Liv P.
 WORKS = """
 @misc{h, author={Yilmaz, Liv P.}, title={Eighth}, year=1994}
@@ -168,3 +170,33 @@ def test_cyrillic_letters_need_nothing_made_before(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("TEXMFVAR", str(tmp_path / "texmf-var"))
     content = content_of(tmp_path, "# One\n\nБорис wrote *так* and [@c].\n")
     assert "Борис" in text_of(written(content, tmp_path, "latex", "article"))
+
+
+def test_word_has_room_for_what_stands_in_its_cells(sample: Sample, tmp_path: Path) -> None:
+    """Panels were cut off at the edges of their cells, tables narrower than the text, notes counted by chapters."""
+    import zipfile
+
+    from lxml import etree
+
+    space = {"w": WORD, "wp": DRAWING}
+    with zipfile.ZipFile(sample.path("docx", tmp_path)) as package:
+        root = etree.fromstring(package.read("word/document.xml"))
+    (section,) = root.iterfind(".//w:sectPr", space)
+    size, margins = section.find("w:pgSz", space), section.find("w:pgMar", space)
+    text = int(size.get(f"{{{WORD}}}w")) - sum(int(margins.get(f"{{{WORD}}}{side}")) for side in ("left", "right"))
+    assert section.find(".//w:numRestart", space) is None
+    widths = [
+        [int(c.get(f"{{{WORD}}}w")) for c in table.iterfind("w:tblGrid/w:gridCol", space)] for table in tables(root)
+    ]
+    assert widths and [sum(columns) for columns in widths] == pytest.approx([text] * len(widths), abs=10)
+    panels = 0
+    for table, columns in zip(tables(root), widths, strict=True):
+        for extent in table.iterfind(".//wp:extent", space):
+            panels += 1
+            assert int(extent.get("cx")) / 635 <= min(columns) - 2 * 108  # as much as a cell keeps on either side
+    assert panels >= 2
+
+
+def tables(root: Any) -> list[Any]:
+    """Return the tables of Word's document."""
+    return list(root.iter(f"{{{WORD}}}tbl"))

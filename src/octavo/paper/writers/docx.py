@@ -23,7 +23,7 @@ from octavo.paper.writers import docx_tables
 from octavo.paper.writers.latex import macros, own_names
 
 FORM = "docx"
-WIDEST = 6.5  # inches between the margins of a page of Word's
+BESIDE = 0.2  # inches that a cell keeps beside what is in it
 MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
 CORE, CUSTOM = "docProps/core.xml", "docProps/custom.xml"  # what it says of itself
 # Commands that pandoc does not know, in those that it does. What this would change of a formula is found: see _missing.
@@ -279,7 +279,7 @@ class DocxBridge(Bridge):
             zip(once, _lost(list(self.written.values()), list(once.values()), folder), strict=True)
         )
         self.pictures = 0
-        self.room = WIDEST
+        self.room = docx_tables.WIDEST
 
     def tex_of(self, node: Node) -> str:
         """Return a formula as pandoc is given it, or keep the problem that Word would not have all of it."""
@@ -331,9 +331,9 @@ class DocxBridge(Bridge):
             return super().float(node, body)
         found = re.search(r"grid-cols-(\d+)", node.get("class") or "")
         columns = int(found[1]) if found else 2
-        self.room = WIDEST / columns - 0.1
+        self.room = docx_tables.WIDEST / columns - BESIDE
         cells = [self.panel(panel) for panel in panels]
-        self.room = WIDEST
+        self.room = docx_tables.WIDEST
         cells += [[] for _ in range(-len(cells) % columns)]
         return [element("Div", [attributes(identifier), [_grid(cells, columns), under]])]
 

@@ -1,4 +1,4 @@
-"""The tables of a Word file: the rules that pandoc leaves out, above, below, and under the headers; small type."""
+"""What pandoc leaves out of a Word file: the measures of its page; the rules of its tables, their width, small type."""
 
 from __future__ import annotations
 
@@ -11,16 +11,29 @@ THICK, THIN = "8", "4"  # eighths of a point
 MANY = 7  # columns: from here on the type is small, or Word would break numbers
 SMALL = "16"  # half points
 CLOSE = "40"  # twentieths of a point, beside what is in a cell
+WIDEST = 6.5  # inches between the margins of a page
+TEXT, TAKEN = 9360, 7920  # twentieths of a point: how wide the text is, and how wide pandoc takes it to be
+PAGE = (  # US letter
+    ("pgSz", {"w": "12240", "h": "15840"}),
+    (
+        "pgMar",
+        {**dict.fromkeys(("top", "right", "bottom", "left"), "1440"), "header": "720", "footer": "720", "gutter": "0"},
+    ),
+)
 
 
 def ruled(document: bytes) -> bytes:
-    """Return Word's document with the rules under the headers of its tables."""
+    """Return Word's document with its page, with tables as wide as that has room for, and rules under their headers."""
     from lxml import etree
 
     root = etree.fromstring(document)
     for table in root.iter(f"{WORD}tbl"):
         _under_headers(table)
         _narrow(table)
+        for column in table.findall(f"{WORD}tblGrid/{WORD}gridCol"):
+            column.set(f"{WORD}w", str(int(column.get(f"{WORD}w")) * TEXT // TAKEN))
+    for section in root.iter(f"{WORD}sectPr"):
+        _measure(section)
     return _written(root)
 
 
@@ -37,6 +50,17 @@ def _written(root: Any) -> bytes:
     from lxml import etree
 
     return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True))
+
+
+def _measure(section: Any) -> None:
+    """Say how large the page is, or each program takes its own; and count notes on: some begin anew with a chapter."""
+    from lxml import etree
+
+    for counted in section.findall(f"{WORD}footnotePr"):
+        section.remove(counted)
+    for place, (name, values) in enumerate(PAGE):  # before the numbers of lines
+        measure = etree.Element(f"{WORD}{name}", {f"{WORD}{key}": value for key, value in values.items()})
+        section.insert(place, measure)
 
 
 def _under_headers(table: Any) -> None:
