@@ -6,6 +6,7 @@ cannot be compared is said on it.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -265,6 +266,14 @@ def key(built: Built, outputs: Sequence[str]) -> str:
         keys.of_files(held, project.root),
         keys.of_files(code, package),
     )
+
+
+def prepare() -> None:
+    """Load what ``page`` needs: done while tasks run, it is there when they have ended."""
+    from octavo.review import landing
+
+    importlib.import_module("octavo.figures.accepted")
+    landing.template()
 
 
 def page(built: Built, outputs: Sequence[str]) -> bytes:

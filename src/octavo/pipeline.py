@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -212,6 +213,7 @@ def build(
 
         def begin() -> Executor:
             _find_folders(whole.project)
+            threading.Thread(target=landing.prepare, daemon=True).start()
             return make_executor()
 
         outcomes = run_tasks(

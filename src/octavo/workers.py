@@ -52,13 +52,14 @@ KERNELS = (
     "PIL.GifImagePlugin",
     "PIL.JpegImagePlugin",
     "PIL.PpmImagePlugin",
-    "ipykernel.debugger",
     "ipykernel.kernelspec",
     "ipykernel.zmqshell",
     "matplotlib.backends.backend_agg",
     "matplotlib.pyplot",
     "matplotlib_inline.config",
     "octavo.engine.zygote",
+    "octavo.extension",
+    "octavo.figures.extract",
     "octavo.notebooks.kernel",
     "octavo.printing",
     "octavo.recorder",
@@ -70,7 +71,6 @@ DRAWING = (
     "matplotlib.backends.backend_pdf",
     "matplotlib.backends.backend_svg",
     "octavo.figures.draw",
-    "octavo.figures.extract",
     "octavo.redraw",
 )
 WARM = "octavo.notebooks.warm"

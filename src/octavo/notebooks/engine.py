@@ -270,10 +270,12 @@ class NotebookClient(BoundedClient):
         try:
             with _stopped_at_once(kernel):
                 asyncio.run(self._cells(kernel))
+        except BaseException:
+            save()  # papermill itself writes what ran to its end, or to a cell that raised
+            raise
         finally:
             kernel.end()
             self.km = None
-            save()
         return self.nb
 
     async def _cells(self, kernel: Kernel) -> None:

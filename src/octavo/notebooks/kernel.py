@@ -165,16 +165,14 @@ class Stream(io.TextIOBase):
         self.text, self.length, self.timer = [], 0, None
 
 
+class NoDebugger:
+    """Nobody is there to debug with."""
+
+
 def _write(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
-
-
-class NoDebugger:
-    """Nobody is there to debug with; ipykernel's own would begin by importing and starting its server."""
-
-    def __init__(self, *_: object) -> None: ...
 
 
 @contextmanager
@@ -194,7 +192,7 @@ def _no_modules(module: ModuleType) -> Iterator[None]:
 class PipeKernel(IPythonKernel):
     """ipykernel's kernel, handed its requests as messages already read."""
 
-    debugger_class = NoDebugger
+    debugger_class = NoDebugger  # else ipykernel's own is imported to see that it is one
     _supports_kernel_subshells = False
 
     def __init__(self, **traits: Any) -> None:
@@ -308,9 +306,18 @@ async def _serve(app: PipeKernelApp, wire: int) -> None:
         await app.kernel.handle(app.session.unpack(line))
 
 
+def _do_without_debugger() -> None:
+    """Let ipykernel find no debugger: to import its own takes 0.1 s."""
+    module: Any = ModuleType("ipykernel.debugger")
+    module._is_debugpy_available = False
+    sys.modules.setdefault(module.__name__, module)
+    os.environ.setdefault("PYDEVD_USE_FRAME_EVAL", "NO")  # as when it has been imported
+
+
 def run(requests: int, wire: int, arguments: Sequence[str]) -> None:
     """Be a kernel until ``requests`` ends: read requests there, send all messages to ``wire``."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _do_without_debugger()
     app = PipeKernelApp.instance(wire=wire)
     app.initialize(list(arguments))
     app.kernel.start()

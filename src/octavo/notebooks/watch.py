@@ -14,7 +14,7 @@ import select
 import struct
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -149,9 +149,8 @@ class Watch:
         if self.thread:
             self.thread.join()
         self._take()
-        for descriptor in (self.inotify, self.fanotify, self.over):
-            if descriptor >= 0:
-                os.close(descriptor)
+        # The system takes 8 ms to give up its watches.
+        threading.Thread(target=_close, args=((self.inotify, self.fanotify, self.over),), daemon=True).start()
         read = {path for path, file in self.files.items() if file.read}
         own = frozenset(p for p in read if any(self.mine.get(pid) for pid in self.by.get(p, ())))
         # With fanotify, a file that only other processes opened is not the run's. One that is gone already may be.
@@ -231,6 +230,12 @@ class Watch:
         waiting = self.announced.get(name, 0)
         self.announced[name] = max(0, waiting - 1)
         return waiting > 0
+
+
+def _close(descriptors: Iterable[int]) -> None:
+    for descriptor in descriptors:
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 def find(root: Path, ignored: tuple[Path, ...], known: Folders | None = None) -> Folders:

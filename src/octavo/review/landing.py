@@ -7,11 +7,16 @@ bytes: it knows no clock and no machine.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from itertools import groupby
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from octavo import assets, printing, svg
 from octavo.model import Drawing, Figure, Frozen, Result, Results, Table, Value, Verdict
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 DIGEST = 12  # characters of a digest that are shown
 DOCUMENTS = {"paper": "Paper", "slides": "Deck"}
@@ -131,6 +136,21 @@ class FigureView(Frozen, frozen=True):
     links: tuple[tuple[str, tuple[Link, ...]], ...]
 
 
+@cache
+def template() -> Template:
+    """Return what the page is made of, compiled."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("landing.html.j2")
+
+
 def page(
     title: str,
     results: Results,
@@ -147,18 +167,9 @@ def page(
     ``verdicts`` is None when nothing has been accepted yet, or ``problem`` says why nothing was compared. ``outputs``
     are files below ``build/``; ``unfinished`` are the tasks of this build that failed or waited for one that did.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
     states: States = {(v.kind, v.name): v.state for v in verdicts or ()}
     figures = tuple(_figures(results, states))
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    rendered = environment.get_template("landing.html.j2").render(
+    rendered = template().render(
         title=title,
         faces=assets.font_faces(("regular", "semibold")),
         verdict=_verdict(verdicts, problem),
