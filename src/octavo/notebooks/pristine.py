@@ -10,6 +10,7 @@ import threading
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import cache
 from typing import NoReturn
 
 MEMORY = "octavo_memory"  # in a kernel's answer to what it is: bytes that it took beyond those that it was forked with
@@ -82,12 +83,10 @@ def _end_with_worker() -> None:
 def as_new(arguments: Sequence[str] = ()) -> None:
     """Undo what having been imported long ago makes different from a kernel just started with ``arguments``."""
     import builtins
-    import importlib.util
 
     import __main__
 
-    launcher = importlib.util.find_spec("ipykernel_launcher")
-    sys.argv[:] = [launcher.origin if launcher and launcher.origin else "ipykernel_launcher", *arguments]
+    sys.argv[:] = [launcher(), *arguments]
     extra = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p]
     sys.path[:] = [*extra, *(p for p in sys.path if p not in extra)]
     __main__.__dict__.clear()
@@ -101,6 +100,15 @@ def as_new(arguments: Sequence[str] = ()) -> None:
         random.seed()
     if torch := sys.modules.get("torch"):
         torch.seed()
+
+
+@cache
+def launcher() -> str:
+    """Return the path of the program that a kernel is, when it is started."""
+    import importlib.util
+
+    found = importlib.util.find_spec("ipykernel_launcher")
+    return found.origin if found and found.origin else "ipykernel_launcher"
 
 
 def _thread_numbers() -> None:

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import threadpoolctl
 
+from octavo.notebooks.pristine import launcher
 from octavo.notebooks.trace import opaque_libraries
 
 MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1  # of mallopt
@@ -59,6 +60,7 @@ def _prepare_data_frames() -> None:
             is_into_dataframe(None)
 
 
+launcher()
 _prepare_memory()
 _prepare_figures()
 _prepare_data_frames()
