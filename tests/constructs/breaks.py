@@ -138,9 +138,9 @@ def _narrow(patch: Patch, output: str, _: str) -> None:
     cls = writer(output)
     kept = cls.float
 
-    def narrow(self: Any, node: Node, body: Any, caption: Any) -> Any:
+    def narrow(self: Any, node: Node, body: Any) -> Any:
         body = [child | {"width": min(child.get("width", 1), 3.3)} for child in body]
-        return kept(self, node | {"class": (node.get("class") or "").replace("wide", "")}, body, caption)
+        return kept(self, node | {"class": (node.get("class") or "").replace("wide", "")}, body)
 
     patch.setattr(cls, "float", narrow)
 
@@ -149,19 +149,15 @@ def _stacked(patch: Patch, output: str, _: str) -> None:
     cls = writer(output)
     kept = cls.float
     if output in ("html", "docx"):
-        patch.setattr(
-            cls, "float", lambda self, node, body, caption: _one_below_another(kept, self, node, body, caption)
-        )
+        patch.setattr(cls, "float", lambda self, node, body: _one_below_another(kept, self, node, body))
     else:
-        patch.setattr(
-            cls, "float", lambda self, node, body, caption: kept(self, node | {"class": "grid-cols-1"}, body, caption)
-        )
+        patch.setattr(cls, "float", lambda self, node, body: kept(self, node | {"class": "grid-cols-1"}, body))
 
 
-def _one_below_another(kept: Any, self: Any, node: Node, body: Any, caption: Any) -> Any:
+def _one_below_another(kept: Any, self: Any, node: Node, body: Any) -> Any:
     if all(child["type"] != "container" for child in body):
-        return kept(self, node, body, caption)
-    return [*self.blocks(body), element("Para", caption)]
+        return kept(self, node, body)
+    return [*self.blocks(body), element("Para", self.caption(node))]
 
 
 def _letters(patch: Patch, output: str, _: str) -> None:

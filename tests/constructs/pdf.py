@@ -138,7 +138,7 @@ class PdfReading(Reading):
         own, below = _around(self.find(header)), [_around(self.find(cell)) for cell in cells]
         left, right = min(box[0] for box in below), max(box[2] for box in below)
         page = self.find(header)[0].page
-        lines = [r for r in self._rules(page) if own[3] < r[0] < below[0][3] and r[1] < own[0] and r[2] > own[2]]
+        lines = [r for r in self._rules(page) if own[3] - 1 < r[0] < below[0][3] and r[1] < own[0] and r[2] > own[2]]
         over = left - 14 < own[0] and own[2] < right + 14 and own[3] < below[0][1] + 1
         return over and any(abs(r[1] - left) < 16 and abs(r[2] - right) < 16 for r in lines)
 
