@@ -15,7 +15,7 @@ from octavo.document.fidelity import Leaf
 from octavo.document.pandoc import Cited, Element, closed, element, plain, raw, raw_block
 from octavo.document.source import Content
 from octavo.document.tables import Cell, Table, read_grid
-from octavo.errors import raise_all
+from octavo.errors import DocumentError, raise_all
 from octavo.model import LatexLog, Place
 from octavo.paper import matter
 from octavo.paper.venues import SPARE, Venue
@@ -47,6 +47,9 @@ def write(
         if not cut:
             return data, LatexLog(end)
         # Below a float over both columns Typst lets one of a column run off the page. As wide it has a place elsewhere.
+        if cut[0] in moved:
+            what = "This figure, table or listing runs off its page: its end would be lost."
+            raise DocumentError(what, where=cut[0], hint="Make it smaller, split it, or write it elsewhere.")
         moved.append(cut[0])
 
 
