@@ -143,6 +143,17 @@ SPACED = {
     r"a \parallel b": "a∥b",
     r"\hat{\operatorname{Cov}}(x)": "Cov\u02c6(x)",
 }
+SIGNED = {
+    r"x = -1": ["prefix"],
+    r"[-1, +1]": ["prefix", "prefix"],
+    r"a \to -\infty": ["prefix"],
+    r"a - 1": [None],
+    r"f(x) - 1": [None],
+    r"|x| - 1": [None],
+    r"n! - x' - 1": [None, None],
+    r"\lfloor a \rfloor - \langle b \rangle - \hat c + 1": [None, None, None],
+    r"\sum_i a_i - \frac{-1}{2}": [None, None],  # alone in its group, a browser knows by itself
+}
 Read = Callable[[str], str]
 
 
@@ -151,7 +162,7 @@ def formula(tmp_path_factory: pytest.TempPathFactory) -> Read:
     """The HTML that jupyter-book leaves for a formula of this module; all are read at once."""
     root = tmp_path_factory.mktemp("formulas")
     (root / "work").mkdir()
-    every = [*GOLDEN, *SET, *REFUSED, *SPACED]
+    every = [*GOLDEN, *SET, *REFUSED, *SPACED, *SIGNED]
     text = "\n\n".join(f"$$\n{tex}\n$$" for tex in every)
     (root / "paper").mkdir()
     (root / "paper/text.md").write_text(f"---\ntitle: Formulas\n---\n\n{text}\n", encoding="utf-8")
@@ -313,3 +324,10 @@ def test_a_page_has_the_spaces_of_functions_and_none_inside_of_norms(formula: Re
     row = etree.fromstring(mathml.web(formula(tex))).find(".//{*}mrow")
     shown = "".join(e.text or "[]" * (etree.QName(e).localname == "mspace") for e in row.iter())
     assert shown == SPACED[tex]
+
+
+def test_a_page_has_no_gap_between_a_sign_and_its_term(formula: Read) -> None:
+    """Browsers set the minus of `x = -1` as one between two terms; behind a bracket that closes it is one."""
+    for tex, forms in SIGNED.items():
+        root = etree.fromstring(mathml.web(formula(tex)))
+        assert [e.get("form") for e in root.iter("{*}mo") if e.text in ("+", "\u2212")] == forms, tex

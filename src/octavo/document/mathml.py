@@ -635,6 +635,9 @@ ALPHABETS = {
 DIGITS = {"bold": 0x1D7CE, "double-struck": 0x1D7D8, "sans-serif": 0x1D7E2, "monospace": 0x1D7F6}
 GREEK = {"bold": (0x1D6A8, 0x1D6C2), "bold-italic": (0x1D71C, 0x1D736)}
 
+# Signs of a term or between two; behind an end (or what may be one) they stand between.
+SIGNS = ("+", "\u2212", "\u00b1", "\u2213")
+ENDS = (*")]}|!%", *"\u2016\u2225\u2032\u2033\u2034\u2026\u22ef\u27e9\u230b\u2309")
 # What \hat, \tilde and \bar put over a letter. A browser draws the signs that KaTeX has for them as wide as \widehat.
 NARROW = {"^": "\u02c6", "~": "\u02dc", "\u02c9": "\u00af"}
 
@@ -672,12 +675,20 @@ def web(html: str) -> str:
             element.text = "\u2016"  # as a bracket: the other one is a relation to a browser, with its spaces
         elif element.text == "\u2061":
             _set_off(element)
+        elif element.text in SIGNS and _begins(element):
+            element.set("form", "prefix")  # else a browser sets it off on both sides, as between two terms
     for element in root.xpath("//*[local-name() = 'menclose']"):
         if element.get("notation") != "box":
             raise _unknown_enclosure(element)
         element.tag = str(element.tag).replace("menclose", "mrow")  # MathML Core has no menclose
         element.set("style", "border:1px solid;padding:0.2em")
     return str(etree.tostring(root, encoding="unicode"))
+
+
+def _begins(sign: Element) -> bool:
+    """Whether a sign belongs to what follows it, by TeX's rule: it stands behind another operator that is no end."""
+    before = sign.getprevious()
+    return before is not None and _tag(before) == "mo" and _text(before) not in ENDS
 
 
 def _set_off(application: Element) -> None:
