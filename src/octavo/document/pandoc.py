@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
@@ -157,6 +158,7 @@ def _opened(entry: re.Match[str]) -> str:
     return f"{entry[1]} options = {{useprefix=true}}, annotation = {{{entry['key'].encode().hex()}}},"
 
 
+@cache
 def author_year(ties: str) -> str:
     """Return pandoc's own style, by author and year, with works told apart as BibTeX does: by letters alone.
 
