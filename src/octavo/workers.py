@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -186,7 +186,8 @@ def runs_a_notebook(arguments: Sequence[Any]) -> bool:
 
 def _forked(modules: Sequence[str], scratch: str, listen: Listener) -> Executor:
     variables = {**os.environ, **FIXED}
-    kernels, own = zygote("kernels", modules, variables), zygote("workers", WORKERS, variables)
+    kernels = zygote("kernels", modules, variables)
+    own = replace(kernels, kind="workers", modules=WORKERS)
     begin_beside([kernels])  # what needs a kernel waits for it
     own.start()
     return ForkedExecutor(

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from octavo.engine.zygote import Request, receive, send
+from octavo.engine.zygote import COMPILED, Request, receive, send
 
 STARTING = 60.0  # seconds that a zygote may take for its imports
 # Variables that libraries read while they are imported: workers whose zygote saw others would not be as good as new.
@@ -81,8 +81,9 @@ class Zygote:
 
     def _start(self) -> None:
         stop(self.environments)  # those of this environment that are of no use any more
+        compiled = () if sys.dont_write_bytecode else (COMPILED,)  # its own environment is that of its workers
         process = subprocess.Popen(
-            [sys.executable, "-m", "octavo.engine.zygote", str(self.address)],
+            [sys.executable, "-m", "octavo.engine.zygote", str(self.address), *compiled],
             cwd="/",
             env=dict(self.environment),
             stdin=subprocess.PIPE,

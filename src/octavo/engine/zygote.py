@@ -29,6 +29,7 @@ from octavo.engine import orphans
 
 IDLE = 600.0  # seconds without a worker after which a zygote ends
 LENGTH = struct.Struct("!Q")
+COMPILED = "--compiled"
 MOST = 8  # open files that come with a request
 # Read by numerical libraries when they are loaded: with one thread each, none has a pool when it is forked.
 SINGLE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -47,11 +48,16 @@ class Request(NamedTuple):
     umask: int
 
 
-def serve(address: Path, modules: Sequence[str]) -> None:
-    """Import ``modules``, then fork a worker for each connection to the socket ``address``, until idle for long."""
+def serve(address: Path, modules: Sequence[str], compiled: bool) -> None:
+    """Import ``modules``, then fork a worker for each connection to the socket ``address``, until idle for long.
+
+    Where ``compiled``, what had to be compiled for that is kept beside its source, as Python does by itself.
+    """
     sys.path[:] = [entry for entry in sys.path if entry and Path(entry).resolve() != Path.cwd()]
     gc.disable()  # what is imported stays: looking for garbage in it takes a quarter of the time
+    sys.dont_write_bytecode, workers_do_not = not compiled, sys.dont_write_bytecode
     added = _import(modules)
+    sys.dont_write_bytecode = workers_do_not
     gc.freeze()  # so that a collection in a worker does not touch, and so copy, the pages that all share
     listener = socket.socket(socket.AF_UNIX)
     unready = address.with_name(f"{address.name}.{os.getpid()}")
@@ -207,4 +213,4 @@ def _remove(address: Path, listener: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]), sys.stdin.read().split())
+    serve(Path(sys.argv[1]), sys.stdin.read().split(), compiled=COMPILED in sys.argv)
