@@ -40,7 +40,7 @@ from octavo.notebooks.attach import attach, show
 from octavo.notebooks.drawing import DrawFigures, gathered
 from octavo.notebooks.environment import environment, recorder_files
 from octavo.notebooks.execute import RECORD, RunPoint, read_record
-from octavo.notebooks.modules import local_modules
+from octavo.notebooks.modules import Imported, imported_by
 from octavo.notebooks.source import Notebook, load
 from octavo.outputs import CONTENT, SET_LOG, WriteDocument
 from octavo.project import CONFIG, Document, Project, Sweep
@@ -494,14 +494,15 @@ def _faults(project: Project, sweep: Sweep, notebook: Notebook) -> list[OctavoEr
     return problems
 
 
-def _common_parts(project: Project, sweep: Sweep, notebook: Notebook, digest: keys.FileDigest) -> dict[str, str]:
+def _common_parts(
+    project: Project, sweep: Sweep, notebook: Notebook, imported: Imported, digest: keys.FileDigest
+) -> dict[str, str]:
     """Return what the points of a sweep have in common of their keys."""
-    modules = local_modules(notebook.imports, (notebook.path.parent,))
     variables = [(name, os.environ.get(name)) for name in sweep.environment]
     return {
         "code": keys.of(notebook.code, project.relative(notebook.path.parent)),
         "data file": keys.of_files(sweep.inputs, project.root, digest),
-        "module": keys.of_files(modules, project.root, digest),
+        "module": keys.of_files(imported.files, project.root, digest),
         "environment": keys.of(environment(), variables),
         "kernel": keys.of(notebook.kernel, notebook.language),
         "tool": keys.of_files(recorder_files(), Path(__file__).parent, digest),
@@ -516,13 +517,14 @@ def _points(
     digest: keys.FileDigest,
 ) -> Iterable[Task]:
     """Yield the task of every point of a sweep; all that they share is computed once."""
-    parts = _common_parts(project, sweep, notebook, digest)
+    imported = imported_by(notebook)
+    parts = _common_parts(project, sweep, notebook, imported, digest)
     by_name = {other.name: other for other in project.sweeps}
     opened = tuple(_opened_by_octavo(project))
     read = {name: tuple(zip(names[name], by_name[name].points, strict=True)) for name in notebook.sweeps}
     # The order of the points and the kind of their parameters, which the results that they gave do not tell.
     parts["sweep"] = keys.of([(name, [list(p.items()) for _, p in points]) for name, points in read.items()])
-    draws = may_draw(notebook)
+    draws = may_draw(notebook, imported)
     for point in sweep.points:
         name = point_name(sweep.name, point)
         yield Task(
@@ -541,7 +543,7 @@ def _points(
                 kernel=notebook.kernel,
                 code=notebook.code,
                 text=notebook.text,
-                imports=notebook.imports,
+                imports=imported.packages,
                 folders=project.state / FOLDERS,
                 marks=project.state / MARKS,
                 opened_by_octavo=opened,

@@ -23,7 +23,7 @@ from octavo.errors import UsageError
 from octavo.notebooks import forking
 from octavo.notebooks.environment import environment
 from octavo.notebooks.execute import RunPoint
-from octavo.notebooks.modules import foreign_imports, local_modules
+from octavo.notebooks.modules import Imported, imported_by
 from octavo.notebooks.source import Notebook
 
 # What a worker runs: papermill, and what makes documents.
@@ -217,17 +217,18 @@ def imports(notebooks: Iterable[Notebook]) -> tuple[str, ...]:
     found: set[str] = set()
     drawing: tuple[str, ...] = ()
     for notebook in notebooks:
-        found |= foreign_imports(notebook.imports, (notebook.path.parent,))
-        drawing = drawing or (DRAWING if may_draw(notebook) else ())
+        imported = imported_by(notebook)
+        found |= imported.foreign
+        drawing = drawing or (DRAWING if may_draw(notebook, imported) else ())
     # Those that cost nothing, or are there anyway, would only make one process unfit for another project.
     costly = {name for name in found if name.split(".")[0] not in {*sys.stdlib_module_names, "octavo", "IPython"}}
     preloaded = (*KERNELS, *drawing)
     return (*preloaded, *sorted(costly - set(preloaded)), WARM)
 
 
-def may_draw(notebook: Notebook) -> bool:
+def may_draw(notebook: Notebook, imported: Imported) -> bool:
     """Whether a notebook may call ``octavo.figure``: its code takes it, or a module of its project names both words."""
     if notebook.draws:
         return True
-    texts = (module.read_bytes() for module in local_modules(notebook.imports, (notebook.path.parent,)))
+    texts = map(Path.read_bytes, imported.files)
     return any(b"octavo" in text and b"figure" in text for text in texts)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from octavo.errors import NotebookError
-from octavo.notebooks.modules import local_modules
+from octavo.notebooks.modules import resolved
 from octavo.notebooks.neutral import neutralise
 from octavo.notebooks.source import load
 
@@ -105,9 +105,10 @@ def test_local_modules_are_found_at_any_depth(tmp_path: Path) -> None:
     }.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    found = local_modules(["lib", "os"], (tmp_path,))
-    names = [path.relative_to(tmp_path).as_posix() for path in found]
+    found = resolved(["lib", "os.path"], (tmp_path,))
+    names = [path.relative_to(tmp_path).as_posix() for path in found.files]
     assert names == ["deep/__init__.py", "deep/inner.py", "deep/other.py", "deep/side.py", "lib.py"]
+    assert found.packages == {"nothing", "numpy", "os"}
 
 
 def test_an_executed_notebook_says_nothing_of_the_machine(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import signal
@@ -41,14 +42,14 @@ class Zygote:
     identity: str
     environment: Mapping[str, str]
 
-    @property
+    @functools.cached_property
     def address(self) -> Path:
         """The path of its socket: named for kind and environment, then for all that must be the same to be of use."""
         read = sorted((k, v) for k, v in self.environment.items() if k.startswith(READ_AT_IMPORT))
         same = (sys.executable, self.modules, self.identity, read)
         return folder() / f"{self.environments}-{_digest(same)}"
 
-    @property
+    @functools.cached_property
     def environments(self) -> str:
         """What one that takes another's place has in common with it; two jobs of a batch system do not."""
         return f"{self.kind}-{_digest((sys.prefix, _limits()))}"

@@ -266,13 +266,9 @@ class NotebookClient(BoundedClient):
         self.reset_execution_trackers()
         kernel = Kernel.of(self.forked, self.extra_arguments)
         self.begun(kernel.pid)
-        save, self.nb_man.save = self.nb_man.save, _seldom(self.nb_man.save)
         try:
             with _stopped_at_once(kernel):
                 asyncio.run(self._cells(kernel))
-        except BaseException:
-            save()  # papermill itself writes what ran to its end, or to a cell that raised
-            raise
         finally:
             kernel.end()
             self.km = None
@@ -304,23 +300,52 @@ class NotebookClient(BoundedClient):
             self.kc.close()
 
 
-class ForkingEngine(Engine):  # type:ignore[misc]
+class SeldomWritten(Engine):  # type:ignore[misc]
+    """An engine that leaves what ran to be written by papermill, once, at its end, or where a cell raised.
+
+    Until then, and where it is stopped, what ran is written once in a while.
+    """
+
+    @classmethod
+    def execute_notebook(cls, nb: Any, kernel_name: str, output_path: str | None = None, **options: Any) -> Any:
+        """Execute a notebook, as papermill asks for it."""
+        return super().execute_notebook(nb, kernel_name, None, path=output_path, **options)
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, path: str | None, **options: Any) -> None:
+        """Execute a notebook with its cells' state in ``nb_man``."""
+        nb_man.output_path = path
+        save, nb_man.save = nb_man.save, _seldom(nb_man.save)
+        try:
+            cls.run(nb_man, kernel_name, options)
+        except BaseException:
+            save()
+            raise
+        nb_man.output_path = None
+
+    @classmethod
+    def run(cls, nb_man: Any, kernel_name: str, options: dict[str, Any]) -> None:
+        """Execute the cells."""
+        raise NotImplementedError
+
+
+class ForkingEngine(SeldomWritten):
     """The engine under which papermill knows this."""
 
     @classmethod
-    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> None:
-        """Execute a notebook; options are those of papermill's own engine, and those of NotebookClient."""
+    def run(cls, nb_man: Any, kernel_name: str, options: dict[str, Any]) -> None:
+        """Execute the cells; options are those of papermill's own engine, and those of NotebookClient."""
         given = remove_args(["input_path", "start_timeout", "execution_timeout"], **options)
         timeout = options.get("execution_timeout") or options.get("timeout")
         NotebookClient(nb_man, **merge_kwargs(given, timeout=timeout, kernel_name=kernel_name, log=logger)).execute()
 
 
-class StartingEngine(Engine):  # type:ignore[misc]
+class StartingEngine(SeldomWritten):
     """Papermill's own engine, whose kernels are started, with what cells print bounded as well."""
 
     @classmethod
-    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> None:
-        """Execute a notebook; options are those of papermill's own engine, and ``begun``, as above."""
+    def run(cls, nb_man: Any, kernel_name: str, options: dict[str, Any]) -> None:
+        """Execute the cells; options are those of papermill's own engine, and ``begun``, as above."""
         options["begun"](os.getpid())
         BoundedClient(
             nb_man,

@@ -23,7 +23,6 @@ import msgspec
 from octavo.errors import BuildError, KernelError, NotebookError
 from octavo.model import RUN, Doubts, Point, Record, RunInputs, Scalar
 from octavo.notebooks import forking
-from octavo.notebooks.modules import foreign_imports
 from octavo.notebooks.neutral import neutralise
 from octavo.notebooks.source import load, says
 from octavo.notebooks.trace import BESIDE, MARKS, TRACE, traced
@@ -39,7 +38,8 @@ class RunPoint:
     """The action of one point; see octavo.engine.task.Action.
 
     In a process that was forked with what kernels import, a kernel is forked in turn; elsewhere, and for a kernel of
-    another environment, one is started. ``code``, ``text`` and ``imports`` are the notebook's, as the key was made of.
+    another environment, one is started. ``code`` and ``text`` are the notebook's, as the key was made of; ``imports``
+    are the packages that it and its local modules import.
 
     ``sweeps`` names, for every sweep that the notebook reads, its points: the task of each and its parameters. The
     partly executed notebook of a failed run is kept at ``failed``. ``folders`` is the file of what the build found of
@@ -92,16 +92,12 @@ class RunPoint:
             self.failed.unlink()
         ignored = (self.notebook, *self.ignored)
         opened = opened.without(self.opened_by_octavo)
-        found = traced(trace, self.root, ignored, self.name, opened, beside=not self._imports() & BESIDE)
+        found = traced(trace, self.root, ignored, self.name, opened, beside=not self.imports & BESIDE)
         trace.unlink(missing_ok=True)
         doubts = msgspec.structs.replace(found.doubts, memory=memory)
         if doubts != Doubts():
             (folder / DOUBTS).write_bytes(msgspec.json.encode(doubts))
         return tuple(path for path in found.reads if not path.is_relative_to(folder))
-
-    def _imports(self) -> set[str]:
-        names = foreign_imports(self.imports, (self.notebook.parent,))
-        return {name.partition(".")[0] for name in names}
 
     def moved(self, root: Path) -> RunPoint:
         """Return the action as it is done with the project at ``root``; see octavo.engine.cluster_worker.Movable."""
@@ -185,8 +181,8 @@ class RunPoint:
         engine_name, options = self._engine()
         memory = [0]
         papermill.execute_notebook(
-            _literal(source),
-            _literal(executed),
+            literal(source),
+            literal(executed),
             parameters=dict(self.parameters),
             cwd=str(self.notebook.parent),
             progress_bar=False,
@@ -316,7 +312,7 @@ def _line_of(lines: list[str], cell: int) -> str:
     return f", at line {found[-1]}" if found else ""
 
 
-def _literal(path: Path) -> str:
+def literal(path: Path) -> str:
     """Return a path as papermill takes it: it puts the parameters into braces."""
     return str(path).replace("{", "{{").replace("}", "}}")
 

@@ -1,21 +1,40 @@
-"""The local modules that a notebook imports, at any depth: found in the sources, before anything runs."""
+"""What a notebook imports, local modules at any depth and packages: found in the sources, before anything runs."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from octavo.notebooks.source import imported
+from octavo.notebooks.source import Notebook, imported
 
 
-def local_modules(names: Iterable[str], folders: tuple[Path, ...]) -> tuple[Path, ...]:
-    """Return the files below ``folders`` that these imports lead to, sorted.
+@dataclass(frozen=True)
+class Imported:
+    """What imports lead to: the files of local modules, at any depth, sorted, and what all name that is elsewhere."""
+
+    files: tuple[Path, ...]
+    foreign: frozenset[str]
+
+    @property
+    def packages(self) -> frozenset[str]:
+        """The names of the packages that are elsewhere."""
+        return frozenset(name.partition(".")[0] for name in self.foreign)
+
+
+def imported_by(notebook: Notebook) -> Imported:
+    """Return what a notebook imports, as far as its sources tell.
 
     What is imported by a computed name is not found here; the trace of a run records it afterwards.
     """
-    todo, files = list(names), dict[Path, None]()
-    seen: set[str] = set()
+    return resolved(notebook.imports, (notebook.path.parent,))
+
+
+def resolved(names: Iterable[str], folders: tuple[Path, ...]) -> Imported:
+    """Return what imports of ``names`` lead to, where modules below ``folders`` are local."""
+    named, files = set(names), dict[Path, None]()
+    todo, seen = list(named), set[str]()
     while todo:
         name = todo.pop()
         if name in seen:
@@ -25,16 +44,11 @@ def local_modules(names: Iterable[str], folders: tuple[Path, ...]) -> tuple[Path
         for file in _files(name, folders):
             if file not in files:
                 files[file] = None
-                todo += _imports(file, name)
-    return tuple(sorted(files))
-
-
-def foreign_imports(names: Iterable[str], folders: tuple[Path, ...]) -> frozenset[str]:
-    """Return what these imports, and those of the local modules that they lead to, name outside ``folders``."""
-    names = set(names)
-    for file in local_modules(names, folders):
-        names |= set(_imports(file, ""))
-    return frozenset(name for name in names if name and not any(_files(name.split(".")[0], folders)))
+                found = set(_imports(file, name))
+                named |= found
+                todo += found
+    foreign = frozenset(name for name in named if name and not any(_files(name.split(".")[0], folders)))
+    return Imported(tuple(sorted(files)), foreign)
 
 
 def _files(name: str, folders: tuple[Path, ...]) -> Iterator[Path]:

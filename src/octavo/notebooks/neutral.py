@@ -51,7 +51,7 @@ def _cleaner(root: Path) -> Callable[[str], str]:
     paths = sysconfig.get_paths()
     known = {str(root): ".", paths["purelib"]: "site-packages", paths["stdlib"]: "python", str(Path.home()): "~"}
     longest = sorted(known, key=len, reverse=True)
-    place = re.compile("(" + "|".join(map(re.escape, longest)) + r")(/|(?![\w.-]))")
+    place = "(" + "|".join(map(re.escape, longest)) + r")(/|(?![\w.-]))"
 
     def short(found: re.Match[str]) -> str:
         start = known[found[1]]
@@ -60,7 +60,8 @@ def _cleaner(root: Path) -> Callable[[str], str]:
     def clean(text: str) -> str:
         # A folder named for the process. Looked for from the beginning of a word alone: a long line takes no longer.
         text = re.sub(r"(?<![^\s'\"])[^\s'\"]*?/ipykernel_\d+/", "ipykernel/", text)
-        return place.sub(short, re.sub(r"\bat 0x[0-9a-f]{6,}", "at 0x…", text))
+        text = re.sub(r"\bat 0x[0-9a-f]{6,}", "at 0x…", text)
+        return re.sub(place, short, text) if any(name in text for name in known) else text  # rarely: not compiled else
 
     return clean
 
