@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import dataclasses
 import shutil
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import octavo
 from benchmarks.sweep import measure, tools, work
 from benchmarks.sweep.rows import Rows
 from benchmarks.sweep.tools import Tool
@@ -86,8 +88,13 @@ def build(bench: Bench, tool: Tool, project: Path, row: str) -> measure.Taken:
 
 
 def warm(bench: Bench, tool: Tool, project: Path) -> None:
-    """Import once, unmeasured, what the notebooks import, so that no tool pays for a cold disk or a list of fonts."""
+    """Import once, unmeasured, what the notebooks import, so that no tool pays for a cold disk or a list of fonts.
+
+    Octavo's own modules are compiled, as pip did with those of the others: Octavo lies in the tree that it is made in.
+    """
     environment = bench.environment(tool)
+    if tool.own:
+        compileall.compile_dir(Path(octavo.__file__).parent, quiet=1)
     script = f"{work.IMPORTS}\n{work.DATA}"
     if shutil.which("python", path=environment["PATH"]):
         measure.run(["python", "-c", script], project / tool.notebooks, environment, log_of(bench, tool))

@@ -212,9 +212,10 @@ def build(
         chosen = select(whole, (*targets, *forced) if targets else ())
 
         def begin() -> Executor:
+            executor = make_executor()  # what the kernels are forked from goes on with its imports meanwhile
             _find_folders(whole.project)
             threading.Thread(target=landing.prepare, daemon=True).start()
-            return make_executor()
+            return executor
 
         outcomes = run_tasks(
             chosen,

@@ -133,16 +133,18 @@ def cluster(
                 probe=home.state / "tmp" / token,
                 token=token,
                 facts=facts,
-                expected=facts(),
+                expected=(),
                 workers=WORKERS,
                 kernels=tuple(modules),
                 enter=enter,
                 identity=keys.of(environment(), keys.of_files(package.rglob("*.py"), package)),
                 fixed=FIXED,
                 variables={name: os.environ.get(name) for name in variables},
+                within=not address,
             )
-            if not address:  # the cluster is this process: they import while it begins
-                begin_beside(zygotes(site))
+            if site.within:  # what kernels need is imported while the cluster begins; the first task starts the other
+                begin_beside(zygotes(site)[1:])
+            site = replace(site, expected=facts())
             executor = DaskExecutor(site, home, address, limit, jobs, scratch, lambda text: listen(Noted(text)), start)
             if not executor.workers():
                 listen(Noted(f"The scheduler at {address} has no workers yet. The build waits for them."))

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import signal
+import sys
+import threading
+from contextlib import suppress
 
 __all__ = ["main"]
 
@@ -13,4 +18,18 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     from octavo.cli.main import main as run
 
-    run()
+    try:
+        run()
+    except SystemExit as end:
+        _leave(end.code if isinstance(end.code, int) else 0)
+
+
+def _leave(code: int) -> None:
+    """End as Python does, but without taking all modules apart: a fifth of the time of a command with nothing to do."""
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for threads
+    atexit._run_exitfuncs()
+    with suppress(OSError):  # nobody reads what it says any more: Python has its own code for that
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

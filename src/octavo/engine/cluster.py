@@ -393,7 +393,10 @@ def _connect(where: str | LocalCluster | None) -> Client:
 
 def _local(jobs: int, scratch: str) -> LocalCluster:
     """Return a cluster within this process: tasks have processes of their own anyway, and no port is opened."""
-    with _quietly():
+    import dask.config
+
+    # Dask would look at what its threads do a hundred times a second: they wait for processes.
+    with _quietly(), dask.config.set({"distributed.worker.profile.enabled": False}):
         from distributed import LocalCluster
 
         loopback = "127.0.0.1:0"

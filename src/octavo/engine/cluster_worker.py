@@ -56,7 +56,8 @@ class Site:
     holds ``token``: a worker that reads it there sees the project's files. ``workers``, ``identity`` and ``fixed`` are
     of the zygote that tasks are forked from; ``kernels`` is what that one imports which their kernels are forked from
     (nothing: they are started); ``enter`` is called with the call, its arguments, and a connection to a process forked
-    from that one; ``variables`` are the environment variables that tasks depend on (None: not set).
+    from that one; ``variables`` are the environment variables that tasks depend on (None: not set). The worker is a
+    part of the build's own process, whose environment is the user's, if it is ``within``.
     """
 
     root: Path
@@ -70,6 +71,7 @@ class Site:
     identity: str
     fixed: Mapping[str, str]
     variables: Mapping[str, str | None]
+    within: bool
 
 
 @dataclass(frozen=True)
@@ -282,6 +284,8 @@ def _scratch() -> Iterator[str]:
 
 def _environment(site: Site) -> dict[str, str]:
     """Return the worker's environment, without what Dask put there, with the variables that tasks depend on."""
+    if site.within:
+        return dict(os.environ)
     import dask.config
 
     dasks = dask.config.get("distributed.nanny.pre-spawn-environ", {})
