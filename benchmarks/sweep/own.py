@@ -25,13 +25,11 @@ HEAVY = (
     *("sklearn", "traitlets", "typst", "zmq"),
 )
 IMPORTED = """\
-import json, sys
+import atexit, json, sys
 sys.argv = ["octavo", *sys.argv[1:]]
 from octavo.cli import main
-try:
-    main()
-finally:
-    print(json.dumps(sorted(sys.modules)), file=sys.stderr)
+atexit.register(lambda: print(json.dumps(sorted(sys.modules)), file=sys.stderr))
+main()
 """
 
 

@@ -193,6 +193,7 @@ class PipeKernel(IPythonKernel):
     """ipykernel's kernel, handed its requests as messages already read."""
 
     debugger_class = NoDebugger  # else ipykernel's own is imported to see that it is one
+    _execute_sleep = 0.0  # after each cell, for what sockets deliver late: a pipe keeps the order
     _supports_kernel_subshells = False
 
     def __init__(self, **traits: Any) -> None:
