@@ -21,7 +21,9 @@ def main() -> None:
     try:
         run()
     except SystemExit as end:
-        _leave(end.code if isinstance(end.code, int) else 0)
+        if isinstance(end.code, int):
+            _leave(end.code)
+        raise
 
 
 def _leave(code: int) -> None:
