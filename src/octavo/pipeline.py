@@ -521,41 +521,53 @@ def _points(
     imported = imported_by(notebook)
     parts = _common_parts(project, sweep, notebook, imported, digest)
     by_name = {other.name: other for other in project.sweeps}
-    opened = tuple(_opened_by_octavo(project))
     read = {name: tuple(zip(names[name], by_name[name].points, strict=True)) for name in notebook.sweeps}
     # The order of the points and the kind of their parameters, which the results that they gave do not tell.
     parts["sweep"] = keys.of([(name, [list(p.items()) for _, p in points]) for name, points in read.items()])
-    draws = may_draw(notebook, imported)
+    shared = _shared_run(project, sweep, notebook, imported, read)
     for point in sweep.points:
         name = point_name(sweep.name, point)
+        called = f"{notebook.name} ({name.partition('/')[2]})" if point else notebook.name
+        failed = project.build / "notebooks" / f"{name}.failed.ipynb"
         yield Task(
             name=name,
-            parts={**parts, "parameter": keys.of(point, draws)},
-            action=RunPoint(
-                notebook=notebook.path,
-                name=f"{notebook.name} ({name.partition('/')[2]})" if point else notebook.name,
-                parameters=point,
-                root=project.root,
-                sweeps=read,
-                ignored=(project.state, project.build),
-                timeout=sweep.timeout,
-                threads=max(1, cores() // (project.jobs or cores())),
-                failed=project.build / "notebooks" / f"{name}.failed.ipynb",
-                kernel=notebook.kernel,
-                code=notebook.code,
-                text=notebook.text,
-                imports=imported.packages,
-                folders=project.state / FOLDERS,
-                marks=project.state / MARKS,
-                opened_by_octavo=opened,
-                draws=draws,
-                quoted=not sweep.declared,
-            ),
+            parts={**parts, "parameter": keys.of(point, shared.draws)},
+            action=replace(shared, name=called, parameters=point, failed=failed),
             after=tuple(task for points in read.values() for task, _ in points),
             device=sweep.gpu,
             retries=sweep.retries,
             retry_errors=sweep.retry_errors,
         )
+
+
+def _shared_run(
+    project: Project,
+    sweep: Sweep,
+    notebook: Notebook,
+    imported: Imported,
+    read: Mapping[str, tuple[tuple[str, Mapping[str, Scalar]], ...]],
+) -> RunPoint:
+    """Return the run of a notebook as all points of its sweep share it; ``read`` are the points that it takes from."""
+    return RunPoint(
+        notebook=notebook.path,
+        name=notebook.name,
+        parameters={},
+        root=project.root,
+        sweeps=read,
+        ignored=(project.state, project.build),
+        timeout=sweep.timeout,
+        threads=max(1, cores() // (project.jobs or cores())),
+        failed=project.build / "notebooks",
+        kernel=notebook.kernel,
+        code=notebook.code,
+        text=notebook.text,
+        imports=imported.packages,
+        folders=project.state / FOLDERS,
+        marks=project.state / MARKS,
+        opened_by_octavo=tuple(_opened_by_octavo(project)),
+        draws=may_draw(notebook, imported),
+        quoted=not sweep.declared,
+    )
 
 
 def _drawings(project: Project, point: Task) -> Iterable[Task]:
@@ -592,16 +604,21 @@ def _opened_by_octavo(project: Project) -> Iterable[Path]:
         yield from filter(None, (document.bibliography, document.template))
 
 
+def _sources(project: Project, document: Document) -> list[Path]:
+    """Return the files of which a document is made: those beside its source, its bibliography, its template."""
+    made = (project.build, project.state)  # where the source lies in the root itself
+    beside = (p for p in sorted(document.source.parent.rglob("*")) if p.is_file() and not p.name.startswith("."))
+    sources = [p for p in beside if not any(map(p.is_relative_to, made))]
+    return [*sources, *(path for path in (document.bibliography, document.template) if path)]
+
+
 def _document(whole: Plan, kind: str, digest: keys.FileDigest) -> Iterable[Task]:
     """Yield the tasks of the paper or the deck: the parsed content, then each output of it."""
     document: Document | None = getattr(whole.project, kind)
     if document is None:
         return
     root, stem = whole.project.root, FILES[kind]
-    made = (whole.project.build, whole.project.state)  # where the source lies in the root itself
-    beside = (p for p in sorted(document.source.parent.rglob("*")) if p.is_file() and not p.name.startswith("."))
-    sources = [p for p in beside if not any(map(p.is_relative_to, made))]
-    sources += [path for path in (document.bibliography, document.template) if path]
+    sources = _sources(whole.project, document)
     tool = keys.of_files(octavo_files(), Path(__file__).parent, digest)
     expected = keys.of_files(sources, root, digest)
     parts = {

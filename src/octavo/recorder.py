@@ -86,18 +86,9 @@ def table(
     headers with the columns below them. Missing cells stay empty.
     Raises NotebookError when an option names a column that the frame does not have.
     """
-    names = [str(column) for column in frame.columns]
-    for column in dict.fromkeys(column for column in names if names.count(column) > 1):
-        raise NotebookError(f"The table '{name}' has two columns '{column}'.", hint="Rename one of them in the frame.")
     spans = {column: header for header, columns in groups for column in columns}
     per_column = digits if isinstance(digits, Mapping) else {}
-    for option, given in (("digits", per_column), ("labels", labels), ("align", align), ("groups", spans)):
-        for column in given or {}:
-            if column not in names:
-                raise NotebookError(
-                    f"The table '{name}' has no column '{column}', named in {option}=.",
-                    hint=nearest(column, names) or f"Its columns: {', '.join(names)}.",
-                )
+    names = _columns_named(name, frame, digits=per_column, labels=labels, align=align, groups=spans)
     everywhere = digits if isinstance(digits, int) else None
     columns = []
     for position, column in enumerate(names):
@@ -105,18 +96,28 @@ def table(
         numeric = all(cell is None or isinstance(cell, int | float) for cell in cells)
         whole = all(cell is None or isinstance(cell, int) for cell in cells)
         decimals = per_column.get(column, everywhere if everywhere is not None else (0 if whole else 2))
-        side: Align = "right" if numeric else "left"
-        columns.append(
-            Column(
-                column,
-                (labels or {}).get(column, column),
-                (align or {}).get(column, side),
-                decimals,
-                spans.get(column, ""),
-            )
-        )
+        side = (align or {}).get(column, "right" if numeric else "left")
+        columns.append(Column(column, (labels or {}).get(column, column), side, decimals, spans.get(column, "")))
     rows = tuple(tuple(_scalar(cell) for cell in row) for row in frame.itertuples(index=False, name=None))
     _record(name, "tables", Table(tuple(columns), rows))
+
+
+def _columns_named(table: str, frame: pd.DataFrame, **options: Mapping[str, object] | None) -> list[str]:
+    """Return the names of a frame's columns.
+
+    Raises NotebookError where two are the same, and where one of the options names a column that is not among them.
+    """
+    names = [str(column) for column in frame.columns]
+    for column in dict.fromkeys(column for column in names if names.count(column) > 1):
+        raise NotebookError(f"The table '{table}' has two columns '{column}'.", hint="Rename one of them in the frame.")
+    for option, given in options.items():
+        for column in given or {}:
+            if column not in names:
+                raise NotebookError(
+                    f"The table '{table}' has no column '{column}', named in {option}=.",
+                    hint=nearest(column, names) or f"Its columns: {', '.join(names)}.",
+                )
+    return names
 
 
 def figure(

@@ -120,28 +120,13 @@ def cluster(
     be forked with their imports, ``modules`` is empty. No more than ``limit`` tasks are given to the cluster at once.
     The maker raises UsageError where Dask is not installed, Unreachable where no scheduler answers.
     """
-    package = Path(__file__).parent
     with processes(1) as (start, scratch):
-        token = Path(scratch).name
 
         def make_executor() -> Executor:
             if not installed():
                 hint = "Install it with `pip install 'octavo[dask]'`, or build without --on, `executor` and `on`."
                 raise UsageError("Dask is not installed.", hint=hint)
-            site = Site(
-                root=home.root,
-                probe=home.state / "tmp" / token,
-                token=token,
-                facts=facts,
-                expected=(),
-                workers=WORKERS,
-                kernels=tuple(modules),
-                enter=enter,
-                identity=keys.of(environment(), keys.of_files(package.rglob("*.py"), package)),
-                fixed=FIXED,
-                variables={name: os.environ.get(name) for name in variables},
-                within=not address,
-            )
+            site = _site(home, Path(scratch).name, modules, variables, within=not address)
             if site.within:  # what kernels need is imported while the cluster begins; the first task starts the other
                 begin_beside(zygotes(site)[1:])
             site = replace(site, expected=facts())
@@ -151,6 +136,25 @@ def cluster(
             return executor
 
         yield make_executor
+
+
+def _site(home: Home, token: str, modules: Sequence[str], variables: Sequence[str], within: bool) -> Site:
+    """Return what a worker of a cluster is to have; what else must be the same there, ``facts``, is not in it yet."""
+    package = Path(__file__).parent
+    return Site(
+        root=home.root,
+        probe=home.state / "tmp" / token,
+        token=token,
+        facts=facts,
+        expected=(),
+        workers=WORKERS,
+        kernels=tuple(modules),
+        enter=enter,
+        identity=keys.of(environment(), keys.of_files(package.rglob("*.py"), package)),
+        fixed=FIXED,
+        variables={name: os.environ.get(name) for name in variables},
+        within=within,
+    )
 
 
 def facts() -> tuple[str, ...]:

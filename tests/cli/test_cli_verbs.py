@@ -133,3 +133,37 @@ def test_the_state_of_a_build_in_one_line() -> None:
         counts.note(Ended(Outcome(task, status)))
     counts.note(Started("4", "new"))
     assert counts.words() == "4/6 done · 1 running · 1 from the store · 1 failed · about 20 s left"
+
+
+ENDING = """
+import atexit, sys, threading, time
+from octavo import cli
+
+def late():
+    time.sleep(0.3)
+    print("thread", flush=True)
+
+atexit.register(print, "registered")
+threading.Thread(target=late).start()
+print("command", end=" ")
+cli._leave(5)
+"""
+
+
+def test_a_command_ends_as_python_does() -> None:
+    """Threads are waited for, what is registered for the end is done, what was said is written, the code is given."""
+    done = subprocess.run([sys.executable, "-c", ENDING], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.split(), done.stderr) == (5, ["command", "thread", "registered"], "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no file that takes nothing")
+def test_a_command_that_could_not_say_it_all_tells_so() -> None:
+    """Where what it says cannot be written, the code is not that of success."""
+    done = subprocess.run(
+        f"'{sys.executable}' -c 'from octavo import cli; print(1); cli._leave(0)' > /dev/full",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0 and "No space left" in done.stderr

@@ -501,6 +501,12 @@ class _Loop:
             claim.release(remove=True)
             self.end(Outcome(task, Status.FAILED, reason=decision.reason, error=fault))
             return True
+        self._fly(task, decision, claim, alone)
+        return True
+
+    def _fly(self, task: Task, decision: Decision, claim: Lock, alone: bool) -> None:
+        """Give a task whose result is claimed to a worker."""
+        run = self.run
         self.executor = self.executor or self.make_executor()
         flight = Flight(
             task,
@@ -519,7 +525,6 @@ class _Loop:
         if len(self.flying) > 1:
             # Of more than two, all but the last were noted before.
             run.beside |= {task.name} if len(self.flying) > 2 else {f.task.name for f in self.flying.values()}
-        return True
 
     def wait(self) -> None:
         """Wait until something ends; what a lost worker had is begun again."""

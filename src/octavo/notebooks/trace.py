@@ -287,16 +287,10 @@ def traced(
     if not file.exists():
         return Traced()
     found = json.loads(file.read_text(encoding="utf-8"))
-    own = tuple(map(str, (*ignored, Path(sys.prefix), Path(__file__).parent.parent)))
-    system = (*own, *map(str, _system()))
-    temporary = (*system, "/tmp", tempfile.gettempdir())
-
-    def counts(name: str, outside: tuple[str, ...] = temporary) -> bool:
-        inside = _below(name, (str(root),))
-        return (inside or os.path.exists(name)) and not _below(name, own if inside else outside)  # noqa: PTH110
-
+    places = _places(root, ignored)
+    counts = places.hold_data
     read = {name: was for name, was in found["read"].items() if not name.endswith(".pyc") and counts(name)}
-    modules = {name: was for name, was in found["modules"].items() if counts(name, system)}
+    modules = {name: was for name, was in found["modules"].items() if places.hold_modules(name)}
     for name, was in sorted({**modules, **read}.items()):
         if name not in found["written"] and state(name) != was:
             raise NotebookError(
@@ -319,6 +313,34 @@ def traced(
             notes=tuple(notes),
         ),
     )
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Folders by which it is told whether a file that was read is a source, of which the key holds the content."""
+
+    root: str
+    own: tuple[str, ...]  # no source in the project either: what was built, the environment, Octavo itself
+    system: tuple[str, ...]
+    temporary: tuple[str, ...]
+
+    def hold_data(self, name: str) -> bool:
+        """Whether a file counts; outside of the project those that are there and not temporary do."""
+        return self._hold(name, (*self.system, *self.temporary))
+
+    def hold_modules(self, name: str) -> bool:
+        """Whether a module's file counts; it does in a temporary folder too."""
+        return self._hold(name, self.system)
+
+    def _hold(self, name: str, outside: tuple[str, ...]) -> bool:
+        if _below(name, (self.root,)):
+            return not _below(name, self.own)
+        return os.path.exists(name) and not _below(name, outside)  # noqa: PTH110
+
+
+def _places(root: Path, ignored: tuple[Path, ...]) -> _Places:
+    own = tuple(map(str, (*ignored, Path(sys.prefix), Path(__file__).parent.parent)))
+    return _Places(str(root), own, (*own, *map(str, _system())), ("/tmp", tempfile.gettempdir()))
 
 
 def _sorted(names: Iterable[str]) -> tuple[Path, ...]:

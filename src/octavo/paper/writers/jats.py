@@ -108,28 +108,10 @@ def _labelled(made: str, tables: Sequence[str], appendix: Sequence[str]) -> str:
     from lxml import etree
 
     root = etree.fromstring(made.encode())
-    for holder in [
-        *root.iter("caption"),
-        *(section for section in root.iter("sec") if section.find("title") is not None),
-    ]:
-        text = holder.find("p") if holder.tag == "caption" else holder.find("title")
-        number = text[0] if text is not None and len(text) and not (text.text or "").strip() else None
-        if number is None or not (number.tag == "bold" or number.get("content-type") == "number"):
-            continue
-        label = etree.Element("label")
-        label.text = "".join(number.itertext())
-        text.text = (number.tail or "").lstrip()
-        text.remove(number)
-        (holder if holder.tag == "caption" else text).addprevious(label)
+    _label(root)
     _tidied(root)
     _renumbered(root)
-    for table, identifier in zip(root.iter("table-wrap"), tables, strict=True):
-        if identifier:
-            table.set("id", identifier)
-        for inner in table.iter("table"):
-            inner.attrib.pop("id", None)  # pandoc gives both the same, and an id stands once
-        if table.getnext() is not None and table.getnext().tag == "table-wrap-foot":
-            table.append(table.getnext())  # its notes, which pandoc has no place for
+    _mend_tables(root, tables)
     apart = [section for section in root.find("body").findall("sec") if section.get("id") in appendix]
     if apart:
         group = etree.SubElement(root.find("back"), "app-group")
@@ -143,6 +125,36 @@ def _labelled(made: str, tables: Sequence[str], appendix: Sequence[str]) -> str:
         raise BuildError(what, hint="Report it with the source.")
     body = etree.tostring(root, encoding="unicode")
     return f'<?xml version="1.0" encoding="utf-8"?>\n{DOCTYPE}\n{body}\n'
+
+
+def _label(root: Any) -> None:
+    """Put the number that opens a caption or a heading into ``<label>``."""
+    from lxml import etree
+
+    for holder in [
+        *root.iter("caption"),
+        *(section for section in root.iter("sec") if section.find("title") is not None),
+    ]:
+        text = holder.find("p") if holder.tag == "caption" else holder.find("title")
+        number = text[0] if text is not None and len(text) and not (text.text or "").strip() else None
+        if number is None or not (number.tag == "bold" or number.get("content-type") == "number"):
+            continue
+        label = etree.Element("label")
+        label.text = "".join(number.itertext())
+        text.text = (number.tail or "").lstrip()
+        text.remove(number)
+        (holder if holder.tag == "caption" else text).addprevious(label)
+
+
+def _mend_tables(root: Any, identifiers: Sequence[str]) -> None:
+    """Give tables the ids that pandoc drops, each once, and their notes, which it leaves behind them."""
+    for table, identifier in zip(root.iter("table-wrap"), identifiers, strict=True):
+        if identifier:
+            table.set("id", identifier)
+        for inner in table.iter("table"):
+            inner.attrib.pop("id", None)  # pandoc gives both the same, and an id stands once
+        if table.getnext() is not None and table.getnext().tag == "table-wrap-foot":
+            table.append(table.getnext())  # its notes, which pandoc has no place for
 
 
 class JatsBridge(Bridge):
