@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import takewhile
-from typing import Any
+from typing import Any, NamedTuple
 
 from octavo.errors import DocumentError
 from octavo.model import Place
@@ -74,47 +74,62 @@ ANYTHING_ELSE = "This is LaTeX: write it in MyST; as an example of code, between
 CARRIED = "\t\u00ad\u200b\u200c\u200d"
 
 
+class _Fence(NamedTuple):
+    """A fence that is open: its marks, what stands behind them, where."""
+
+    marks: str
+    information: str
+    where: str
+
+
 def prose(lines: Iterable[Line], verbatim: Collection[str] = VERBATIM) -> Iterator[Line]:
     """Yield the lines that are parsed: without fences, and without what stands in a fence of code or ``verbatim``."""
     now = ""
-    open_: list[tuple[str, bool]] = []
+    fences: list[_Fence] = []
     for file, number, text in lines:
         if file != now:
-            now, open_ = file, []
-        shut = bool(open_) and open_[-1][1]
-        found = FENCE.match(text)
-        if found and open_ and not found[2] and found[1].startswith(open_[-1][0]):
-            open_.pop()
-        elif found and not shut and (found[1][0] == ":" or "`" not in found[2]):
-            open_.append((found[1], _is_verbatim(found[1], found[2], verbatim)))
-        elif not shut:
+            now, fences = file, []
+        if _is_read(text, fences, "", verbatim):
             yield file, number, text
 
 
 def unclosed(lines: Iterable[Line]) -> Iterator[DocumentError]:
     """Yield an error for each fence that nothing closes: all that follows stands in it."""
     now = ""
-    open_: list[tuple[str, str, str]] = []  # marks, what stands behind them, place
-
-    def left() -> Iterator[DocumentError]:
-        for marks, information, where in open_:
-            what = f"'{marks}{information}' opens here and nothing closes it, so all that follows would stand in it."
-            if marks[0] == ":" and not information:
-                what = f"'{marks}' closes nothing here."
-            hint = f"Write {marks} on a line of its own where it ends; each one that stands in it needs its own end."
-            yield DocumentError(what, where=where, hint=hint)
-
+    fences: list[_Fence] = []
     for file, number, text in lines:
         if file != now:
-            yield from left()
-            now, open_ = file, []
-        verbatim = bool(open_) and _is_verbatim(*open_[-1][:2])
-        found = FENCE.match(text)
-        if found and open_ and not found[2] and found[1].startswith(open_[-1][0]):
-            open_.pop()
-        elif found and not verbatim and (found[1][0] == ":" or "`" not in found[2] or NO_FENCE.match(text)):
-            open_.append((found[1], found[2], f"{file}:{number}"))
-    yield from left()
+            yield from map(_left_open, fences)
+            now, fences = file, []
+        _is_read(text, fences, f"{file}:{number}", broken=True)
+    yield from map(_left_open, fences)
+
+
+def _is_read(
+    text: str, fences: list[_Fence], where: str, verbatim: Collection[str] = VERBATIM, broken: bool = False
+) -> bool:
+    """Whether a line is parsed: it is no fence, which is taken from or put to ``fences``, and stands in none of code.
+
+    ``broken`` says that a directive with a backtick in its first line, which opens nothing, opens one too.
+    """
+    shut = bool(fences) and _is_verbatim(fences[-1], verbatim)
+    found = FENCE.match(text)
+    if found and fences and not found[2] and found[1].startswith(fences[-1].marks):
+        fences.pop()
+        return False
+    if found and not shut and (found[1][0] == ":" or "`" not in found[2] or (broken and NO_FENCE.match(text))):
+        fences.append(_Fence(found[1], found[2], where))
+        return False
+    return not shut
+
+
+def _left_open(fence: _Fence) -> DocumentError:
+    marks = fence.marks
+    what = f"'{marks}{fence.information}' opens here and nothing closes it, so all that follows would stand in it."
+    if marks[0] == ":" and not fence.information:
+        what = f"'{marks}' closes nothing here."
+    hint = f"Write {marks} on a line of its own where it ends; each one that stands in it needs its own end."
+    return DocumentError(what, where=fence.where, hint=hint)
 
 
 def invisible(lines: Iterable[Line]) -> Iterator[DocumentError]:
@@ -173,9 +188,9 @@ def _found(lines: Sequence[Line], typed: str, place: Place) -> str:
     return ""
 
 
-def _is_verbatim(fence: str, information: str, verbatim: Collection[str] = VERBATIM) -> bool:
-    directive = re.match(r"\{(\S+?)\}", information)
-    return directive[1] in verbatim if directive else fence[0] != ":"
+def _is_verbatim(fence: _Fence, verbatim: Collection[str]) -> bool:
+    directive = re.match(r"\{(\S+?)\}", fence.information)
+    return directive[1] in verbatim if directive else fence.marks[0] != ":"
 
 
 def labels(lines: Iterable[Line], nodes: Iterable[Node]) -> Iterator[DocumentError]:
