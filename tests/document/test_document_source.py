@@ -248,6 +248,45 @@ def test_a_fence_without_an_end_is_told(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        (":::{table} One.\n:::{result-table} a.b\n:::\n:::\n", 6, "':::{table} One.' of line 5"),
+        ("::: {figure}\n\nWords.\n\n:::{note}\nNote.\n:::\n:::\n", 9, "':::{figure}' of line 5"),
+        (":::{note}\n- a\n  ::::{tip}\n  b\n  ::::\n:::\n", 7, "':::{note}' of line 5"),
+        ("```{note}\n```{tip}\nTip.\n```\n```\n", 6, "'```{note}' of line 5"),
+        (":::{note}\n```md\n:::\n```\n:::\n", 7, "':::{note}' of line 5"),
+    ],
+)
+def test_a_fence_that_another_one_would_end_is_told(tmp_path: Path, text: str, line: int, words: str) -> None:
+    """The parser ends the outer one where the inner one ends, and shows all that follows as code, values and all."""
+    found = told(tmp_path, f"{HEAD}{text}\n# Two\n\nThe number is {{val}}`a.nonsense`; see [](#nowhere).\n")
+    assert [f for f in found if f.startswith(f"paper/text.md:{line}: {words} would end with this one")], found
+
+
+@pytest.mark.parametrize(
+    ("written", "typed"),
+    [
+        ("{val} `one.x`", "{val}"),
+        ("{val}one.x", "{val}one.x"),
+        ("{val}`one.x", "{val}`one.x"),
+        ("{val}'one.x'", "{val}"),
+        (":val:`one.x`", ":val:"),
+        ("{cite:p} `smith1986`", "{cite:p}"),
+        ("**so {eq} `eq-one`**", "{eq}"),
+    ],
+)
+def test_a_role_that_is_not_written_as_one_is_told(tmp_path: Path, written: str, typed: str) -> None:
+    """A number that is quoted with a space too many would stand in the paper as its name."""
+    found = told(tmp_path, f"{HEAD}The number is {written} per cent.\n")
+    assert [line.partition("\n")[0] for line in found] == [f"paper/text.md:5: '{typed}' would print as typed."]
+
+
+def test_a_role_as_an_example_of_code_is_no_role(tmp_path: Path) -> None:
+    """Papers about papers may show how values are quoted."""
+    parse(tmp_path, f"{HEAD}Write `` {{val}} `one.x` `` so; a set {{1, 2}} is none.\n")
+
+
 @pytest.mark.parametrize("sign", ["\ufeff", "\u2028", "\x0c", "\x1b", "\u200e"])
 def test_a_sign_that_is_not_to_be_seen_is_told(tmp_path: Path, sign: str) -> None:
     """Some formats drop it, others stop at it; the lines are counted as the parser and editors do."""

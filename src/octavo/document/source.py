@@ -293,6 +293,12 @@ def _text_problems(content: Content, text: str, places: problems.Sources) -> Ite
     yield from _affixes(content)
     yield from written.footnotes(_scopes(content, lines, front.length(text)))
     for node, place in walk(content):
+        for typed in written.roles(node):
+            yield DocumentError(
+                f"'{typed}' would print as typed.",
+                where=places.find(typed, place),
+                hint="A role is its name in braces with text in backticks right behind it: {val}`notebook.name`.",
+            )
         if node["type"] in ("math", "inlineMath") and (found := front.ROLE.search(node["value"])):
             spot = next(part.strip() for part in node["value"].splitlines() if found[0].partition("\n")[0] in part)
             yield DocumentError(

@@ -38,6 +38,9 @@ HTML = """
     ul video wbr
 """
 ATTRIBUTES = re.compile(r"(?:^\s{0,3}#{1,6}\s.*?\S\s*|\]\([^()\s]*\))(?P<typed>\{[#.][^{}`]*\})")
+_ROLES = "val|cite|cite:[tp]|eq|numref|ref|sub|sup"
+ROLE = re.compile(rf"\{{(?:{_ROLES})\}}[`'\w.]*")
+OTHER_ROLE = re.compile(rf":(?:{_ROLES}):$")  # as reStructuredText has them
 SPACED = re.compile(r"\[[^\[\]]*\]\(#[^()]*\)")  # a link whose address has a space: text to MyST
 REFERENCE = re.compile(r"\[\^([^\]\s]+)\]")
 # LaTeX where MyST is read: a command with an argument, or one that stands alone; brackets that open a formula there.
@@ -94,14 +97,16 @@ def prose(lines: Iterable[Line], verbatim: Collection[str] = VERBATIM) -> Iterat
 
 
 def unclosed(lines: Iterable[Line]) -> Iterator[DocumentError]:
-    """Yield an error for each fence that nothing closes: all that follows stands in it."""
+    """Yield an error for each fence that nothing closes, or another one does: what follows is not what was meant."""
     now = ""
     fences: list[_Fence] = []
     for file, number, text in lines:
         if file != now:
             yield from map(_left_open, fences)
             now, fences = file, []
+        around = tuple(fences)
         _is_read(text, fences, f"{file}:{number}", broken=True)
+        yield from _ended_early(text, f"{file}:{number}", around, fences)
     yield from map(_left_open, fences)
 
 
@@ -121,6 +126,25 @@ def _is_read(
         fences.append(_Fence(found[1], found[2], where))
         return False
     return not shut
+
+
+def _ended_early(text: str, where: str, around: Sequence[_Fence], fences: Sequence[_Fence]) -> Iterator[DocumentError]:
+    """Yield an error where the parser ends a fence that is meant to go on: it heeds no other that stands in it.
+
+    ``around`` are the fences that were open before the line, ``fences`` those behind it.
+    """
+    found = FENCE.match(text)
+    opens, in_code = len(fences) > len(around), len(fences) == len(around)
+    for outer in around if opens else around[:-1] if in_code else ():
+        if found and found[1].startswith(outer.marks) and (opens or not found[2]):
+            line = outer.where.rpartition(":")[2]
+            what = f"'{outer.marks}{outer.information}' of line {line} would end with this one"
+            yield DocumentError(
+                f"{what}: its marks are no more." if opens else f"{what}, though it stands in code.",
+                where=where,
+                hint=f"Open and close the outer one with more: {found[1]}{found[1][0]}",
+            )
+            return
 
 
 def _left_open(fence: _Fence) -> DocumentError:
@@ -282,6 +306,18 @@ def attributes(lines: Iterable[Line]) -> Iterator[DocumentError]:
         if found := ATTRIBUTES.search(re.sub(r"(`+).+?\1", "", text)):
             hint = "Write (label)= on the line before a heading; a picture with a label is a `{figure}`."
             yield DocumentError(f"'{found['typed']}' would print as typed.", where=f"{file}:{number}", hint=hint)
+
+
+def roles(node: Node) -> Iterator[str]:
+    """Yield each role in a node that the parser took for none, as typed: no backtick follows it, or none ends it."""
+    children = node.get("children") or []
+    for number, child in enumerate(children, 1):
+        if child["type"] != "text":
+            continue
+        yield from (found[0] for found in ROLE.finditer(child["value"]))
+        before_code = number < len(children) and children[number]["type"] == "inlineCode"
+        if before_code and (found := OTHER_ROLE.search(child["value"])):
+            yield found[0]
 
 
 def spaced(text: str) -> str:
