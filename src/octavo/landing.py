@@ -168,7 +168,8 @@ def _waivers_are_known(waivers: Mapping[str, Mapping[str, str]], names: Collecti
         for rule in waived:
             if rule not in rules:
                 hint = nearest(rule, rules) or "octavo check --rules has all of them."
-                raise CheckError(f"There is no rule '{rule}'.", where=WAIVERS, hint=hint)
+                of = " of the paper" if name == PAPER else ""
+                raise CheckError(f"There is no rule '{rule}'{of}.", where=WAIVERS, hint=hint)
 
 
 def accept(built: Built, names: Sequence[str], because: str) -> tuple[Verdict, ...]:

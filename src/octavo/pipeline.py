@@ -465,19 +465,19 @@ def _unfit_names(project: Project) -> Iterable[OctavoError]:
         where = project.relative(sweep.notebook)
         if sweep.name in RESERVED or not re.fullmatch(r"[A-Za-z][\w-]*", sweep.name, re.ASCII):
             why = "Octavo's own outputs are called so" if sweep.name in RESERVED else "results are quoted by it"
-            hint = "Rename it with letters, digits, - and _." if sweep.name not in RESERVED else "Rename it."
+            rule = "Rename it: a letter first, then letters, digits, - and _."
+            hint = rule if sweep.name not in RESERVED else "Rename it."
             yield UsageError(f"'{sweep.name}' cannot name a notebook: {why}.", where=where, hint=hint)
         counts = Counter(point_name(sweep.name, point) for point in sweep.points)
         for name in (name for name, count in counts.items() if count > 1 or len(name.encode()) > LONGEST):
             what = "stands for two points" if counts[name] > 1 else "is too long for the name of a file"
-            section = f"{CONFIG}, [tool.octavo.sweeps.{sweep.name}]"
             hint = "Give shorter texts, without commas and equals signs, to its grid."
-            yield UsageError(f"'{name[:LONGEST]}' {what}.", where=section, hint=hint)
+            yield UsageError(f"'{name[:LONGEST]}' {what}.", where=sweep.where, hint=hint)
 
 
 def _faults(project: Project, sweep: Sweep, notebook: Notebook) -> list[OctavoError]:
     """Return what is wrong between a sweep's section and its notebook."""
-    where = f"{CONFIG}, [tool.octavo.sweeps.{sweep.name}]" if sweep.declared else notebook.name
+    where = sweep.where if sweep.declared else notebook.name
     problems = parameters.faults(notebook.parameters, sweep.points, notebook.name, where)
     known = [other.name for other in project.sweeps]
     for name in notebook.sweeps:

@@ -11,6 +11,7 @@ import math
 import os
 import re
 import tomllib
+import types
 import typing
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -27,6 +28,14 @@ ADDRESS = "OCTAVO_STORE"
 MODE = "OCTAVO_STORE_MODE"
 NAME = re.compile("[A-Za-z][A-Za-z0-9_-]*")
 SCHEDULER = re.compile(r"(tcp|tls|ws|wss|ucx)://.+:[0-9]+")  # of a Dask scheduler
+TYPES = {  # msgspec's names of them
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "a text",
+    "array": "a list",
+    "object": "a table of keys",
+}
 Name = Annotated[str, Meta(pattern=f"^{NAME.pattern}$")]
 Positive = Annotated[float, Meta(gt=0)]
 
@@ -165,7 +174,10 @@ class OctavoSection(Section, frozen=True):
 
 
 class Sweep(msgspec.Struct, frozen=True):
-    """A notebook with its points: one set of parameters for each run, in declared order."""
+    """A notebook with its points: one set of parameters for each run, in declared order.
+
+    ``where`` is the line of pyproject.toml that gives the grid, for messages.
+    """
 
     name: str
     notebook: Path
@@ -177,6 +189,7 @@ class Sweep(msgspec.Struct, frozen=True):
     gpu: bool = False
     retries: int = 1
     retry_errors: bool = False
+    where: str = ""
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -377,25 +390,86 @@ def _convert(data: Mapping[str, Any], text: str) -> OctavoSection:
     try:
         return msgspec.convert(data, OctavoSection)
     except msgspec.ValidationError as error:
-        what, _, spot = str(error).partition(" - at ")
-        path = tuple(re.findall(r"[\w-]+", _named(spot, data)))
-        raise UsageError(
-            f"{' '.join(('[tool.octavo]', '.'.join(path))).strip()}: {what[0].lower()}{what[1:]}.",
-            where=_where(text, path[:-1], path[-1] if path else ""),
-            hint="See docs/reference.md, or `octavo status --schema`.",
-        ) from error
+        raise _misfit(error, data, text) from error
 
 
-def _named(spot: str, data: Mapping[str, Any]) -> str:
-    """Put the name of the medium or sweep at fault into msgspec's ``$.media[...].width``, which does not tell it."""
-    for section, kind in (("media", MediumSection), ("sweeps", SweepSection)):
-        if spot.startswith(f"`$.{section}[...]"):
-            for name, item in data[section].items():
-                try:
-                    msgspec.convert(item, kind)
-                except msgspec.ValidationError:
-                    return spot.replace("[...]", f".{name}", 1)
-    return spot
+def _misfit(error: msgspec.ValidationError, data: Mapping[str, Any], text: str) -> UsageError:
+    """Say in words what msgspec found, and on which line."""
+    what, _, spot = str(error).partition(" - at ")
+    path, kind = _followed(spot, data)
+    choices = _choices(kind)
+    hint = "See `octavo status --schema`."
+    if found := re.fullmatch(r"Invalid enum value '?(.*?)'?", what):
+        what = f"there is no '{found[1]}' here."
+        hint = nearest(found[1], choices) or hint
+        hint = f"{hint} It is one of: {', '.join(choices)}." if choices else hint
+    elif path == ("on",) and "regex" in what:
+        what = "this is not the address of a Dask scheduler."
+        hint = 'Write it as "tcp://host:port".'
+    else:
+        what = f"{_without_jargon(what)}."
+    return UsageError(
+        f"{' '.join(('[tool.octavo]', '.'.join(path))).strip()}: {what}",
+        where=_where(text, path[:-1], path[-1] if path else ""),
+        hint=hint,
+    )
+
+
+def _without_jargon(text: str) -> str:
+    """Return what msgspec says with its names of types, between backticks, in words."""
+    text = text.replace(", got `", ", not `").replace("Object missing required field", "it lacks the key")
+    text = f"{text[0].lower()}{text[1:]}"
+
+    def words(found: re.Match[str]) -> str:
+        kinds = [kind for kind in found[1].split(" | ") if kind != "null"]
+        return " or ".join(TYPES[kind] for kind in kinds) if set(kinds) <= {*TYPES} else f"'{found[1]}'"
+
+    return re.sub(r"`(.+?)`", words, text)
+
+
+def _followed(spot: str, data: Any) -> tuple[tuple[str, ...], Any]:
+    """Return the keys on the way to what msgspec found wrong, and the type that is to stand there.
+
+    Msgspec does not tell which key of a table with free names it is: ``$.media[...].width``.
+    """
+    path: list[str] = []
+    kind: Any = OctavoSection
+    for step in re.findall(r"\[\.\.\.\]|\[\d+\]|[\w-]+", spot.strip("`$")):
+        arms = _arms(kind)
+        if step == "[...]":
+            kind = next(typing.get_args(arm)[1] for arm in arms if typing.get_origin(arm) is dict)
+            step = next((name for name, item in data.items() if not _fits(item, kind)), "")
+        elif step.startswith("["):
+            kind = next(typing.get_args(arm)[0] for arm in arms if typing.get_origin(arm) in (list, tuple))
+            data = data[int(step[1:-1])]
+            continue
+        else:
+            kind = next(typing.get_type_hints(arm)[step] for arm in arms if _is_section(arm))
+        path.append(step)
+        data = data.get(step)
+    return tuple(path), kind
+
+
+def _fits(data: object, kind: Any) -> bool:
+    try:
+        msgspec.convert(data, kind)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _arms(kind: Any) -> tuple[Any, ...]:
+    """Return the types of a union, or the one type."""
+    return (
+        typing.get_args(kind)
+        if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union
+        else (kind,)
+    )
+
+
+def _choices(kind: Any) -> list[str]:
+    """Return the texts that a type allows, where it allows only some."""
+    return [str(text) for arm in _arms(kind) if typing.get_origin(arm) is Literal for text in typing.get_args(arm)]
 
 
 def _unknown(kind: Any, data: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str, tuple[str, ...]]]:
@@ -411,12 +485,12 @@ def _unknown(kind: Any, data: object, path: tuple[str, ...]) -> Iterator[tuple[t
         for key, item in data.items():
             yield from _unknown(typing.get_args(kind)[1], item, (*path, key))
     elif _is_section(kind):
-        types = typing.get_type_hints(kind)
+        known = typing.get_type_hints(kind)
         for key, item in data.items():
-            if key in types:
-                yield from _unknown(types[key], item, (*path, key))
+            if key in known:
+                yield from _unknown(known[key], item, (*path, key))
             else:
-                yield path, key, tuple(types)
+                yield path, key, tuple(known)
 
 
 def _is_section(kind: object) -> bool:
@@ -523,8 +597,9 @@ def _document(
 
 def _nearest_file(root: Path, value: str) -> str:
     folder = (root / value).parent
-    names = [p.name for p in folder.iterdir()] if folder.is_dir() else []
-    return nearest(Path(value).name, names) or "Paths are from the project root."
+    names = [p.relative_to(root).as_posix() for p in folder.iterdir()] if folder.is_dir() else []
+    alike = [name for name in names if nearest(Path(value).name, [Path(name).name])]
+    return nearest(value, alike) or "Paths are from the project root."
 
 
 def _sweeps(section: OctavoSection, root: Path, text: str, problems: list[OctavoError]) -> Iterator[Sweep]:
@@ -551,6 +626,7 @@ def _sweeps(section: OctavoSection, root: Path, text: str, problems: list[Octavo
             gpu=sweep.gpu,
             retries=sweep.retries,
             retry_errors=sweep.retry_errors,
+            where=_where(text, ("sweeps", name), "grid"),
         )
     for name, path in single.items():
         if name in section.sweeps:

@@ -113,7 +113,7 @@ def test_nothing_runs_with_a_wrong_grid(tiny: Callable[..., Tiny]) -> None:
     project = tiny({"pyproject.toml": config, "notebooks/fit.ipynb": fit, "notebooks/one.ipynb": one})
     for verb in ("status", "build"):
         said = project.octavo(verb)
-        assert (said.code, said.out) == (3, "")
+        assert (said.code, said.out) == (2, "")
         assert "The grid sets 'sede', which notebooks/fit.ipynb does not declare" in said.err
         assert "did you mean 'seed'?" in said.err
         assert "notebooks/one.ipynb needs a value for the parameter 'n', and no grid gives one." in said.err

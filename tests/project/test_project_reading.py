@@ -91,18 +91,42 @@ def test_exclusions(tmp_path: Path, exclude: str, left: list[tuple[str, int]]) -
             f"{SWEEP}grid = {{ s = [1] }}\nexclude = [{{ s = {{ abov = 2 }} }}]\n",
             "pyproject.toml:4: Unknown key 'abov' in [tool.octavo.sweeps.fit.exclude.s].\n  did you mean 'above'?",
         ),
-        ("[tool.octavo]\njobs = 0\n", "pyproject.toml:2: [tool.octavo] jobs: expected `int` >= 1."),
-        ("[tool.octavo]\njobs = 'two'\n", "pyproject.toml:2: [tool.octavo] jobs: expected `int | null`, got `str`."),
+        ("[tool.octavo]\njobs = 0\n", "pyproject.toml:2: [tool.octavo] jobs: expected a whole number >= 1."),
+        ("[tool.octavo]\njobs = 'two'\n", "pyproject.toml:2: [tool.octavo] jobs: expected a whole number, not a text."),
         (
             "[tool.octavo.media.m]\nheight = 2\n",
-            "pyproject.toml:1: [tool.octavo] media.m: object missing required field",
+            "pyproject.toml:1: [tool.octavo] media.m: it lacks the key 'width'.",
         ),
-        ("[tool.octavo.sweeps.s]\nnotebook = 3\n", "pyproject.toml:2: [tool.octavo] sweeps.s.notebook: expected `str`"),
-        ("[tool]\noctavo = 3\n", "pyproject.toml:1: [tool.octavo]: expected `object`, got `int`."),
+        (
+            "[tool.octavo.sweeps.s]\nnotebook = 3\n",
+            "pyproject.toml:2: [tool.octavo] sweeps.s.notebook: expected a text, not a whole number.",
+        ),
+        (
+            "[tool.octavo]\nkernels = 'fork'\n",
+            "pyproject.toml:2: [tool.octavo] kernels: there is no 'fork' here.\n"
+            "  did you mean 'forked'? It is one of: forked, ordinary.",
+        ),
+        (
+            "[tool.octavo]\ntolerances = { default = 'closed' }\n",
+            "pyproject.toml:2: [tool.octavo] tolerances.default: there is no 'closed' here.\n  did you mean 'closed f",
+        ),
+        (
+            "[tool.octavo]\non = 'node7:8786'\n",
+            "pyproject.toml:2: [tool.octavo] on: this is not the address of a Dask scheduler.",
+        ),
+        (
+            f"{SWEEP}grid = {{ s = [1], degree = 1 }}\n",
+            "pyproject.toml:3: [tool.octavo] sweeps.fit.grid.degree: expected a table of keys or a list, not a whole",
+        ),
+        (
+            f"[tool.octavo.media.poster]\nwidth = 3\nformats = ['svg', 'jpg']\n{SWEEP}grid = {{ s = [0.0] }}\n",
+            "pyproject.toml:3: [tool.octavo] media.poster.formats: there is no 'jpg' here.",
+        ),
+        ("[tool]\noctavo = 3\n", "pyproject.toml:1: [tool.octavo]: expected a table of keys, not a whole number."),
         (
             '[tool.octavo.sweeps.s]\nnotebook = "notebooks/fti.ipynb"\n',
             "pyproject.toml:2: The notebook 'notebooks/fti.ipynb' of the sweep 's' does not exist.\n"
-            "  did you mean 'fit.ipynb'?",
+            "  did you mean 'notebooks/fit.ipynb'?",
         ),
         (
             '[tool.octavo.paper]\nsource = "paper/paper.md"\n',

@@ -45,11 +45,7 @@ def compare(now: Snapshot, accepted: Accepted, tolerances: Mapping[str, float] |
     (``compare.overlap:AIPW``). Raises CheckError for one that belongs to no result.
     """
     then, relative = accepted.snapshot, tolerances or {}
-    known = {*then.values, *now.values, *then.tables, *now.tables, *then.figures, *now.figures}
-    for name in relative:
-        if name != DEFAULT and name.partition(":")[0] not in known:
-            hint = nearest(name.partition(":")[0], sorted(known)) or "build/index.html has the names of all results."
-            raise CheckError(f"There is no result '{name}'.", where=TOLERANCES, hint=hint)
+    _are_known(relative, then, now)
 
     def tolerated(name: str, series: str = "") -> float:
         return relative.get(f"{name}:{series}", relative.get(name, relative.get(DEFAULT, ITERATIVE)))
@@ -61,6 +57,21 @@ def compare(now: Snapshot, accepted: Accepted, tolerances: Mapping[str, float] |
     }
     found.update({mark: _distrusted(mark, file) for mark, file in _edited(accepted)})
     return tuple(found[mark] for mark in sorted(found))
+
+
+def _are_known(tolerances: Mapping[str, float], then: Snapshot, now: Snapshot) -> None:
+    """Raise CheckError for a tolerance that belongs to no result, and to no series of a figure."""
+    known = {*then.values, *now.values, *then.tables, *now.tables, *then.figures, *now.figures}
+    for text in tolerances:
+        name, of_series, series = text.partition(":")
+        if name != DEFAULT and name not in known:
+            hint = nearest(name, sorted(known)) or "build/index.html has the names of all results."
+            raise CheckError(f"There is no result '{text}'.", where=TOLERANCES, hint=hint)
+        drawn = [snapshot.figures[name].record for snapshot in (then, now) if name in snapshot.figures]
+        there = {one.name for record in drawn if record for panel in record.panels for one in panel.series if one.name}
+        if of_series and series not in there:
+            hint = nearest(series, sorted(there)) or f"It has: {', '.join(sorted(there)) or 'none with a name'}."
+            raise CheckError(f"'{name}' has no series '{series}'.", where=TOLERANCES, hint=hint)
 
 
 def without(

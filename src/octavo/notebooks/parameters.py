@@ -11,7 +11,7 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from octavo.errors import NotebookError, OctavoError, nearest
+from octavo.errors import NotebookError, OctavoError, UsageError, nearest
 from octavo.model import Scalar
 
 KINDS = {"bool": "True or False", "int": "a whole number", "float": "a number", "str": "a text", "None": "None"}
@@ -81,12 +81,12 @@ def faults(
         if parameter.required and parameter.name not in given:
             what = f"{notebook} needs a value for the parameter '{parameter.name}', and no grid gives one."
             hint = f"Give it in the grid, or a default in the cell: `{parameter.name} = …`."
-            found.append(NotebookError(what, where=where, hint=hint))
+            found.append(UsageError(what, where=where, hint=hint))
         values = [p[parameter.name] for p in points] if parameter.name in given else []
         if wrong := dict.fromkeys(repr(value) for value in values if not parameter.takes(value)):
             what = f"The grid gives '{parameter.name}' {_listed(list(wrong))}; {notebook} takes {parameter.wants()}."
             hint = "Change the value, or the default (or annotation) in the notebook's parameters cell."
-            found.append(NotebookError(what, where=where, hint=hint))
+            found.append(UsageError(what, where=where, hint=hint))
     for line in cell.computed:
         if (line.name not in given or line.name in line.reads) and (reads := sorted(line.reads & set(given))):
             what = f"Line {line.line} of the parameters cell computes '{line.name}' from '{reads[0]}'."
@@ -98,12 +98,14 @@ def faults(
     return found
 
 
-def _unknown(name: str, cell: ParametersCell, notebook: str, where: str) -> NotebookError:
+def _unknown(name: str, cell: ParametersCell, notebook: str, where: str) -> UsageError:
     names = cell.names()
     untagged = "Give the tag 'parameters' to the cell that sets it (JupyterLab: Property Inspector, Cell Tags)."
+    if cell.others:
+        untagged = "Let one cell alone have the tag 'parameters'."
     otherwise = f"It declares: {', '.join(names)}." if names else untagged
     what = f"The grid sets '{name}', which {notebook} does not declare as a parameter."
-    return NotebookError(what, where=where, hint=nearest(name, names) or otherwise)
+    return UsageError(what, where=where, hint=nearest(name, names) or otherwise)
 
 
 def _listed(values: Sequence[str]) -> str:
