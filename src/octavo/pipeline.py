@@ -38,7 +38,7 @@ from octavo.model import Record, Result, Results, Scalar, Source, Verdict
 from octavo.notebooks import parameters, watch
 from octavo.notebooks.attach import attach, show
 from octavo.notebooks.drawing import DrawFigures, gathered
-from octavo.notebooks.environment import environment, recorder_files
+from octavo.notebooks.environment import environment, kernel_variables, recorder_files
 from octavo.notebooks.execute import RECORD, RunPoint, read_record
 from octavo.notebooks.modules import Imported, imported_by
 from octavo.notebooks.source import Notebook, load
@@ -505,7 +505,7 @@ def _common_parts(
         "data file": keys.of_files(sweep.inputs, project.root, digest),
         "module": keys.of_files(imported.files, project.root, digest),
         "environment": keys.of(environment(), variables),
-        "kernel": keys.of(notebook.kernel, notebook.language),
+        "kernel": keys.of(notebook.kernel, notebook.language, *kernel_variables(notebook.kernel)),
         "tool": keys.of_files(recorder_files(), Path(__file__).parent, digest),
     }
 
@@ -562,6 +562,7 @@ def _shared_run(
         code=notebook.code,
         text=notebook.text,
         imports=imported.packages,
+        inputs=sweep.inputs,
         folders=project.state / FOLDERS,
         marks=project.state / MARKS,
         opened_by_octavo=tuple(_opened_by_octavo(project)),

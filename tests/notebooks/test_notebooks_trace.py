@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from octavo.errors import NotebookError
-from octavo.notebooks.trace import TRACE, Traced, traced
+from octavo.notebooks.trace import MARKS, TRACE, Traced, traced
+from octavo.notebooks.watch import Watch, find
 
 RUN = """
 import sys
@@ -27,14 +30,19 @@ for call in after: call(None)
 """
 
 
-def reads(root: Path, code: str) -> list[str]:
+def reads(root: Path, code: str, marks: str = "[]") -> list[str]:
+    return [p.relative_to(root).as_posix() for p in run(root, code, marks).reads]
+
+
+def run(root: Path, code: str, marks: str = "[]") -> Traced:
     for name in ("lib/mine.py", "a.txt", "b.csv", "store/kept.txt"):
         (root / name).parent.mkdir(exist_ok=True)
-        (root / name).write_text("n = 1\n")
+        if not (root / name).exists():
+            (root / name).write_text("n = 1\n")
     trace = root / "trace.json"
-    environment = {**os.environ, TRACE: str(trace), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, TRACE: str(trace), MARKS: marks, "PYTHONDONTWRITEBYTECODE": "1"}
     subprocess.run([sys.executable, "-c", RUN.format(code=code)], cwd=root, env=environment, check=True)
-    return [p.relative_to(root).as_posix() for p in traced(trace, root, (root / "store",), "a notebook").reads]
+    return traced(trace, root, (root / "store",), "a notebook")
 
 
 def test_files_and_modules_of_the_project_are_seen(tmp_path: Path) -> None:
@@ -78,11 +86,116 @@ import mine  # its folder is listed by the import, which does not count
 
 def test_a_file_that_changed_meanwhile_is_told(tmp_path: Path) -> None:
     """Read, and then changed by somebody else: the run is not to be believed."""
-    code = "import subprocess\nopen('a.txt').close()\nsubprocess.run(['sh', '-c', 'echo 22 >> a.txt'])"
+    code = "import os\nopen('a.txt').close()\nos.utime('a.txt', ns=(1, 1))"
     with pytest.raises(NotebookError, match=r"a notebook: 'a\.txt' changed while it ran\."):
         reads(tmp_path, code)
 
 
-def test_without_a_trace_nothing_is_claimed(tmp_path: Path) -> None:
-    """A run that left no trace (its kernel died) has read nothing that is known."""
-    assert traced(tmp_path / "none.json", tmp_path, (), "a notebook") == Traced()
+def test_a_run_that_was_not_traced_is_not_believed(tmp_path: Path) -> None:
+    """What was read is not known where nothing noted it: that is not the same as nothing."""
+    with pytest.raises(NotebookError, match=r"a notebook: What it read was not noted"):
+        traced(tmp_path / "none.json", tmp_path, (), "a notebook")
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("open('a.txt', 'r+').read()", ["a.txt"]),
+        ("os.close(os.open('a.txt', os.O_RDWR))", ["a.txt"]),
+        ("open('a.txt', 'a').close()", []),
+        ("open('a.txt', 'a').close(); open('a.txt').read()", ["a.txt"]),
+        ("open('a.txt', 'a').close(); open('a.txt', 'w').close(); open('a.txt').read()", []),
+        ("open('new.txt', 'a').close(); open('new.txt').read()", []),
+        ("open('new.txt', 'x').close(); open('new.txt', 'r+').read()", []),
+        ("os.truncate('a.txt', 1); open('a.txt').read()", ["a.txt"]),
+        ("os.close(os.open('a.txt', os.O_RDWR | os.O_TRUNC)); open('a.txt').read()", []),
+    ],
+)
+def test_what_was_in_a_file_counts_if_it_could_be_read(tmp_path: Path, code: str, expected: list[str]) -> None:
+    """A file that is opened to read and write (numpy maps them so) is read; one that begins anew is the run's own."""
+    assert reads(tmp_path, f"import os\n{code}") == expected
+
+
+@pytest.mark.parametrize(
+    "connect",
+    [
+        "pathlib.Path('lib/../data.db')",
+        "'file:data.db?mode=ro', uri=True",
+        "b'data.db'",
+        "'file:./da%74a.db', uri=True",
+    ],
+)
+def test_databases_are_files(tmp_path: Path, connect: str) -> None:
+    """However sqlite is told where one is; one in memory is none."""
+    sqlite3.connect(tmp_path / "data.db").close()
+    (tmp_path / "data.db").write_bytes(b"")
+    code = f"import pathlib, sqlite3\nsqlite3.connect(':memory:')\nsqlite3.connect({connect}).close()"
+    assert reads(tmp_path, code) == ["data.db"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "open('t', 'w').write(open('a.txt').read()); os.replace('t', 'a.txt')",
+        "open('t', 'w').close(); open('t').read(); os.remove('t'); open('a.txt')",
+        "os.symlink('a.txt', 't'); open('t').read(); os.remove('t')",
+        "os.mkdir('d'); os.symlink('../a.txt', 'd/t'); open('d/t').read(); shutil.rmtree('d')",
+        "subprocess.run('sort a.txt > t', shell=True); open('t').read(); os.remove('t'); open('a.txt').read()",
+        "open('a.txt').read(); subprocess.run('echo 9 >> a.txt', shell=True)",
+    ],
+)
+def test_what_a_run_does_to_files_itself_is_no_change_by_others(tmp_path: Path, code: str) -> None:
+    """It replaces a file that it read, removes what it made, has a program write: it is not told to run again."""
+    assert "a.txt" in reads(tmp_path, f"import os, shutil, subprocess\n{code}")
+
+
+def test_what_a_run_put_in_place_is_its_own(tmp_path: Path) -> None:
+    """A file that was written beside and renamed is read as any that the run wrote."""
+    assert reads(tmp_path, "import os\nopen('t', 'w').close(); os.replace('t', 'b.csv'); open('b.csv').read()") == []
+
+
+def test_a_module_that_would_be_found_first_counts(tmp_path: Path) -> None:
+    """Where the user's code looks for a module in vain, or before the place where it is, it may be one day."""
+    code = """
+sys.path[:0] = ['first', 'lib']
+import mine
+try: import extra
+except ImportError: pass
+import colorsys
+"""
+    found = reads(tmp_path, code)
+    assert {"first/mine.py", "first/mine/__init__.py", "first/extra.py", "lib/extra.py"} < set(found)
+    assert "lib/mine/__init__.py" not in found and not [name for name in found if "colorsys" in name]
+
+
+def test_asking_what_is_installed_reads_no_folder(tmp_path: Path) -> None:
+    """The metadata of packages are looked for in all places of modules, the notebook's folder too."""
+    assert reads(tmp_path, "import importlib.metadata\nimportlib.metadata.version('numpy')") == []
+
+
+def test_a_folder_that_was_filled_while_the_run_went_on_is_in_doubt(tmp_path: Path) -> None:
+    """What was listed is not what is there: the result serves this build alone, unless the run filled it itself."""
+    found = run(tmp_path, "import os\nos.listdir('lib')\nos.utime('lib')\nos.mkdir('lib/more')")
+    assert found.doubts.changed == ("lib",)
+    found = run(tmp_path, "import os\nos.listdir('store/..')\nopen('made.txt', 'w').close()")
+    assert found.doubts.changed == ()
+
+
+def test_what_a_forked_child_opens_is_not_explained(tmp_path: Path) -> None:
+    """Its own list of what it read is lost with it: those who watch from outside are not told that Python has it."""
+    (tmp_path / "marks").mkdir()
+    run(tmp_path, "")  # the files are there
+    watch = Watch(find(tmp_path, ()), tmp_path / "marks")
+    watch.begin(os.getpid())
+    code = "import os\nopen('b.csv').close()\nif not os.fork(): open('a.txt').close(); os._exit(0)\nos.wait()"
+    run(tmp_path, code, json.dumps([str(tmp_path), str(tmp_path / "marks")]))
+    opened = watch.end()
+    seen = {Path(path).name for path in opened.own | opened.perhaps}
+    assert "a.txt" in seen and "b.csv" not in seen
+
+
+def test_a_root_with_a_colon_is_a_root(tmp_path: Path) -> None:
+    """A path may have any sign in it."""
+    root = tmp_path / "a:b c"
+    root.mkdir()
+    assert reads(root, "open('a.txt').close()", json.dumps([str(root), str(root / "marks")])) == ["a.txt"]

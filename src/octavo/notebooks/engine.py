@@ -400,7 +400,10 @@ def executable_kernel(name: str) -> bool:
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
     try:
-        argv = KernelSpecManager().get_kernel_spec(name).argv
+        spec = KernelSpecManager().get_kernel_spec(name)
     except NoSuchKernel:
+        return False
+    argv = spec.argv
+    if spec.env:  # of its own, which libraries may have read when they were imported
         return False
     return (argv[0] in ("python", "python3") or this_python(argv[0])) and "ipykernel_launcher" in argv

@@ -1,22 +1,62 @@
-"""What of the environment a result depends on: the kind of machine, the interpreter, every installed distribution."""
+"""What of the environment a result depends on: the kind of machine, the interpreter, what is installed and set up."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 import platform
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 
 def environment() -> tuple[str, ...]:
     """Return the kind of machine, the interpreter's version, and the names and versions of what is installed, sorted.
 
     Read from the names of the ``.dist-info`` folders, a hundred times quicker than from their metadata. Octavo itself
-    is left out: what of it can change a result is in the key as its recorder.
+    is left out: what of it can change a result is in the key as its recorder. Last come the user's own settings of
+    IPython and matplotlib, which every kernel reads, with their digests.
     """
     python = f"{platform.python_implementation()} {platform.python_version()}"
-    folders = {Path(entry) for entry in sys.path if entry.endswith("site-packages")}
-    names = {p.stem for folder in folders if folder.is_dir() for p in folder.glob("*.dist-info")}
-    return (f"{sys.platform} {platform.machine()}", python, *sorted(n for n in names if not n.startswith("octavo-")))
+    folders = {Path(entry) for entry in sys.path if entry.endswith(("site-packages", "dist-packages"))}
+    kinds = ("*.dist-info", "*.egg-info")
+    names = {p.stem for folder in folders if folder.is_dir() for kind in kinds for p in folder.glob(kind)}
+    packages = sorted(n for n in names if not n.startswith("octavo-"))
+    return (f"{sys.platform} {platform.machine()}", python, *packages, *_settings())
+
+
+def _settings() -> Iterator[str]:
+    """Yield each file of settings that kernels read, as its name and digest: none on a machine that has none."""
+    home = Path.home()
+    profile = Path(os.environ.get("IPYTHONDIR") or home / ".ipython") / "profile_default"
+    configured = [profile / f"ipython{kind}_config.{end}" for kind in ("", "_kernel") for end in ("py", "json")]
+    startup = sorted(p for p in profile.glob("startup/*") if p.suffix in (".py", ".ipy"))
+    config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
+    matplotlib = [Path(os.environ.get("MPLCONFIGDIR") or config / "matplotlib"), home / ".matplotlib"]
+    if named := os.environ.get("MATPLOTLIBRC"):
+        matplotlib.insert(0, Path(named))
+    styles = [file for place in matplotlib for file in (place, place / "matplotlibrc")]
+    for file in (*configured, *startup, *styles):
+        with suppress(OSError):
+            yield f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}"
+
+
+def kernel_variables(name: str) -> list[dict[str, Any]]:
+    """Return the environment variables that a kernel's specification sets, of each that has the name."""
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    own = os.environ.get("JUPYTER_DATA_DIR") or Path(data) / "jupyter"
+    named = filter(None, os.environ.get("JUPYTER_PATH", "").split(os.pathsep))
+    places = [*map(Path, named), Path(own)]
+    places += [Path(prefix) / "share" / "jupyter" for prefix in (sys.prefix, "/usr/local", "/usr")]
+    found = []
+    for place in places:
+        with suppress(OSError, ValueError):
+            specification = json.loads((place / "kernels" / name / "kernel.json").read_bytes())
+            found += [specification["env"]] if specification.get("env") else []
+    return found
 
 
 def recorder_files() -> tuple[Path, ...]:

@@ -25,7 +25,7 @@ from octavo.model import RUN, Doubts, Point, Record, RunInputs, Scalar
 from octavo.notebooks import forking
 from octavo.notebooks.neutral import neutralise
 from octavo.notebooks.source import load, says
-from octavo.notebooks.trace import BESIDE, MARKS, TRACE, traced
+from octavo.notebooks.trace import BESIDE, MARKS, TRACE, state, traced
 from octavo.notebooks.watch import Watch, find, recall
 
 RECORD = "record.json"
@@ -39,7 +39,7 @@ class RunPoint:
 
     In a process that was forked with what kernels import, a kernel is forked in turn; elsewhere, and for a kernel of
     another environment, one is started. ``code`` and ``text`` are the notebook's, as the key was made of; ``imports``
-    are the packages that it and its local modules import.
+    are the packages that it and its local modules import, ``inputs`` the files that are declared.
 
     ``sweeps`` names, for every sweep that the notebook reads, its points: the task of each and its parameters. The
     partly executed notebook of a failed run is kept at ``failed``. ``folders`` is the file of what the build found of
@@ -60,6 +60,7 @@ class RunPoint:
     code: tuple[str, ...]
     text: str
     imports: frozenset[str]
+    inputs: tuple[Path, ...]
     folders: Path
     marks: Path
     opened_by_octavo: tuple[Path, ...]
@@ -74,10 +75,16 @@ class RunPoint:
         trace = folder / "trace.json"
         source = folder / "source.ipynb"
         self._take(source)
+        expected = {str(path): state(str(path)) for path in self.inputs}
         watch = Watch(find(self.root, self.ignored, recall(self.folders)), self.marks)
         try:
             with environment(
-                {**self.environment(), RUN: str(out), TRACE: str(trace), MARKS: f"{self.root}{os.pathsep}{self.marks}"}
+                {
+                    **self.environment(),
+                    RUN: str(out),
+                    TRACE: str(trace),
+                    MARKS: json.dumps([str(self.root), str(self.marks)]),
+                }
             ):
                 memory = self._execute(source, log / EXECUTED, watch)
         finally:
@@ -92,7 +99,7 @@ class RunPoint:
             self.failed.unlink()
         ignored = (self.notebook, *self.ignored)
         opened = opened.without(self.opened_by_octavo)
-        found = traced(trace, self.root, ignored, self.name, opened, beside=not self.imports & BESIDE)
+        found = traced(trace, self.root, ignored, self.name, opened, self._beside(), expected)
         trace.unlink(missing_ok=True)
         doubts = msgspec.structs.replace(found.doubts, memory=memory)
         if doubts != Doubts():
@@ -113,8 +120,13 @@ class RunPoint:
             ignored=tuple(map(there, self.ignored)),
             folders=there(self.folders),
             marks=there(self.marks),
+            inputs=tuple(map(there, self.inputs)),
             opened_by_octavo=tuple(map(there, self.opened_by_octavo)),
         )
+
+    def _beside(self) -> bool:
+        """Whether packages that come along with others are only loaded: no cell, magics and texts too, names them."""
+        return not self.imports & BESIDE and not any(name in code for name in BESIDE for code in self.code)
 
     def leaves(self) -> tuple[Path, ...]:
         """Return what it leaves beside its result."""
@@ -208,7 +220,8 @@ class RunPoint:
 
         engine.register()
         forked = forking.told()
-        if forked and engine.executable_kernel(self.kernel):
+        settings = self.notebook.parent / "matplotlibrc"  # read when matplotlib is imported, by who is not there yet
+        if forked and not settings.exists() and engine.executable_kernel(self.kernel):
             return engine.FORKING, {"forked": forked}
         return engine.STARTING, {}
 

@@ -54,7 +54,7 @@ def resolved(names: Iterable[str], folders: tuple[Path, ...]) -> Imported:
 def _files(name: str, folders: tuple[Path, ...]) -> Iterator[Path]:
     for folder in folders:
         base = folder.joinpath(*name.split("."))
-        for file in (base.with_suffix(".py"), base / "__init__.py"):
+        for file in (base / "__init__.py", base.with_name(f"{base.name}.py")):  # as Python looks for them
             if file.is_file():
                 yield file
                 return

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import io
 import json
 import re
+import tokenize
 from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,7 @@ from octavo.notebooks import drawable
 from octavo.notebooks.parameters import ParametersCell, declared
 
 PARAMETERS_TAG = "parameters"
+OBEYED_TAGS = frozenset({PARAMETERS_TAG, "raises-exception", "skip-execution"})  # that change what runs
 PYPLOT = ("plt", "pyplot")  # have a `figure` of their own, under these names in every notebook
 
 
@@ -27,7 +30,8 @@ class Notebook:
     """A notebook as far as its results go.
 
     ``code`` holds for every cell with code either its syntax tree as text (comments, layout and outputs gone) or, where
-    a magic or a shell line stands in it, its text. ``parameters`` is what its parameters cell declares.
+    a magic or a shell line stands in it, its text; with it the tags that change what runs. ``parameters`` is what its
+    parameters cell declares.
     ``draws`` says whether its own code takes ``octavo.figure``; ``undrawable`` why a figure of its could not be drawn
     again, and the way out.
     ``text`` is a digest of all that its cells say, comments and Markdown too.
@@ -58,7 +62,8 @@ def load(path: Path, where: str) -> Notebook:
         )
     parsed = [(cell, *_parsed(text_of(cell))) for cell in data["cells"] if cell.get("cell_type") == "code"]
     numbered = [(number, tree) for number, (_, tree, _) in enumerate(parsed, 1) if tree]
-    parsed = [(cell, tree, code) for cell, tree, code in parsed if not _is_empty(tree)]
+    # Behind a cell with the tag papermill puts the parameters in, even if it holds comments alone.
+    parsed = [(c, tree, code) for c, tree, code in parsed if not _is_empty(tree) or PARAMETERS_TAG in _tags(c)]
     cells, trees = [cell for cell, _, _ in parsed], [tree for _, tree, _ in parsed]
     metadata = data.get("metadata", {})
     known = [tree for tree in trees if tree]
@@ -66,7 +71,7 @@ def load(path: Path, where: str) -> Notebook:
     return Notebook(
         path=path,
         name=where,
-        code=tuple(code for _, _, code in parsed),
+        code=tuple(" ".join((code, *sorted(OBEYED_TAGS.intersection(_tags(cell))))) for cell, _, code in parsed),
         parameters=declared(
             [tree for cell, tree in zip(cells, trees, strict=True) if PARAMETERS_TAG in _tags(cell)],
         ),
@@ -138,9 +143,18 @@ def _parsed(text: str) -> tuple[ast.Module | None, str]:
     """Return a cell's syntax tree, and that as text; where there is none, None and what the cell says."""
     tree = _tree(text)
     try:
-        return (tree, ast.dump(tree)) if tree else (None, text.strip())
+        return (tree, ast.dump(tree) + (";" if _is_quiet(text) else "")) if tree else (None, text.strip())
     except (RecursionError, MemoryError):  # a formula of thousands of terms is too deep: its text is its key then
         return None, text.strip()
+
+
+def _is_quiet(text: str) -> bool:
+    """Whether a cell ends with a semicolon: IPython does not show what its last line is worth."""
+    if ";" not in text:
+        return False
+    beside = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER)
+    said = [token for token in tokenize.generate_tokens(io.StringIO(text).readline) if token.type not in beside]
+    return bool(said) and said[-1].string == ";"
 
 
 def imported(tree: ast.AST) -> set[str]:

@@ -8,28 +8,29 @@ it is noted whether the run could open any in that way.
 from __future__ import annotations
 
 import atexit
+import hashlib
 import json
 import os
 import sys
+import sysconfig
 import tempfile
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import source_from_cache
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from octavo.errors import NotebookError
 from octavo.model import Doubts
-from octavo.notebooks.watch import PYTHON, mark
-
-if TYPE_CHECKING:
-    from octavo.notebooks.watch import Opened
+from octavo.notebooks.watch import PYTHON, Opened, mark
 
 TRACE = "OCTAVO_TRACE"
-MARKS = "OCTAVO_MARKS"  # the project's root, and the folder of marks (see watch.py)
-INSTALLED = (sys.prefix + os.sep, os.path.dirname(os.__file__) + os.sep)  # noqa: PTH120
+MARKS = "OCTAVO_MARKS"  # the project's root, and the folder of marks (see watch.py), as JSON
 # Compiled packages that leave the opening of files to Python, whose hook sees it. All others are taken for ones that
 # open files by themselves.
 PLAIN = """
@@ -38,7 +39,7 @@ PLAIN = """
     rpds scipy simplejson skimage sklearn sqlalchemy statsmodels tornado wrapt yaml zmq
 """
 BESIDE = frozenset({"lxml"})  # matplotlib brings it along; it counts where the notebook's own code imports it
-UNPLAIN = ("PIL._imagingft",)  # opens fonts by their path
+UNPLAIN = ("PIL._imagingft", "scipy.io._fast_matrix_market._fmm_core")  # open fonts and matrices by their path
 CHILDREN = (
     "os.exec",
     "os.fork",
@@ -59,6 +60,7 @@ TRACKERS = (
     "multiprocessing.resource_tracker",
 )
 WARM = "octavo.notebooks.warm"  # the last module that the process is given which kernels are forked from
+METADATA = os.path.join("importlib", "metadata", "__init__.py")  # noqa: PTH118
 GAP = "the trace is not complete:"  # begins the note that says why
 OPENERS = ("open", "open64", "openat", "openat64", "fopen", "fopen64", "freopen", "mmap", "system", "popen", "fork")
 State = list[int] | None  # of a file: when it was last written (ns) and its length; None where there was none
@@ -69,8 +71,9 @@ def load_ipython_extension(shell: Any) -> None:
     target = os.environ.get(TRACE)
     if not target:
         return
-    seen = Seen(*os.environ.get(MARKS, "").split(os.pathsep))
+    seen = Seen(*json.loads(os.environ.get(MARKS) or "[]"))
     sys.addaudithook(seen.hook())
+    seen.write(Path(target))  # that it is there says that the run is traced
     shell.events.register("post_run_cell", lambda _result: seen.write(Path(target)))
     atexit.register(lambda: seen.write(Path(target)))
 
@@ -79,11 +82,16 @@ class Seen:
     """What a run was seen to do with files. The state of each is what it was when it was first read."""
 
     def __init__(self, root: str = "", marks: str = "") -> None:
-        self.root, self.marks = root, marks
+        self.root, self.marks, self.process = root, marks, os.getpid()
+        self.installed = tuple(f"{folder}{os.sep}" for folder in installed(root))
         self.read: dict[str, State] = {}
         self.written: set[str] = set()
-        self.listed: set[str] = set()
+        self.appended: dict[str, State] = {}  # written to behind what was there, which was not read yet
+        self.removed: set[str] = set()
+        self.listed: dict[str, str] = {}
+        self.listing = 0  # the thread that lists a folder here
         self.modules: dict[str, State] = {}
+        self.sought: dict[str, tuple[str, ...]] = {}  # modules that the user's code imports, and the folders asked
         self.known: set[str] = set()
         self.network: dict[str, None] = {}
         self.opaque: dict[str, None] = {}
@@ -94,6 +102,12 @@ class Seen:
             "sqlite3.connect": self._database,
             "os.listdir": self._list,
             "os.scandir": self._list,
+            "os.remove": self._remove,
+            "os.rmdir": self._remove,
+            "shutil.rmtree": self._remove,
+            "os.rename": self._rename,
+            "os.truncate": self._truncate,
+            "import": self._import,
             "socket.getaddrinfo": self._look_up,
             "socket.connect": self._connect,
             "ctypes.dlopen": self._foreign,
@@ -119,20 +133,51 @@ class Seen:
         self._opened(*arguments)
 
     def _database(self, _: str, arguments: tuple[Any, ...]) -> None:
-        self._opened(arguments[0], "r", 0)
-        self._opened(arguments[0], "w", 0)  # as may be: what the library does with it is not seen
+        self.opaque["sqlite3"] = None  # it may be told to open others
+        if path := _database_file(_path(arguments[0])):
+            self._opened(path, "r+", 0)  # as may be: what the library does with it is not seen
 
     def _list(self, _: str, arguments: tuple[Any, ...]) -> None:
-        folder = "." if arguments[0] is None else arguments[0]
-        if isinstance(folder, str | bytes):
-            path = os.path.abspath(os.fsdecode(folder))  # noqa: PTH100
-            self._announce(path)
-            if not _importing():
-                self.listed.add(path)
+        path = _path("." if arguments[0] is None else arguments[0])
+        if not path or self.listing == threading.get_ident():
+            return
+        self._announce(path)
+        if path not in self.listed and not _importing():
+            self.listing = threading.get_ident()
+            self.listed[path] = names(path) if _below(path, (self.root,)) else ""
+            self.listing = 0
+
+    def _remove(self, _: str, arguments: tuple[Any, ...]) -> None:
+        if arguments[1] in (-1, None) and (path := _path(arguments[0])):  # else it is from an open folder
+            self.removed.add(path)
+
+    def _rename(self, _: str, arguments: tuple[Any, ...]) -> None:
+        old, new = map(_path, arguments[:2])
+        if old and new and arguments[2:] == (-1, -1) and state(old):  # where there is no old one, it fails
+            self.removed.add(old)
+            self.written.add(new)
+            self.appended.pop(new, None)
+
+    def _truncate(self, _: str, arguments: tuple[Any, ...]) -> None:
+        self._opened(arguments[0], "a", 0)
+
+    def _import(self, _: str, arguments: tuple[Any, ...]) -> None:
+        """Note a module that the user's code asks for, and where it is looked for first: there it may be one day."""
+        frame = sys._getframe(2)
+        while frame and "importlib" in frame.f_code.co_filename:
+            frame = frame.f_back  # type: ignore[assignment]
+        if frame and arguments[2] and not frame.f_code.co_filename.startswith(self.installed):
+            folders = (os.path.abspath(f) for f in arguments[2] if isinstance(f, str))  # noqa: PTH100
+            self.sought[arguments[0]] = tuple(f for f in folders if not f"{f}{os.sep}".startswith(self.installed))
 
     def _announce(self, path: str) -> None:
-        """Tell those who watch the project that it is Python that opens a file, so that nobody else is taken for it."""
-        if not self.root or path.startswith(INSTALLED) or not _below(path, (self.root,)):
+        """Tell those who watch the project that it is Python that opens a file, so that nobody else is taken for it.
+
+        What a child that was forked opens is told to nobody: its own list of what it read is lost with it.
+        """
+        if not self.root or path.startswith(self.installed) or not _below(path, (self.root,)):
+            return
+        if os.getpid() != self.process:
             return
         with suppress(OSError):
             real = os.path.realpath(path)
@@ -159,39 +204,55 @@ class Seen:
             self.network[f"{os.fsdecode(host) if isinstance(host, bytes) else host}:{address[1]}"] = None
 
     def _opened(self, file: object, mode: object, flags: object) -> None:
-        if not isinstance(file, str | bytes):
+        path = _path(file)
+        if not path or path.startswith(self.installed):
             return
-        path = os.path.abspath(os.fsdecode(file))  # noqa: PTH100
         self._announce(path)
-        bits = flags if isinstance(flags, int) else 0
-        if (isinstance(mode, str) and any(c in mode for c in "wax+")) or bits & (os.O_WRONLY | os.O_RDWR):
+        use = _use(mode if isinstance(mode, str) else "", flags if isinstance(flags, int) else 0)
+        before = state(path)
+        if use.begins_anew or (use.creates and not before):
+            self.appended.pop(path, None)
+        elif use.reads:
+            self._was_read(path, before)
+        elif path not in self.written:
+            self.appended.setdefault(path, before)
+        if use.writes:
             self.written.add(path)
+
+    def _was_read(self, path: str, before: State) -> None:
+        if path in self.appended:
+            self.read.setdefault(path, self.appended[path])
         elif path not in self.written:  # what a run wrote itself and then reads is no input of its
-            self.read.setdefault(path, state(path))
+            self.read.setdefault(path, before)
+            if os.path.islink(path):  # noqa: PTH114 (the run may have made the link, and remove it)
+                self.read.setdefault(os.path.realpath(path), before)
 
     def write(self, target: Path) -> None:
         """Write what was seen so far, if there is more than last time."""
         if _had_children():
             self.opaque["child processes"] = None
-        seen = (self.read, self.written, self.listed, self.network, self.opaque, sys.modules)
+        seen = (self.read, self.written, self.removed, self.listed, self.sought, self.network, self.opaque, sys.modules)
         size = tuple(map(len, seen))
         if size == self.told:
             return
-        self.told = size
         for name in self._new_modules():
             file = getattr(sys.modules.get(name), "__file__", None)
             if not isinstance(file, str):  # a namespace package has none
                 continue
-            if not file.startswith(INSTALLED):
+            if not file.startswith(self.installed):
                 self.modules[file] = state(file)
             if file.endswith(COMPILED) and (library := _library(name, file)):
                 self.opaque[library] = None
+        for name, folders in self.sought.items():
+            for candidate in _not_there(name, folders, self.installed):
+                self.read.setdefault(candidate, None)
         found = {"read": self.read, "written": self.written, "listed": self.listed, "modules": self.modules}
         # Where an import looked: that it lists a folder is no reading of the folder.
-        entries = [entry for entry in sys.path_importer_cache if not entry.startswith(INSTALLED)]
+        entries = [entry for entry in sys.path_importer_cache if not entry.startswith(self.installed)]
         searched = [os.path.abspath(entry) for entry in entries]  # noqa: PTH100
-        others = {"searched": searched, "network": self.network, "opaque": self.opaque}
+        others = {"removed": self.removed, "searched": searched, "network": self.network, "opaque": self.opaque}
         target.write_text(json.dumps({**found, **others}, default=sorted), encoding="utf-8")
+        self.told = size
 
     def _new_modules(self) -> list[str]:
         """Return the names of modules that were not asked for yet.
@@ -224,9 +285,79 @@ def state(path: str) -> State:
     return [status.st_mtime_ns, status.st_size]
 
 
+def installed(root: str) -> tuple[str, ...]:
+    """Return the folders of what is installed, which the key knows by its version; a project may lie in the prefix."""
+    stdlib = str(Path(os.__file__).parent)
+    if root and _below(root, (sys.prefix,)):
+        return (*(sysconfig.get_path(name) for name in ("purelib", "platlib", "scripts")), stdlib)
+    return (sys.prefix, stdlib)
+
+
+def names(folder: str) -> str:
+    """Return a digest of the names in a folder; empty where there is none."""
+    try:
+        return hashlib.sha256(json.dumps(sorted(os.listdir(folder))).encode()).hexdigest()  # noqa: PTH208
+    except OSError:
+        return ""
+
+
+def _path(given: object) -> str:
+    """Return the path that a call was given, as a whole one; empty where it was none."""
+    if isinstance(given, int) and not isinstance(given, bool):
+        with suppress(OSError):
+            return os.readlink(f"/proc/self/fd/{given}")  # noqa: PTH115
+        return ""
+    return os.path.abspath(os.fsdecode(given)) if isinstance(given, str | bytes | os.PathLike) else ""  # noqa: PTH100
+
+
+def _database_file(path: str) -> str:
+    """Return the file of a database as sqlite is given it, which may be an address; empty for one in memory."""
+    name = os.path.basename(path)  # noqa: PTH119
+    if name in ("", ":memory:"):
+        return ""
+    before, address, rest = path.partition(f"{os.sep}file:")
+    if not address or os.path.exists(path):  # noqa: PTH110
+        return path
+    parts = urlsplit(f"file:{rest}")
+    inside = "mode=memory" in parts.query or parts.path in ("", ":memory:")
+    return "" if inside else os.path.normpath(os.path.join(before, unquote(parts.path)))  # noqa: PTH118
+
+
+@dataclass(frozen=True)
+class _Use:
+    """What a file is opened for. One that is written to may be read too; what was in it stays, or not."""
+
+    reads: bool
+    writes: bool
+    begins_anew: bool
+    creates: bool
+
+
+def _use(mode: str, flags: int) -> _Use:
+    writes = any(sign in mode for sign in "wax+") or bool(flags & (os.O_WRONLY | os.O_RDWR))
+    fresh = "w" in mode or "x" in mode or bool(flags & os.O_TRUNC) or (flags & (new := os.O_CREAT | os.O_EXCL)) == new
+    both = "+" in mode or bool(flags & os.O_RDWR)
+    return _Use(both or not writes, writes, writes and fresh, writes and ("a" in mode or bool(flags & os.O_CREAT)))
+
+
+def _not_there(name: str, folders: Iterable[str], installed: tuple[str, ...]) -> Iterator[str]:
+    """Yield the files that would be the module ``name``, before the one that is, if they were there."""
+    module = sys.modules.get(name)
+    file = getattr(module, "__file__", None)
+    if module and (not file or file.startswith(installed)):
+        return
+    for folder in folders:
+        base = os.path.join(folder, *name.split("."))  # noqa: PTH118
+        candidates = (os.path.join(base, "__init__.py"), f"{base}.py")  # noqa: PTH118
+        if file in candidates:
+            return
+        yield from (candidate for candidate in candidates if not os.path.exists(candidate))  # noqa: PTH110
+
+
 def _importing() -> bool:
-    """Whether it is Python's import that lists a folder: what it finds there is traced as modules."""
-    return sys._getframe(3).f_code.co_filename.startswith("<frozen importlib")
+    """Whether it is Python's import that lists a folder, or asks what is installed: what is imported is traced."""
+    file = sys._getframe(3).f_code.co_filename
+    return file.startswith("<frozen importlib") or file.endswith(METADATA)
 
 
 def _library(name: str, file: str) -> str:
@@ -263,7 +394,7 @@ def _had_children() -> bool:
     return any(getattr(tracker, "_fd", None) is not None for tracker in trackers)
 
 
-NONE = Doubts()
+NONE, NOTHING = Doubts(), Opened()
 
 
 @dataclass(frozen=True)
@@ -275,44 +406,75 @@ class Traced:
 
 
 def traced(
-    file: Path, root: Path, ignored: tuple[Path, ...], where: str, opened: Opened | None = None, beside: bool = True
+    file: Path,
+    root: Path,
+    ignored: tuple[Path, ...],
+    where: str,
+    opened: Opened | None = None,
+    beside: bool = True,
+    expected: Mapping[str, State] = MappingProxyType({}),
 ) -> Traced:
     """Return what a run read, as far as its key must hold it: files and folders outside the environment and the system.
 
     Files of the project that were looked for and not found are among them. ``ignored`` are folders of the project that
     are not sources (the store, what was built). ``opened`` is what was seen from outside; ``beside`` says that BESIDE's
-    packages are only loaded, not used. Raises NotebookError when a file changed while the run went on: what the run
-    read is not what the file holds now.
+    packages are only loaded, not used. ``expected`` are files that count as read, with their states when it began.
+    Raises NotebookError when a file changed while the run went on: what the run read is not what the file holds now.
     """
     if not file.exists():
-        return Traced()
+        hint = "Run the same command again. If it stays so, report it with the notebook [this is a bug]."
+        raise NotebookError(
+            "What it read was not noted, so nobody can say when to run it again.", where=where, hint=hint
+        )
     found = json.loads(file.read_text(encoding="utf-8"))
     places = _places(root, ignored)
     counts = places.hold_data
-    read = {name: was for name, was in found["read"].items() if not name.endswith(".pyc") and counts(name)}
+    read = {_source(name): was for name, was in {**expected, **found["read"]}.items() if counts(name)}
     modules = {name: was for name, was in found["modules"].items() if places.hold_modules(name)}
-    for name, was in sorted({**modules, **read}.items()):
-        if name not in found["written"] and state(name) != was:
-            raise NotebookError(
-                f"'{_named(name, root)}' changed while it ran.", where=where, hint="Run the same command again."
-            )
-    hooked = {*read, *modules, *filter(counts, found["listed"])}
-    notes = [f"it talked to {address}: what came from there is not in its key" for address in found["network"]]
     opaque = sorted(set(found["opaque"]) - (BESIDE if beside else set()))
-    if not opaque or opened is None:  # whatever else was opened meanwhile, others opened it
-        return Traced(_sorted(hooked), Doubts(notes=tuple(notes)))
+    changed = _changed({**modules, **read}, found)
+    if changed and not opaque:
+        raise NotebookError(
+            f"'{_named(changed[0], root)}' changed while it ran.", where=where, hint="Run the same command again."
+        )
+    listed = set(filter(counts, found["listed"]))
+    changed += [] if opaque else [name for name in sorted(listed) if _filled(name, found)]
+    hooked = {*read, *modules, *listed}
+    notes = [f"it talked to {address}: what came from there is not in its key" for address in found["network"]]
+    seen = opened if opened and opaque else NOTHING  # whatever else was opened meanwhile, others opened it
     known = {os.path.realpath(n) for n in (*hooked, *found["written"], *found["searched"])}
-    more = {n for n in (opened.own | opened.perhaps) - known if not n.endswith(".pyc") and counts(n)}
-    if opened.gap:
-        notes.append(f"{GAP} {opened.gap}; it uses {', '.join(opaque)}. Name in `inputs` what it reads with them")
+    more = {n for n in map(_source, seen.own | seen.perhaps) if n not in known and counts(n)}
+    if seen.gap:
+        notes.append(f"{GAP} {seen.gap}; it uses {', '.join(opaque)}. Name in `inputs` what it reads with them")
     return Traced(
         _sorted(hooked | more),
         Doubts(
-            perhaps=tuple(sorted(_named(n, root) for n in more & opened.perhaps)),
-            changed=tuple(sorted(_named(n, root) for n in more & opened.changed)),
+            perhaps=tuple(sorted(_named(n, root) for n in more & set(map(_source, seen.perhaps)))),
+            changed=tuple(sorted({_named(n, root) for n in (*changed, *(more & seen.changed))})),
             notes=tuple(notes),
         ),
     )
+
+
+def _changed(read: Mapping[str, State], found: Mapping[str, Any]) -> list[str]:
+    """Return which of the files that were read are not any more as they were then, and not by the run itself."""
+    gone = tuple(found["removed"])
+    others = (name for name, was in sorted(read.items()) if name not in found["written"] and state(name) != was)
+    return [name for name in others if state(name) or not _below(name, gone)]
+
+
+def _filled(folder: str, found: Mapping[str, Any]) -> bool:
+    """Whether a folder that was listed has other names than then, and not by the run itself."""
+    own = {os.path.dirname(name) for name in (*found["written"], *found["removed"])}  # noqa: PTH120
+    return bool(found["listed"][folder]) and folder not in own and names(folder) != found["listed"][folder]
+
+
+def _source(name: str) -> str:
+    """Return the module of which a file is what Python compiled, or the file itself."""
+    if name.endswith(".pyc") and "__pycache__" in name:
+        with suppress(ValueError):
+            return source_from_cache(name)
+    return name
 
 
 @dataclass(frozen=True)
@@ -339,7 +501,7 @@ class _Places:
 
 
 def _places(root: Path, ignored: tuple[Path, ...]) -> _Places:
-    own = tuple(map(str, (*ignored, Path(sys.prefix), Path(__file__).parent.parent)))
+    own = (*map(str, ignored), *installed(str(root)), str(Path(__file__).parent.parent))
     return _Places(str(root), own, (*own, *map(str, _system())), ("/tmp", tempfile.gettempdir()))
 
 

@@ -241,8 +241,8 @@ def _close(descriptors: Iterable[int]) -> None:
 def find(root: Path, ignored: tuple[Path, ...], known: Folders | None = None) -> Folders:
     """Return the folders below ``root``, with what lies in them as far as watching goes.
 
-    ``ignored`` are folders that hold no sources; those whose names begin with a dot, ``__pycache__`` and environments
-    are left out too. Folders that are as ``known`` has them are not opened: other runs would take that for a read.
+    ``ignored`` are folders that hold no sources; those whose names begin with a dot, and environments, are left out
+    too. Folders that are as ``known`` has them are not opened: other runs would take that for a read.
     """
     todo, found, seen = [str(root)], dict[str, Folder](), {os.path.realpath(p) for p in ignored}
     while todo and len(found) <= MOST:
@@ -279,7 +279,7 @@ def _listed(path: str, when: int) -> Folder:
     folders, links = [], []
     with os.scandir(path) as entries:
         for entry in entries:
-            if entry.name.startswith(".") or entry.name == "__pycache__":
+            if entry.name.startswith("."):
                 continue
             if entry.is_dir() and not os.path.exists(f"{entry.path}/pyvenv.cfg"):  # noqa: PTH110
                 folders.append(entry.path)
