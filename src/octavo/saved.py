@@ -34,15 +34,19 @@ PRINTED = ("facecolor", "edgecolor", "orientation", "bbox_inches", "pad_inches",
 
 
 class Cells:
-    """Counts the cells that were begun: IPython's own number is, with its version, that of this one or of the next."""
+    """Counts the cells with code that were begun: one of comments alone must not give a figure another name.
+
+    IPython's own number is, with its version, that of this one or of the next.
+    """
 
     def __init__(self, shell: Any) -> None:
         self.number = 0
         shell.events.register("pre_run_cell", self.begin)
 
-    def begin(self, info: object) -> None:
+    def begin(self, info: Any) -> None:
         """Count a cell that begins."""
-        self.number += 1
+        lines = map(str.strip, info.raw_cell.splitlines())
+        self.number += any(line and not line.startswith("#") for line in lines)
 
 
 def load_ipython_extension(shell: Any) -> None:

@@ -44,6 +44,38 @@ def test_what_cannot_change_a_result_is_not_in_the_code(tmp_path: Path, cell: st
     assert code(tmp_path, cell, {"cell_type": "markdown", "source": "Text", "metadata": {}}) == code(tmp_path, PLAIN)
 
 
+def tagged(source: str, *tags: str) -> dict[str, Any]:
+    return {"cell_type": "code", "source": source, "metadata": {"tags": [*tags]}}
+
+
+def test_tags_that_change_what_runs_are_in_the_code(tmp_path: Path) -> None:
+    """A cell that is skipped, or behind which the parameters are put, gives another result."""
+    plain = code(tmp_path, PLAIN, "y = 2")
+    assert code(tmp_path, tagged(PLAIN, "skip-execution"), "y = 2") != plain
+    assert code(tmp_path, tagged(PLAIN, "raises-exception"), "y = 2") != plain
+    first, second = (
+        code(tmp_path, tagged(PLAIN, "parameters"), "y = 2"),
+        code(tmp_path, PLAIN, tagged("y = 2", "parameters")),
+    )
+    assert len({plain, first, second}) == 3
+    assert code(tmp_path, PLAIN, "y = 2", tagged("# here they are put", "parameters")) != plain
+
+
+def test_a_semicolon_hides_what_a_cell_shows(tmp_path: Path) -> None:
+    """A figure that a cell shows by its last line is a result; behind `;` nothing is shown."""
+    assert (
+        code(tmp_path, "fig;") == code(tmp_path, "fig ; # so") != code(tmp_path, "fig") == code(tmp_path, "fig  # so;")
+    )
+
+
+def test_a_package_stands_before_a_module_of_its_name(tmp_path: Path) -> None:
+    """Python imports the folder where both are there."""
+    (tmp_path / "helper").mkdir()
+    for name in ("helper.py", "helper/__init__.py"):
+        (tmp_path / name).touch()
+    assert resolved(["helper"], (tmp_path,)).files == (tmp_path / "helper/__init__.py",)
+
+
 @pytest.mark.parametrize(
     ("one", "two"),
     [

@@ -1,0 +1,86 @@
+"""What of the environment is in the key beside the packages: the user's settings, and what a kernel's are."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from octavo.notebooks.environment import environment, kernel_variables
+
+if TYPE_CHECKING:
+    from tests.conftest import Tiny
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        ".ipython/profile_default/startup/00.py",
+        ".ipython/profile_default/ipython_config.py",
+        ".config/matplotlib/matplotlibrc",
+    ],
+)
+def test_the_users_settings_are_in_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str) -> None:
+    """What every kernel reads before the first cell may change any result."""
+    for name in ("IPYTHONDIR", "XDG_CONFIG_HOME", "MPLCONFIGDIR", "MATPLOTLIBRC"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    before = environment()
+    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).write_text("K = 1\n")
+    first = environment()
+    (tmp_path / file).write_text("K = 2\n")
+    assert len({before, first, environment()}) == 3
+
+
+@pytest.mark.parametrize("folder", ["site-packages", "dist-packages"])
+def test_packages_of_every_place_are_in_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str) -> None:
+    """Debian's Python has its packages elsewhere, and some as eggs."""
+    for name in ("one-1.0.dist-info", "two-2.0.egg-info"):
+        (tmp_path / folder / name).mkdir(parents=True)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / folder)])
+    assert {"one-1.0", "two-2.0"} <= {*environment()}
+
+
+def value(project: Tiny) -> object:
+    return json.loads(project.read("build/results.json"))["notebooks"]["n"][0]["record"]["values"]["x"]["number"]
+
+
+def test_the_variables_of_a_kernel_are_set_and_in_the_key(
+    tiny: Callable[..., Tiny], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kernel whose specification sets variables is started with them, and runs anew when they change."""
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    specification = tmp_path / "kernels/own/kernel.json"
+    specification.parent.mkdir(parents=True)
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+
+    def specify(value: str) -> None:
+        told = {"argv": argv, "display_name": "Own", "language": "python", "env": {"OF_ITS_OWN": value}}
+        specification.write_text(json.dumps(told))
+
+    specify("one")
+    assert kernel_variables("own") == [{"OF_ITS_OWN": "one"}]
+    project = tiny({"notebooks/n.ipynb": ["import os, octavo\noctavo.value('x', os.environ['OF_ITS_OWN'])"]})
+    project.replace("notebooks/n.ipynb", '"name": "python3"', '"name": "own"')
+    assert project.octavo("build").code == 0
+    assert value(project) == "one"
+    specify("two")
+    assert project.octavo("status").out.startswith("n: kernel changed")
+    assert project.octavo("build").code == 0
+    assert value(project) == "two"
+
+
+def test_settings_beside_the_notebook_are_heeded(tiny: Callable[..., Tiny]) -> None:
+    """matplotlib reads `matplotlibrc` in the folder where it is imported: the notebook's, as in JupyterLab."""
+    cell = "import matplotlib as mpl, octavo\noctavo.value('x', mpl.rcParams['lines.linewidth'])"
+    project = tiny({"notebooks/n.ipynb": [cell], "notebooks/matplotlibrc": "lines.linewidth: 7\n"})
+    assert project.octavo("build").code == 0
+    assert value(project) == 7
+    project.write({"notebooks/matplotlibrc": "lines.linewidth: 9\n"})
+    assert project.octavo("build").code == 0
+    assert value(project) == 9
