@@ -286,11 +286,11 @@ def state(path: str) -> State:
 
 
 def installed(root: str) -> tuple[str, ...]:
-    """Return the folders of what is installed, which the key knows by its version; a project may lie in the prefix."""
-    stdlib = str(Path(os.__file__).parent)
+    """Return the folders of what is installed, which the key knows otherwise; a project may lie in the prefix."""
+    fixed = (str(Path(os.__file__).parent), str(Path(__file__).parent.parent))
     if root and _below(root, (sys.prefix,)):
-        return (*(sysconfig.get_path(name) for name in ("purelib", "platlib", "scripts")), stdlib)
-    return (sys.prefix, stdlib)
+        return (*(sysconfig.get_path(name) for name in ("purelib", "platlib", "scripts")), *fixed)
+    return (sys.prefix, *fixed)
 
 
 def names(folder: str) -> str:
@@ -501,7 +501,7 @@ class _Places:
 
 
 def _places(root: Path, ignored: tuple[Path, ...]) -> _Places:
-    own = (*map(str, ignored), *installed(str(root)), str(Path(__file__).parent.parent))
+    own = (*map(str, ignored), *installed(str(root)))
     return _Places(str(root), own, (*own, *map(str, _system())), ("/tmp", tempfile.gettempdir()))
 
 
