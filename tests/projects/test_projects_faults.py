@@ -58,7 +58,10 @@ BEFORE_THE_RUN: list[tuple[str, dict[str, Content], list[str]]] = [
     ),
     (
         "a notebook in another language",
-        {"notebooks/fit.ipynb": '{"nbformat": 4, "cells": [], "metadata": {"kernelspec": {"language": "R"}}}'},
+        {
+            "notebooks/fit.ipynb": '{"nbformat": 4, "nbformat_minor": 5, "cells": [], '
+            '"metadata": {"kernelspec": {"language": "R"}}}'
+        },
         ["error: notebooks/fit.ipynb: Its language is R; Octavo runs Python."],
     ),
     (
