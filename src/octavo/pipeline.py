@@ -472,7 +472,8 @@ def _unfit_names(project: Project) -> Iterable[OctavoError]:
         for name in (name for name, count in counts.items() if count > 1 or len(name.encode()) > LONGEST):
             what = "stands for two points" if counts[name] > 1 else "is too long for the name of a file"
             hint = "Give shorter texts, without commas and equals signs, to its grid."
-            yield UsageError(f"'{name[:LONGEST]}' {what}.", where=sweep.where, hint=hint)
+            hint = hint if len(sweep.name) <= LONGEST else "Rename it: less is enough to know it by."
+            yield UsageError(f"'{name[:LONGEST]}' {what}.", where=sweep.where or where, hint=hint)
 
 
 def _faults(project: Project, sweep: Sweep, notebook: Notebook) -> list[OctavoError]:

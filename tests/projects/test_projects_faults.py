@@ -351,6 +351,7 @@ def inner(project: Tiny, folder: str) -> Tiny:
             },
             "'fit/a=x,b=1,b=2' stands for two points.",
         ),
+        ({f"notebooks/{'n' * 240}.ipynb": ["1"]}, "is too long for the name of a file.\n  Rename it: less"),
         ({"notebooks/a.ipynb": '{"nbformat": 4, "cells": ["x"]}'}, "This is not a notebook of format 4."),
         ({"notebooks/a.ipynb": '{"nbformat": 4, "cells": [], "metadata": {"kernelspec": null}}'}, "not a notebook"),
     ],
