@@ -193,3 +193,14 @@ def test_an_executed_notebook_says_nothing_of_the_machine(tmp_path: Path) -> Non
         f"lib/a.py:3: {tmp_path}/study-b .\n~/x ipykernel/99.py <f at 0x…>"
     )
     assert done["cells"][0]["source"] == str(root), "the user's own words stay"
+
+
+@pytest.mark.parametrize("home", ["/", "/home/me"])
+def test_a_slash_is_no_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: str) -> None:
+    """What a cell printed stays as it is where the home of the user is `/`, or its path is a part of another."""
+    monkeypatch.setenv("HOME", home)
+    said = "1 / 2, / and b/home/me/x"
+    cell = {"cell_type": "code", "source": "", "metadata": {}, "outputs": [{"output_type": "stream", "text": said}]}
+    cell["outputs"][0]["name"] = "stdout"  # type: ignore[index]
+    neutralise(book(tmp_path / "a.ipynb", cell), tmp_path)
+    assert json.loads((tmp_path / "a.ipynb").read_text())["cells"][0]["outputs"][0]["text"] in (said, [said])
