@@ -443,6 +443,8 @@ def _find_folders(project: Project) -> None:
     file = project.state / FOLDERS
     known = watch.recall(file)
     found = watch.find(project.root, (project.state, project.build), known)
+    # What JSON cannot name, and folders with such names in them, are found anew by each worker.
+    found = {path: of for path, of in found.items() if not any(map(keys.UNDECODABLE.search, (path, *of.folders)))}
     if found != known:
         write_atomically(file, msgspec.json.encode(found))
     Store(project.state, project.root).make_marks()
