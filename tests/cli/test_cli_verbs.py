@@ -135,6 +135,16 @@ def test_the_state_of_a_build_in_one_line() -> None:
     assert counts.words() == "4/6 done · 1 running · 1 from the store · 1 failed · about 20 s left"
 
 
+def test_a_second_build_is_counted_anew() -> None:
+    """A check that executes points again builds twice: no line counts past its total."""
+    counts = Counts()
+    for _ in range(2):
+        counts.note(Planned(1))
+        counts.note(Started("a", "new"))
+        counts.note(Ended(Outcome(Task("a", {}, lambda folder, upstream: ()), Status.RAN)))
+        assert counts.words() == "1/1 done · 0 running"
+
+
 ENDING = """
 import atexit, sys, threading, time
 from octavo import cli

@@ -63,9 +63,12 @@ def check(
         print("\n".join(f"{rule.id} ({rule.severity}): {rule.asks} {rule.way_out}" for rule in RULES))
         return
     _check_names(what)
+    if from_scratch and sample:
+        both = "`--from-scratch` executes all points again, `--sample` a part of them."
+        raise UsageError(both, hint="Take one of the two out.")
     plan = pipeline.make_plan(project.read(project.find_root(folder)))
     if from_scratch or sample:
-        _check_again(plan, None if from_scratch else sample, as_json=as_json)
+        _check_again(plan, sample, as_json=as_json)
     with progress.shown(quiet=as_json) as (listen, counts):
         outcomes = pipeline.build(plan, targets(plan, what), listen)
     failed = [outcome.error for outcome in outcomes.values() if outcome.error]
