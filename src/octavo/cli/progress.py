@@ -69,7 +69,7 @@ def shown(*, quiet: bool) -> Iterator[tuple[Listener, Counts]]:
     counts = Counts()
     if quiet:
         yield counts.note, counts
-    elif sys.stderr.isatty():
+    elif sys.stderr and sys.stderr.isatty():
         with _live() as progress:
             yield _live_listener(progress, counts), counts
     else:
