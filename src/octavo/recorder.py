@@ -325,10 +325,7 @@ def _check_types(name: str, recorded: Value | Table | Figure) -> None:
 
 def _finite(words: str, number: object, wanted: str = "a number") -> int | float:
     """Return a number of any library as Python's. ``words`` are what it is of, ``wanted`` what may stand there."""
-    plain = number
-    if hasattr(number, "item"):
-        with suppress(TypeError, ValueError, RuntimeError):  # of arrays and tensors of several numbers
-            plain = number.item()
+    plain = _plain(number)
     if isinstance(plain, bool) or not isinstance(plain, int | float):
         raise NotebookError(f"{_begun(words)} must be {wanted}, not {_seen(number)}.")
     if not math.isfinite(plain):
@@ -337,6 +334,14 @@ def _finite(words: str, number: object, wanted: str = "a number") -> int | float
             hint="Mend the computation, or record a text that says what happened.",
         )
     return plain
+
+
+def _plain(given: Any) -> Any:
+    """Return a number of numpy's, say, as Python's; arrays and tensors of several are left as they are."""
+    if hasattr(given, "item"):
+        with suppress(TypeError, ValueError, RuntimeError):
+            return given.item()
+    return given
 
 
 def _standard_error(words: str, se: object) -> float | None:
@@ -400,7 +405,7 @@ def _is_missing(cell: object) -> bool:
 
 def _scalar(cell: Any) -> Scalar:
     """Turn numpy's and pandas' scalars into Python's; what is missing becomes None, anything else its text."""
-    plain = cell.item() if hasattr(cell, "item") else cell
+    plain = _plain(cell)
     if _is_missing(plain):
         return None
     if isinstance(plain, float) and math.isinf(plain):

@@ -85,6 +85,12 @@ def test_times_of_a_table(run: Run) -> None:
     )
 
 
+def test_cells_that_are_arrays_are_texts(run: Run) -> None:
+    """An array has no one number to be recorded: it stands there as it is printed."""
+    octavo.table("t", pd.DataFrame({"both": [np.array([1, 2]), np.int64(3)]}, dtype=object))
+    assert recorded(run).tables["t"].rows == (("[1 2]",), (3,))
+
+
 def test_decimals_may_be_numbers_of_numpy(run: Run) -> None:
     """A whole number of another library is one for digits= too."""
     octavo.value("a", 1.0, digits=np.int64(3))  # type: ignore[arg-type]
