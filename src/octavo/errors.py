@@ -8,7 +8,7 @@ Exit codes of the ``octavo`` command (docs/reference.md lists them for users):
 2     the command line or pyproject.toml is wrong; nothing was begun
 3     a build step failed; what was finished is kept
 4     a check could not look: nothing accepted yet, a tool is missing
-130   stopped by Ctrl-C
+130   stopped by Ctrl-C; 143 by SIGTERM, 129 by SIGHUP
 ====  =====================================================================
 """
 

@@ -13,6 +13,7 @@ import msgspec
 
 Scalar = bool | int | float | str | None
 Align = Literal["left", "right", "center"]
+Format = Literal["svg", "pdf", "png"]
 Digits = Annotated[int, msgspec.Meta(ge=0, le=30)]
 
 RUN = "OCTAVO_RUN"  # the environment variable that names the folder of the run to a kernel
@@ -88,7 +89,7 @@ class Drawing(Frozen, frozen=True):
     """
 
     medium: str
-    format: Literal["svg", "pdf", "png"]
+    format: Format
     file: str
     width: float
     height: float
@@ -134,7 +135,7 @@ class Medium(Frozen, frozen=True):
     name: str
     width: float
     style: str
-    formats: tuple[Literal["svg", "pdf", "png"], ...]
+    formats: tuple[Format, ...]
     height: float | None = None
     smallest: float = 6.0
 

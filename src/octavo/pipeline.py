@@ -443,6 +443,8 @@ def _find_folders(project: Project) -> None:
     file = project.state / FOLDERS
     known = watch.recall(file)
     found = watch.find(project.root, (project.state, project.build), known)
+    # What JSON cannot name, and folders with such names in them, are found anew by each worker.
+    found = {path: of for path, of in found.items() if not any(map(keys.UNDECODABLE.search, (path, *of.folders)))}
     if found != known:
         write_atomically(file, msgspec.json.encode(found))
     Store(project.state, project.root).make_marks()
@@ -472,7 +474,8 @@ def _unfit_names(project: Project) -> Iterable[OctavoError]:
         for name in (name for name, count in counts.items() if count > 1 or len(name.encode()) > LONGEST):
             what = "stands for two points" if counts[name] > 1 else "is too long for the name of a file"
             hint = "Give shorter texts, without commas and equals signs, to its grid."
-            yield UsageError(f"'{name[:LONGEST]}' {what}.", where=sweep.where, hint=hint)
+            hint = hint if len(sweep.name) <= LONGEST else "Rename it: less is enough to know it by."
+            yield UsageError(f"'{name[:LONGEST]}' {what}.", where=sweep.where or where, hint=hint)
 
 
 def _faults(project: Project, sweep: Sweep, notebook: Notebook) -> list[OctavoError]:

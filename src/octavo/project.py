@@ -386,6 +386,14 @@ def _convert(data: Mapping[str, Any], text: str) -> OctavoSection:
             for name in (named if isinstance(named, Mapping) else ())
             if not NAME.fullmatch(name)
         ]
+    problems += [
+        UsageError(
+            f"[tool.octavo] {'.'.join((*path, key))}: {value} is not a finite number.",
+            where=_where(text, path, key),
+            hint="Write a number, or take the line out.",
+        )
+        for path, key, value in _not_finite(data, ())
+    ]
     raise_all(list(problems))
     try:
         return msgspec.convert(data, OctavoSection)
@@ -493,6 +501,14 @@ def _unknown(kind: Any, data: object, path: tuple[str, ...]) -> Iterator[tuple[t
                 yield path, key, tuple(known)
 
 
+def _not_finite(data: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str, float]]:
+    """Yield the keys whose values are infinite or no number; lists, which a grid has, are not looked into."""
+    for key, value in data.items() if isinstance(data, Mapping) else ():
+        if isinstance(value, float) and not math.isfinite(value):
+            yield path, key, value
+        yield from _not_finite(value, (*path, key))
+
+
 def _is_section(kind: object) -> bool:
     return isinstance(kind, type) and issubclass(kind, Section)
 
@@ -577,8 +593,8 @@ def _document(
                     hint=_nearest_file(root, value),
                 )
             )
-    optional = {key: root / value if value else None for key, value in paths.items()}
-    document = Document(root / section.source, optional["bibliography"], optional.get("template"))
+    optional = {key: _path(root, value) if value else None for key, value in paths.items()}
+    document = Document(_path(root, section.source), optional["bibliography"], optional.get("template"))
     if isinstance(section, DeckSection):
         return msgspec.structs.replace(document, theme=section.theme)
     if isinstance(section, PaperSection):
@@ -602,11 +618,17 @@ def _nearest_file(root: Path, value: str) -> str:
     return nearest(value, alike) or "Paths are from the project root."
 
 
+def _path(root: Path, value: str) -> Path:
+    """Return the path that pyproject.toml names, without its ``..``: one file has one path."""
+    return Path(os.path.normpath(root / value))
+
+
 def _sweeps(section: OctavoSection, root: Path, text: str, problems: list[OctavoError]) -> Iterator[Sweep]:
-    declared = {root / sweep.notebook for sweep in section.sweeps.values()}
+    declared = {_path(root, sweep.notebook) for sweep in section.sweeps.values()}
     single = {p.stem: p for p in sorted((root / "notebooks").glob("*.ipynb")) if p not in declared}
     for name, sweep in section.sweeps.items():
-        if not (root / sweep.notebook).is_file():
+        notebook = _path(root, sweep.notebook)
+        if not notebook.is_file():
             problems.append(
                 UsageError(
                     f"The notebook '{sweep.notebook}' of the sweep '{name}' does not exist.",
@@ -617,7 +639,7 @@ def _sweeps(section: OctavoSection, root: Path, text: str, problems: list[Octavo
             continue
         yield Sweep(
             name=name,
-            notebook=root / sweep.notebook,
+            notebook=notebook,
             points=tuple(_points(name, sweep, text, problems)),
             declared=bool(sweep.grid),
             inputs=tuple(_inputs(name, sweep, root, text, problems)),
@@ -643,18 +665,29 @@ def _sweeps(section: OctavoSection, root: Path, text: str, problems: list[Octavo
 def _inputs(name: str, sweep: SweepSection, root: Path, text: str, problems: list[OctavoError]) -> Iterator[Path]:
     """Yield the files that the globs of ``inputs`` name; a folder stands for all that is in it."""
     for glob in sweep.inputs:
-        inside = bool(glob) and not Path(glob).is_absolute()
-        found = sorted(root.glob(glob)) if inside else []
+        found, hint = _globbed(root, glob)
         files = [f for p in found for f in (sorted(p.rglob("*")) if p.is_dir() else [p]) if f.is_file()]
         if not files:
             problems.append(
                 UsageError(
                     f"The input '{glob}' of the sweep '{name}' names no file.",
                     where=_where(text, ("sweeps", name), "inputs"),
-                    hint=_nearest_file(root, glob) if inside else "Paths are from the project root.",
+                    hint=hint or _nearest_file(root, glob),
                 )
             )
         yield from files
+
+
+def _globbed(root: Path, glob: str) -> tuple[list[Path], str]:
+    """Return what a glob from the root names, and the way out where it is no glob that can be asked."""
+    if not glob or Path(glob).is_absolute():
+        return [], "Paths are from the project root."
+    if not Path(glob).parts:  # the root itself, with build/ and .octavo/ in it
+        return [], "Name files or folders in the project: data, or data/*.csv."
+    try:
+        return sorted(root.glob(glob)), ""
+    except ValueError:  # of pathlib, for the one pattern that it refuses
+        return [], "Two asterisks stand for folders, alone between slashes: data/**/*.csv."
 
 
 def _axis_faults(name: str, sweep: SweepSection, where: str) -> Iterator[OctavoError]:
@@ -667,6 +700,12 @@ def _axis_faults(name: str, sweep: SweepSection, where: str) -> Iterator[OctavoE
                     f"The grid of the sweep '{name}' gives '{key}' the value {value}, which is not finite.",
                     where=where,
                     hint="Give a text instead, 'none' say, and let the notebook take it.",
+                )
+            if "\0" in str(value):
+                yield UsageError(
+                    f"The grid of the sweep '{name}' gives '{key}' a text with the sign NUL in it.",
+                    where=where,
+                    hint="Take it out: no file's name can have it.",
                 )
             if (text := str(value).replace("/", "_")) in seen:
                 yield UsageError(

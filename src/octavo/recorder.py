@@ -8,8 +8,13 @@ Nothing is kept in memory between calls, so a kernel that is forked or restarted
 from __future__ import annotations
 
 import math
+import operator
 import os
-from collections.abc import Callable, Mapping, Sequence
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +44,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
 SHOWN = ("column", "wide")
+INPUTS = "run.json"
+UNFINISHED = "record.json.new"
+THREADS = threading.Lock()  # where the system has no locks of files; it has no fork either, which would carry it over
 
 
 def value(
@@ -54,19 +62,25 @@ def value(
 
     ``se`` is its standard error and ``ci`` its interval, in the same ``unit``. ``digits`` is the number of decimals
     printed: 0 for whole numbers and 2 for others, if not given. With the unit ``%`` the number is in per cent.
-    Raises NotebookError when the name is taken in this run or a number is not finite.
+    Raises NotebookError when the name is taken in this run, a number is not finite, or they cannot be what they are
+    called: a negative standard error, an interval that begins above its end.
     """
-    if ci is not None and not (isinstance(ci, tuple | list) and len(ci) == 2):
-        raise NotebookError(f"The interval of the value '{name}' must be a pair: ci=(low, high).")
-    plain = str(number) if isinstance(number, str) else _finite(name, number)
+    words = f"the value '{name}'"
+    plain = str(number) if isinstance(number, str) else _finite(words, number, "a number or a text")
+    low, high = _interval(words, ci)
     recorded = Value(
         number=plain,
-        se=None if se is None else float(_finite(name, se)),
-        low=None if ci is None else float(_finite(name, ci[0])),
-        high=None if ci is None else float(_finite(name, ci[1])),
+        se=_standard_error(words, se),
+        low=low,
+        high=high,
         unit=unit,
-        digits=digits if digits is not None else (0 if isinstance(plain, int) else 2),
+        digits=_decimals(words, digits, 0 if isinstance(plain, int) else 2),
     )
+    if isinstance(plain, str) and (se is not None or ci is not None):
+        raise NotebookError(
+            f"The value '{name}' is a text: it has no standard error and no interval.",
+            hint="Record the number itself; digits= and unit= say how it is printed.",
+        )
     _record(name, "values", recorded)
     _say(f"{name} = {_words(recorded)}")
 
@@ -84,22 +98,28 @@ def table(
 
     ``digits`` is the decimals of all numbers or of each column; ``labels`` are the headers; ``groups`` are spanning
     headers with the columns below them. Missing cells stay empty.
+    Times of a column that are all midnight are printed as dates.
     Raises NotebookError when an option names a column that the frame does not have.
     """
+    if not (hasattr(frame, "iloc") and hasattr(frame, "columns")):
+        raise NotebookError(
+            f"The table '{name}' must be a data frame of pandas, not {_seen(frame)}.",
+            hint="A series becomes one by .to_frame(), a list of rows by pd.DataFrame(rows).",
+        )
     spans = {column: header for header, columns in groups for column in columns}
     per_column = digits if isinstance(digits, Mapping) else {}
     names = _columns_named(name, frame, digits=per_column, labels=labels, align=align, groups=spans)
-    everywhere = digits if isinstance(digits, int) else None
-    columns = []
+    everywhere = None if isinstance(digits, Mapping) else digits
+    columns, contents = [], []
     for position, column in enumerate(names):
-        cells = [_scalar(cell) for cell in frame.iloc[:, position]]
+        cells = _cells(frame.iloc[:, position])
         numeric = all(cell is None or isinstance(cell, int | float) for cell in cells)
         whole = all(cell is None or isinstance(cell, int) for cell in cells)
-        decimals = per_column.get(column, everywhere if everywhere is not None else (0 if whole else 2))
+        decimals = _decimals(f"the table '{name}'", per_column.get(column, everywhere), 0 if whole else 2)
         side = (align or {}).get(column, "right" if numeric else "left")
         columns.append(Column(column, (labels or {}).get(column, column), side, decimals, spans.get(column, "")))
-    rows = tuple(tuple(_scalar(cell) for cell in row) for row in frame.itertuples(index=False, name=None))
-    _record(name, "tables", Table(tuple(columns), rows))
+        contents.append(cells)
+    _record(name, "tables", Table(tuple(columns), tuple(zip(*contents, strict=True))))
 
 
 def _columns_named(table: str, frame: pd.DataFrame, **options: Mapping[str, object] | None) -> list[str]:
@@ -199,7 +219,7 @@ def _run() -> Path | None:
 
 
 def _inputs(run: Path) -> RunInputs:
-    return msgspec.json.decode((run / "run.json").read_bytes(), type=RunInputs, dec_hook=_path)
+    return msgspec.json.decode((run / INPUTS).read_bytes(), type=RunInputs, dec_hook=_path)
 
 
 def _path(kind: type, text: object) -> object:
@@ -257,11 +277,42 @@ def _record(name: str, kind: str, recorded: Value | Table | Figure) -> None:
     run = _run()
     if run is None:
         return
-    record = _read_record(run)
-    _check_name(name, kind, record)
-    entries = {**getattr(record, kind), name: recorded}
-    changed = msgspec.structs.replace(record, **{kind: entries})
-    (run / "record.json").write_bytes(msgspec.json.format(msgspec.json.encode(changed), indent=1))
+    with _alone(run):
+        record = _read_record(run)
+        _check_name(name, kind, record)
+        entries = {**getattr(record, kind), name: recorded}
+        changed = msgspec.structs.replace(record, **{kind: entries})
+        unfinished = run / UNFINISHED
+        unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(changed), indent=1))
+        unfinished.replace(run / "record.json")
+
+
+@contextmanager
+def _alone(run: Path) -> Iterator[None]:
+    """Let no other thread, and no other process of the run, record meanwhile.
+
+    What is locked is the file of the run's inputs: it is there, and no output. It is opened anew each time, for a lock
+    belongs to what was opened, and threads and forked processes would share that.
+    """
+    if sys.platform == "win32":
+        with THREADS:
+            yield
+        return
+    import fcntl
+
+    try:
+        descriptor = os.open(run / INPUTS, os.O_RDWR)  # to write: a lock on a network's disk asks for it
+    except OSError:  # the run has ended, and a thread that it left still records
+        yield
+        return
+    try:
+        with suppress(OSError):  # the disk has no locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        with suppress(OSError):  # said, not left to the end of the file: a process forked meanwhile has it open too
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
 
 
 def _check_types(name: str, recorded: Value | Table | Figure) -> None:
@@ -272,22 +323,90 @@ def _check_types(name: str, recorded: Value | Table | Figure) -> None:
         raise NotebookError(f"'{name}' cannot be recorded: {error}.") from error
 
 
-def _finite(name: str, number: object) -> int | float:
-    plain = number.item() if hasattr(number, "item") else number
+def _finite(words: str, number: object, wanted: str = "a number") -> int | float:
+    """Return a number of any library as Python's. ``words`` are what it is of, ``wanted`` what may stand there."""
+    plain = _plain(number)
     if isinstance(plain, bool) or not isinstance(plain, int | float):
-        raise NotebookError(f"The value '{name}' must be a number or a text, not {number!r}.")
+        raise NotebookError(f"{_begun(words)} must be {wanted}, not {_seen(number)}.")
     if not math.isfinite(plain):
         raise NotebookError(
-            f"The value '{name}' is {number!r}, not a finite number.",
+            f"{_begun(words)} is {number!r}, not a finite number.",
             hint="Mend the computation, or record a text that says what happened.",
         )
     return plain
 
 
+def _plain(given: Any) -> Any:
+    """Return a number of numpy's, say, as Python's; arrays and tensors of several are left as they are."""
+    if hasattr(given, "item"):
+        with suppress(TypeError, ValueError, RuntimeError):
+            return given.item()
+    return given
+
+
+def _standard_error(words: str, se: object) -> float | None:
+    if se is None:
+        return None
+    words = f"the standard error of {words}"
+    plain = float(_finite(words, se))
+    if plain < 0:
+        raise NotebookError(f"{_begun(words)} is negative: {se!r}.", hint="Mend the computation.")
+    return plain
+
+
+def _interval(words: str, ci: object) -> tuple[float, float] | tuple[None, None]:
+    if ci is None:
+        return None, None
+    words = f"the interval of {words}"
+    if not (isinstance(ci, tuple | list) and len(ci) == 2):
+        raise NotebookError(f"{_begun(words)} must be a pair: ci=(low, high).")
+    low, high = (float(_finite(f"an end of {words}", end)) for end in ci)
+    if low > high:
+        raise NotebookError(f"{_begun(words)} begins above its end: {ci!r}.", hint="Write it as ci=(low, high).")
+    return low, high
+
+
+def _decimals(words: str, digits: object, usual: int) -> int:
+    """Return the number of decimals: as given, a whole number of any library, or as usual."""
+    if digits is None:
+        return usual
+    try:
+        plain = -1 if isinstance(digits, bool) else operator.index(digits)  # type: ignore[arg-type]
+    except TypeError:
+        plain = -1
+    if plain < 0:
+        raise NotebookError(f"The digits= of {words} must be a whole number, 0 or more, not {_seen(digits)}.")
+    return plain
+
+
+def _begun(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}"
+
+
+def _seen(given: object) -> str:
+    """Return what was given, or, where that has no short words, what kind of thing it is."""
+    text = repr(given)
+    return text if len(text) <= 60 and "\n" not in text else f"a {type(given).__name__}"
+
+
+def _cells(column: pd.Series[Any]) -> tuple[Scalar, ...]:
+    """Return the cells of a column as they are recorded: times that are all midnight are dates."""
+    times = [cell for cell in column if isinstance(cell, datetime) and not _is_missing(cell)]
+    days = all(cell.tzinfo is None and cell.time() == time() and not getattr(cell, "nanosecond", 0) for cell in times)
+    dated = [cell.date() if days and isinstance(cell, datetime) and not _is_missing(cell) else cell for cell in column]
+    return tuple(map(_scalar, dated))
+
+
+def _is_missing(cell: object) -> bool:
+    return (
+        cell is None or (isinstance(cell, float) and math.isnan(cell)) or type(cell).__name__ in ("NAType", "NaTType")
+    )
+
+
 def _scalar(cell: Any) -> Scalar:
     """Turn numpy's and pandas' scalars into Python's; what is missing becomes None, anything else its text."""
-    plain = cell.item() if hasattr(cell, "item") else cell
-    if plain is None or (isinstance(plain, float) and math.isnan(plain)) or type(plain).__name__ == "NAType":
+    plain = _plain(cell)
+    if _is_missing(plain):
         return None
     if isinstance(plain, float) and math.isinf(plain):
         raise NotebookError(

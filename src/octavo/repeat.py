@@ -16,14 +16,16 @@ from pathlib import Path
 import msgspec
 
 from octavo import pipeline
-from octavo.engine.events import Listener
+from octavo.engine.events import Ended, Event, Listener, Started
 from octavo.engine.graph import needed
 from octavo.engine.room import measure
 from octavo.engine.runner import build
 from octavo.engine.store import Store
-from octavo.engine.task import Outcome
+from octavo.engine.task import Outcome, Status
 from octavo.figures import accepted, compare
 from octavo.model import Results, Source, Verdict
+
+AGAIN = "again"  # why a point ran
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,12 @@ def repeat(whole: pipeline.Plan, outcomes: Mapping[str, Outcome], share: float |
     points = choose(every, share)
     project = msgspec.structs.replace(whole.project, kernels="ordinary", executor="local", on="")
     tasks = needed(whole.tasks, whole.with_drawings(points))
+    chosen = set(whole.with_drawings(points))
+    listen = _again(listen)
     with tempfile.TemporaryDirectory(dir=project.state, prefix="repeat-", ignore_cleanup_errors=True) as folder:
         store = Store(Path(folder), project.root)
         for task in tasks:
-            if task.name.partition("@")[0] not in points:  # what the chosen ones read, and is not in doubt
+            if task.name not in chosen:  # what the chosen ones read, and is not in doubt
                 _copy(outcomes[task.name], store)
         with pipeline.place(replace(whole, project=project), whole.jobs(), listen) as make_executor:
             again = build(
@@ -69,6 +73,19 @@ def repeat(whole: pipeline.Plan, outcomes: Mapping[str, Outcome], share: float |
         verdicts = _compared(then, now, project.tolerances)
     failed = tuple(again[task] for task in whole.with_drawings(points) if not again[task].done)
     return Repeated(points, len(every), verdicts, failed)
+
+
+def _again(listen: Listener) -> Listener:
+    """Return a listener that hears of points as run again: to the store of their own, all of them are new."""
+
+    def hear(event: Event) -> None:
+        if isinstance(event, Started):
+            event = replace(event, reason=AGAIN)
+        elif isinstance(event, Ended) and event.outcome.status is not Status.HELD:
+            event = Ended(replace(event.outcome, reason=AGAIN))
+        listen(event)
+
+    return hear
 
 
 def _copy(outcome: Outcome, store: Store) -> None:

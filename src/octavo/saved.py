@@ -7,6 +7,7 @@ Where documents can show it, it is printed for them as well: in the formats that
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import importlib.abc
 import importlib.machinery
@@ -26,10 +27,11 @@ from msgspec.structs import replace
 
 from octavo.figures.draw import DATA, DECLARED, FIXED, METADATA, PNG_DPI, POINTS
 from octavo.figures.record import FigureRecord, write
-from octavo.model import RUN, SAVED, Drawing, Figure
+from octavo.model import RUN, SAVED, Drawing, Figure, Format
 
 PRINTS = "matplotlib.backend_bases"  # the module whose canvases print figures
-FORMATS = ("svg", "pdf", "png")
+FORMATS: tuple[Format, ...] = ("svg", "pdf", "png")
+FULL = (errno.ENOSPC, errno.EDQUOT)
 PRINTED = ("facecolor", "edgecolor", "orientation", "bbox_inches", "pad_inches", "bbox_extra_artists")
 
 
@@ -138,12 +140,13 @@ def _note(printed: Printed, data: bytes, run: Path, cell: int) -> None:
 
 
 def _for_documents(printed: Printed, name: str, run: Path) -> Figure | None:
-    """Print a figure in the formats that documents take; None where its canvas knows them not."""
+    """Print a figure in the formats that documents take; None where its canvas knows them not.
+
+    Raises OSError where the disk is full, and MemoryError: neither is the canvas's.
+    """
     import matplotlib as mpl
 
-    from octavo.figures.crowding import crowding
-
-    made: dict[str, bytes] = {}
+    made: dict[Format, bytes] = {}
     declared = DECLARED.set(True)
     try:
         with mpl.rc_context():
@@ -154,8 +157,12 @@ def _for_documents(printed: Printed, name: str, run: Path) -> Figure | None:
                 finely = {"dpi": PNG_DPI} if kind == "png" else {}
                 printed.again(buffer, format=kind, metadata=METADATA[kind], **finely)
                 made[kind] = buffer.getvalue()
-        crowded = crowding(printed.figure, PNG_DPI, has_edges=not printed.is_tight())
-    except Exception:  # a canvas, or an artist, of whatever package: the file of the notebook's own is kept
+        crowded = _crowded(printed)
+    except MemoryError:
+        raise
+    except Exception as error:  # a canvas, or an artist, of whatever package: the file of the notebook's own is kept
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise
         return None
     finally:
         DECLARED.reset(declared)
@@ -167,10 +174,22 @@ def _for_documents(printed: Printed, name: str, run: Path) -> Figure | None:
         file.write_bytes(content)
         dpi = float(PNG_DPI) if kind == "png" else 0.0
         digest = hashlib.sha256(content).hexdigest()
-        drawings.append(Drawing(SAVED, kind, f"figures/{file.name}", width, height, digest, dpi))  # type: ignore[arg-type]
+        drawings.append(Drawing(SAVED, kind, f"figures/{file.name}", width, height, digest, dpi))
     if not width or not height:
         return None
     return Figure("", tuple(drawings), crowded={SAVED: crowded} if crowded else {})
+
+
+def _crowded(printed: Printed) -> tuple[str, ...]:
+    """Return what is wrong with where things stand; nothing where that cannot be seen, and the drawings are kept."""
+    from octavo.figures.crowding import crowding
+
+    try:
+        return crowding(printed.figure, PNG_DPI, has_edges=not printed.is_tight())
+    except MemoryError:
+        raise
+    except Exception:  # an artist of whatever package
+        return ()
 
 
 def _read(figure: Any) -> FigureRecord:
@@ -194,7 +213,8 @@ def _kept(printed: Printed, name: str, run: Path) -> list[Drawing]:
         content = filename.getvalue()
     else:
         return []
-    if kind not in FORMATS:
+    known: Format | None = next((form for form in FORMATS if form == kind), None)
+    if known is None:
         return []
     file = run / "figures" / f"{name}.{SAVED}.{kind}"
     file.write_bytes(content)
@@ -203,7 +223,7 @@ def _kept(printed: Printed, name: str, run: Path) -> list[Drawing]:
     dots = (
         int.from_bytes(content[16:20], "big") / width if kind == "png" and width else 0.0
     )  # PNG tells its width there
-    return [Drawing(SAVED, kind, f"figures/{file.name}", width, height, digest, round(dots, 1))]  # type: ignore[arg-type]
+    return [Drawing(SAVED, known, f"figures/{file.name}", width, height, digest, round(dots, 1))]
 
 
 def _identifier(stem: str) -> str:

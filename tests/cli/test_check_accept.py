@@ -196,6 +196,23 @@ def test_points_that_do_not_reproduce_are_found(tiny: Callable[..., Tiny]) -> No
     said = project.octavo("check", "--sample", "20%")
     assert "Executed again, in ordinary kernels: 1 of 5 points: " in said.out, said
     assert project.octavo("check", "--sample", "none").code == 2
+    both = project.octavo("check", "--from-scratch", "--sample", "20%")
+    assert both.code == 2 and "`--sample` a part of them.\n  Take one of the two out." in both.err, both
+
+
+def test_a_point_is_executed_again_whatever_its_name(tiny: Callable[..., Tiny]) -> None:
+    """Values may have the sign that stands before the medium of a drawing; what ran again is counted, and not new."""
+    project = tiny(
+        {
+            "pyproject.toml": '[tool.octavo.sweeps.fit]\nnotebook = "notebooks/fit.ipynb"\n'
+            'grid = { m = ["a@b", "c"] }\n',
+            "notebooks/fit.ipynb": ["[parameters] m = ''", "import octavo, time\noctavo.value('now', time.time())"],
+        }
+    )
+    said = project.octavo("check", "--from-scratch")
+    assert said.code == 1 and "2 values changed" in said.out, said
+    again = said.err.splitlines()[2:]
+    assert [line[:6] for line in again] == ["[1/2] ", "[2/2] "] and all(line.endswith("(again)") for line in again)
 
 
 def test_pytest_collects_a_test_for_each_result(accepted: Tiny) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -122,6 +123,35 @@ def test_a_terminal_shows_what_is_done_and_running(tiny: Callable[..., Tiny]) ->
     assert b"0/1 done" in shown and b"1 running" in shown and b"1/1 done" in shown
 
 
+def test_a_stopped_build_gives_the_cursor_back(tiny: Callable[..., Tiny]) -> None:
+    """A signal that ends it on a terminal leaves that as it was."""
+    pty = pytest.importorskip("pty")
+    project = tiny({"notebooks/one.ipynb": ["import time\ntime.sleep(60)"]})
+    master, slave = pty.openpty()
+    terminal = {**os.environ, "TERM": "xterm"}
+    done = subprocess.Popen([*COMMAND, "build"], cwd=project.root, stdout=slave, stderr=slave, env=terminal)
+    os.close(slave)
+    shown = b""
+    with contextlib.suppress(OSError):  # that is how the terminal ends
+        while data := os.read(master, 4096):
+            if b"1 running" in data and b"1 running" not in shown:
+                done.terminate()
+            shown += data
+    os.close(master)
+    assert done.wait() == 143
+    assert shown.count(b"\x1b[?25l") == shown.count(b"\x1b[?25h") == 1
+
+
+@pytest.mark.parametrize("shell", ["{} build 2>&1 | head -1; echo ${{PIPESTATUS[0]}}", "{} build 2>&- >&-; echo $?"])
+def test_a_build_that_nobody_hears_goes_on(tiny: Callable[..., Tiny], shell: str) -> None:
+    """Who reads the first line only, or closed the streams, gets the build all the same."""
+    project = tiny({"notebooks/one.ipynb": ["1"], "notebooks/two.ipynb": ["2"], "pyproject.toml": "[tool.octavo]\n"})
+    command = shell.format(f"'{sys.executable}' -c 'from octavo.cli import main; main()'")
+    done = subprocess.run(["bash", "-c", command], cwd=project.root, capture_output=True, text=True, check=False)
+    assert (done.stdout.splitlines()[-1], done.stderr) == ("0", "")
+    assert "All 2 results are up to date" in project.octavo("status").out
+
+
 def test_the_state_of_a_build_in_one_line() -> None:
     """Done, running, from the store, failed, held back, and how long it may still take."""
     now = iter([0.0, 30.0])
@@ -133,6 +163,16 @@ def test_the_state_of_a_build_in_one_line() -> None:
         counts.note(Ended(Outcome(task, status)))
     counts.note(Started("4", "new"))
     assert counts.words() == "4/6 done · 1 running · 1 from the store · 1 failed · about 20 s left"
+
+
+def test_a_second_build_is_counted_anew() -> None:
+    """A check that executes points again builds twice: no line counts past its total."""
+    counts = Counts()
+    for _ in range(2):
+        counts.note(Planned(1))
+        counts.note(Started("a", "new"))
+        counts.note(Ended(Outcome(Task("a", {}, lambda folder, upstream: ()), Status.RAN)))
+        assert counts.words() == "1/1 done · 0 running"
 
 
 ENDING = """

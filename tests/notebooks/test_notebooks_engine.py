@@ -1,7 +1,12 @@
-"""The engine under papermill: when it writes what ran."""
+"""The engine under papermill: when it writes what ran, and how it hears what is printed."""
 
 from __future__ import annotations
 
+import asyncio
+import os
+import socket
+import subprocess
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -57,3 +62,65 @@ def test_what_ran_is_written_once_in_a_while(monkeypatch: pytest.MonkeyPatch) ->
     clock = iter(range(0, 1000, 2))  # two seconds between one look at it and the next
     monkeypatch.setattr(engine.time, "monotonic", lambda: float(next(clock)))
     assert run().written == ["there.ipynb"] * 20
+
+
+async def heard(pieces: list[bytes]) -> str:
+    """Return what a client hears of a stream that comes in pieces."""
+    requests, messages, process, output = os.pipe(), os.pipe(), os.pipe(), os.pipe()
+    lifeline, other = socket.socketpair()
+    kernel = engine.Kernel(0, process[0], lifeline, requests[1], messages[0], {output[0]: "stdout"})
+    client = engine.Client(kernel)
+    told = []
+    for piece in [*pieces, b""]:
+        if piece:
+            os.write(output[1], piece)
+        else:
+            os.close(output[1])
+        await asyncio.sleep(0.01)
+        while not client.iopub_channel.queue.empty():
+            told.append(client.iopub_channel.queue.get_nowait()["content"]["text"])
+    client.close()
+    for descriptor in (*requests, *messages, *process, output[0]):
+        os.close(descriptor)
+    lifeline.close()
+    other.close()
+    return "".join(told)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "text"),
+    [
+        ([b"caf\xc3", b"\xa9"], "caf\xe9"),
+        ([b"\xe2", b"\x82", b"\xac 5"], "\u20ac 5"),
+        ([b"a\xff", b"b\xc3"], "a\ufffdb\ufffd"),
+    ],
+)
+def test_a_letter_may_come_in_pieces(pieces: list[bytes], text: str) -> None:
+    """What a child process prints is read as it comes: a letter of several bytes stays one; half of one is shown."""
+    assert asyncio.run(heard(pieces)) == text
+
+
+OLD_DISK = """
+import errno, os
+opened = os.open
+def refuse(path, flags, *rest, **options):
+    if flags & os.O_TMPFILE == os.O_TMPFILE:
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+    return opened(path, flags, *rest, **options)
+os.open = refuse
+from octavo.notebooks.kernel import Lock
+lock = Lock()
+with lock:
+    child = os.fork()
+    if not child:
+        os._exit(0)
+    os.waitpid(child, 0)
+print("held")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "O_TMPFILE"), reason="the system has no files without names")
+def test_a_kernel_lives_where_files_need_names() -> None:
+    """Disks of a network have no files without a name: the lock of a kernel is another file there."""
+    done = subprocess.run([sys.executable, "-c", OLD_DISK], capture_output=True, text=True, check=False)
+    assert done.stdout == "held\n", done.stderr

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +73,53 @@ def test_a_table_keeps_numbers_as_numbers(run: Run) -> None:
     ]
 
 
+def test_times_of_a_table(run: Run) -> None:
+    """A missing time is an empty cell; times that are all midnight are dates, unless they say where it is midnight."""
+    days = pd.to_datetime(pd.Series(["2024-01-01", None]))
+    hours = pd.to_datetime(pd.Series(["2024-01-01", "2024-01-01 12:30"]), format="ISO8601")
+    frame = pd.DataFrame({"day": days, "hour": hours, "zone": days.dt.tz_localize("UTC"), "left": days - days})
+    octavo.table("t", frame)
+    assert recorded(run).tables["t"].rows == (
+        ("2024-01-01", "2024-01-01 00:00:00", "2024-01-01 00:00:00+00:00", "0 days 00:00:00"),
+        (None, "2024-01-01 12:30:00", None, None),
+    )
+
+
+def test_cells_that_are_arrays_are_texts(run: Run) -> None:
+    """An array has no one number to be recorded: it stands there as it is printed."""
+    octavo.table("t", pd.DataFrame({"both": [np.array([1, 2]), np.int64(3)]}, dtype=object))
+    assert recorded(run).tables["t"].rows == (("[1 2]",), (3,))
+
+
+def test_decimals_may_be_numbers_of_numpy(run: Run) -> None:
+    """A whole number of another library is one for digits= too."""
+    octavo.value("a", 1.0, digits=np.int64(3))  # type: ignore[arg-type]
+    octavo.table("t", FRAME, digits=np.int64(1))  # type: ignore[arg-type]
+    assert recorded(run).values["a"].digits == 3
+    assert [column.digits for column in recorded(run).tables["t"].columns] == [1, 1, 1]
+
+
+def test_threads_and_forked_processes_lose_nothing(run: Run) -> None:
+    """Whoever records in a run, at whatever time, each result is in its record, and nothing else is left there."""
+    names = [f"v{number}" for number in range(40)]
+    before = {path.name for path in run.iterdir()}
+    children = []
+    for half in (names[:10], names[10:20]):
+        if not (child := os.fork()):
+            try:
+                for name in half:
+                    octavo.value(name, 1)
+            finally:
+                os._exit(0)
+        children.append(child)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda name: octavo.value(name, 1), names[20:]))
+    for child in children:
+        os.waitpid(child, 0)
+    assert sorted(recorded(run).values) == sorted(names)
+    assert {path.name for path in run.iterdir()} == {*before, "record.json"}
+
+
 def test_a_sweep_is_a_frame_in_declared_order(run: Run) -> None:
     """A row a point: its parameters, then its values; what one point did not give is missing there."""
     frame = octavo.sweep("fit")
@@ -88,12 +137,40 @@ def draw(fig: Any) -> None:
     [
         (lambda: octavo.value("att", float("nan")), "The value 'att' is nan, not a finite number.\n  Mend the comp"),
         (lambda: octavo.value("att", np.inf), "The value 'att' is inf, not a finite number."),
-        (lambda: octavo.value("att", 1, se=float("nan")), "The value 'att' is nan, not a finite number."),
+        (
+            lambda: octavo.value("att", 1, se=float("nan")),
+            "The standard error of the value 'att' is nan, not a finite number.",
+        ),
         (lambda: octavo.value("att", True), "The value 'att' must be a number or a text, not True."),
         (lambda: octavo.value("att", None), "The value 'att' must be a number or a text, not None."),  # type: ignore[arg-type]
         (lambda: octavo.value("att", [1]), "The value 'att' must be a number or a text, not [1]."),  # type: ignore[arg-type]
         (lambda: octavo.value("att", 1, ci=3), "The interval of the value 'att' must be a pair: ci=(low, high)."),  # type: ignore[arg-type]
         (lambda: octavo.value("att", 1, ci=(1, 2, 3)), "The interval of the value 'att' must be a pair"),  # type: ignore[arg-type]
+        (
+            lambda: octavo.value("m", 1.0, se="big"),  # type: ignore[arg-type]
+            "The standard error of the value 'm' must be a number, not 'big'.",
+        ),
+        (lambda: octavo.value("m", 1.0, se=-0.4), "The standard error of the value 'm' is negative: -0.4.\n  Mend"),
+        (lambda: octavo.value("m", 1, ci=(30, 20)), "The interval of the value 'm' begins above its end: (30, 20).\n"),
+        (lambda: octavo.value("m", 1, ci=(None, 2)), "An end of the interval of the value 'm' must be a number, not"),  # type: ignore[arg-type]
+        (lambda: octavo.value("m", "none", se=1), "The value 'm' is a text: it has no standard error and no interval."),
+        (
+            lambda: octavo.value("m", pd.Series(range(99))),  # type: ignore[arg-type]
+            "The value 'm' must be a number or a text, not a Series.",
+        ),
+        (lambda: octavo.value("m", np.array([1, 2])), "The value 'm' must be a number or a text, not array([1, 2])."),  # type: ignore[arg-type]
+        (
+            lambda: octavo.value("m", 1, digits=-1),
+            "The digits= of the value 'm' must be a whole number, 0 or more, not -1.",
+        ),
+        (
+            lambda: octavo.table("t", FRAME, digits="two"),  # type: ignore[arg-type]
+            "The digits= of the table 't' must be a whole number, 0 or more, not 'two'.",
+        ),
+        (
+            lambda: octavo.table("t", FRAME["est"]),  # type: ignore[arg-type]
+            "The table 't' must be a data frame of pandas, not a Series.\n  A series becomes one by .to_frame()",
+        ),
         (lambda: octavo.value("my att", 1), "'my att' cannot name a result.\n  Use letters, digits and underscores"),
         (lambda: octavo.value("a.b", 1), "'a.b' cannot name a result."),
         (lambda: octavo.value("taken", 1), "This run already recorded 'taken'.\n  A name stands for one result"),

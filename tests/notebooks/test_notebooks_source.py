@@ -125,6 +125,63 @@ def test_json_that_is_no_notebook(tmp_path: Path, text: str) -> None:
         load(tmp_path / "a.ipynb", "a.ipynb")
 
 
+CELL: dict[str, Any] = {"cell_type": "code", "source": "x = 1", "metadata": {}}
+BOOK: dict[str, Any] = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [CELL]}
+
+
+def without(data: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in data.items() if name != key}
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        (without(BOOK, "nbformat_minor"), "Its `nbformat` and `nbformat_minor` must be whole"),
+        (without(BOOK, "metadata"), "Its `metadata` must be an object"),
+        ({**BOOK, "metadata": {"kernelspec": None}}, "The `kernelspec` of its metadata"),
+        ({**BOOK, "metadata": {"kernelspec": {"name": None}}}, "The `name` of its kernelspec must be a text"),
+        ({**BOOK, "metadata": {"kernelspec": {"name": 3}}}, "The `name` of its kernelspec must be a text"),
+        ({**BOOK, "metadata": {"kernelspec": {"language": None}}}, "The `language` of its kernelspec must be a text"),
+        ({**BOOK, "metadata": {"papermill": None}}, "The `papermill` of its metadata must be an object"),
+        ({**BOOK, "nbformat": 4.0}, "Its `nbformat` and `nbformat_minor` must be whole"),
+        ({**BOOK, "metadata": {"title": "\ud800"}}, "Its metadata have half of a letter"),
+        ({**BOOK, "cells": [CELL, 1]}, "Cell 2 of all its cells: it must be an object"),
+        ({**BOOK, "cells": [CELL, without(CELL, "metadata")]}, "Cell 2 of all its cells: its `metadata`"),
+        ({**BOOK, "cells": [without(CELL, "cell_type")]}, "Cell 1 of all its cells: its `cell_type`"),
+        ({**BOOK, "cells": [without(CELL, "source")]}, "Cell 1 of all its cells: its `source`"),
+        ({**BOOK, "cells": [{**CELL, "source": None}]}, "Cell 1 of all its cells: its `source`"),
+        ({**BOOK, "cells": [{**CELL, "source": [1, 2]}]}, "Cell 1 of all its cells: its `source`"),
+        ({**BOOK, "cells": [{**CELL, "source": "'\ud800'"}]}, "Cell 1 of all its cells: it has half of a letter"),
+        ({**BOOK, "cells": [{**CELL, "outputs": None}]}, "Cell 1 of all its cells: its `outputs`"),
+        ({**BOOK, "cells": [{**CELL, "attachments": None}]}, "Cell 1 of all its cells: its `attachments`"),
+        ({**BOOK, "cells": [{**CELL, "metadata": {"tags": ["a", 1]}}]}, "Cell 1 of all its cells: its tags"),
+    ],
+)
+def test_a_notebook_of_another_hand_is_refused_in_words(tmp_path: Path, changed: object, told: str) -> None:
+    """What papermill or a key could not take is told with the notebook, the cell, and the way out."""
+    (tmp_path / "a.ipynb").write_text(json.dumps(changed))
+    with pytest.raises(NotebookError) as caught:
+        load(tmp_path / "a.ipynb", "notebooks/a.ipynb")
+    assert (
+        str(caught.value).startswith(f"notebooks/a.ipynb: This is not a notebook of format 4. {told}")
+        and caught.value.hint
+    )
+
+
+def test_json_without_a_bottom_is_no_notebook(tmp_path: Path) -> None:
+    """What is too deep to be read is refused in words."""
+    (tmp_path / "a.ipynb").write_text("[" * 100_000)
+    with pytest.raises(NotebookError, match=r"a.ipynb: This is not a notebook of format 4"):
+        load(tmp_path / "a.ipynb", "a.ipynb")
+
+
+def test_a_notebook_without_outputs_counts_and_ids_is_read(tmp_path: Path) -> None:
+    """What runs need not is not asked for: outputs, counts, ids, a kernel's name; outputs may hold anything."""
+    said = {"output_type": "stream", "name": "stdout", "text": "\ud800"}
+    (tmp_path / "a.ipynb").write_text(json.dumps({**BOOK, "cells": [CELL, {**CELL, "outputs": [said], "id": None}]}))
+    assert load(tmp_path / "a.ipynb", "a.ipynb").kernel == "python3"
+
+
 def test_local_modules_are_found_at_any_depth(tmp_path: Path) -> None:
     """Modules, packages, what they import relatively and absolutely; circles end; what is installed is left out."""
     for name, text in {
@@ -168,3 +225,14 @@ def test_an_executed_notebook_says_nothing_of_the_machine(tmp_path: Path) -> Non
         f"lib/a.py:3: {tmp_path}/study-b .\n~/x ipykernel/99.py <f at 0x…>"
     )
     assert done["cells"][0]["source"] == str(root), "the user's own words stay"
+
+
+@pytest.mark.parametrize("home", ["/", "/hut/me"])
+def test_a_slash_is_no_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: str) -> None:
+    """What a cell printed stays as it is where the home of the user is `/`, or its path is a part of another."""
+    monkeypatch.setenv("HOME", home)
+    said = "1 / 2, / and b/hut/me/x"
+    cell = {"cell_type": "code", "source": "", "metadata": {}, "outputs": [{"output_type": "stream", "text": said}]}
+    cell["outputs"][0]["name"] = "stdout"  # type: ignore[index]
+    neutralise(book(tmp_path / "a.ipynb", cell), tmp_path)
+    assert json.loads((tmp_path / "a.ipynb").read_text())["cells"][0]["outputs"][0]["text"] in (said, [said])

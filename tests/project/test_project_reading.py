@@ -44,6 +44,12 @@ def test_a_project_of_nothing_has_sensible_defaults(tmp_path: Path) -> None:
     assert found.build == tmp_path / "build" and found.accepted == tmp_path / "figures"
 
 
+def test_a_path_is_known_whatever_way_leads_to_it(tmp_path: Path) -> None:
+    """A notebook that is named by a detour is that notebook, and no second one of its name."""
+    found = read(tmp_path, "[tool.octavo.sweeps.fit]\nnotebook = 'notebooks/../notebooks/./fit.ipynb'\n")
+    assert [(s.name, s.notebook) for s in found.sweeps] == [("fit", tmp_path / "notebooks/fit.ipynb")]
+
+
 def test_the_last_parameter_runs_fastest_and_kinds_are_kept(tmp_path: Path) -> None:
     """A grid is the product of its lists in declared order; numbers, texts and truths stay what they are."""
     found = points(tmp_path, 'grid = { est = ["a", "b"], seed = { count = 2 }, trim = [0.5, 1], on = [true] }')
@@ -164,6 +170,26 @@ def test_exclusions(tmp_path: Path, exclude: str, left: list[tuple[str, int]]) -
         (
             f"{SWEEP}inputs = ['data/*.cvs']\n",
             "pyproject.toml:3: The input 'data/*.cvs' of the sweep 'fit' names no file.",
+        ),
+        (
+            f"{SWEEP}inputs = ['.']\n",
+            "pyproject.toml:3: The input '.' of the sweep 'fit' names no file.\n  Name files or folders in the",
+        ),
+        (
+            f"{SWEEP}inputs = ['a**']\n",
+            "pyproject.toml:3: The input 'a**' of the sweep 'fit' names no file.\n  Two asterisks stand for folders",
+        ),
+        (
+            f"{SWEEP}timeout = inf\n",
+            "pyproject.toml:3: [tool.octavo] sweeps.fit.timeout: inf is not a finite number.\n  Write a number,",
+        ),
+        (
+            "[tool.octavo.media.m]\nwidth = nan\n",
+            "pyproject.toml:2: [tool.octavo] media.m.width: nan is not a finite number.",
+        ),
+        (
+            f'{SWEEP}grid = {{ a = ["x\\u0000y"] }}\n',
+            "pyproject.toml:3: The grid of the sweep 'fit' gives 'a' a text with the sign NUL in it.",
         ),
         (f"{SWEEP}inputs = ['/etc/*']\n", "pyproject.toml:3: The input '/etc/*' of the sweep 'fit' names no file."),
         (

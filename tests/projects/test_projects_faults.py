@@ -58,7 +58,10 @@ BEFORE_THE_RUN: list[tuple[str, dict[str, Content], list[str]]] = [
     ),
     (
         "a notebook in another language",
-        {"notebooks/fit.ipynb": '{"nbformat": 4, "cells": [], "metadata": {"kernelspec": {"language": "R"}}}'},
+        {
+            "notebooks/fit.ipynb": '{"nbformat": 4, "nbformat_minor": 5, "cells": [], '
+            '"metadata": {"kernelspec": {"language": "R"}}}'
+        },
         ["error: notebooks/fit.ipynb: Its language is R; Octavo runs Python."],
     ),
     (
@@ -348,6 +351,7 @@ def inner(project: Tiny, folder: str) -> Tiny:
             },
             "'fit/a=x,b=1,b=2' stands for two points.",
         ),
+        ({f"notebooks/{'n' * 240}.ipynb": ["1"]}, "is too long for the name of a file.\n  Rename it: less"),
         ({"notebooks/a.ipynb": '{"nbformat": 4, "cells": ["x"]}'}, "This is not a notebook of format 4."),
         ({"notebooks/a.ipynb": '{"nbformat": 4, "cells": [], "metadata": {"kernelspec": null}}'}, "not a notebook"),
     ],

@@ -69,6 +69,20 @@ def test_ctrl_c_stops_all_and_keeps_what_was_finished(
 
 
 @needs_proc
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_other_signals_end_it_as_ctrl_c_does(
+    waiting: tuple[Tiny, subprocess.Popen[str]], number: signal.Signals
+) -> None:
+    """Sent to the command alone, as a scheduler does: its code is the signal's, and no kernel is left."""
+    project, build = waiting
+    build.send_signal(number)
+    _, err = build.communicate(timeout=20)
+    assert build.returncode == 128 + number
+    assert err.strip() == "Stopped. What was finished is kept; run the same command to go on."
+    assert project.still_working(1) == []
+
+
+@needs_proc
 def test_two_builds_at_once_run_each_point_once(waiting: tuple[Tiny, subprocess.Popen[str]]) -> None:
     """A second build of the same tree says that there is another, waits for its points, and uses their results."""
     project, first = waiting

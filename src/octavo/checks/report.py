@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from msgspec.structs import replace
 
@@ -18,7 +18,7 @@ NOTHING_ACCEPTED = (
 )
 NO_BIBLIOGRAPHY = "No bibliography was checked: neither the paper nor the deck names one in pyproject.toml."
 STATES = ("changed", "new", "missing", "not compared", "drift")
-KINDS = ("value", "table", "figure")
+KINDS: tuple[Literal["value", "table", "figure"], ...] = ("value", "table", "figure")
 
 
 class Report(Frozen, frozen=True):
@@ -197,7 +197,7 @@ def data(report: Report) -> dict[str, Any]:
 def counted(verdicts: Iterable[Verdict]) -> str:
     """Return how many results of each kind there are: ``68 values, 4 tables and 9 figures``."""
     kinds = [v.kind for v in verdicts]
-    parts = [f"{n} {kind if n == 1 else kind + 's'}" for kind in KINDS if (n := kinds.count(kind))]  # type: ignore[arg-type]
+    parts = [f"{n} {kind if n == 1 else kind + 's'}" for kind in KINDS if (n := kinds.count(kind))]
     return _listed(parts)
 
 

@@ -62,10 +62,10 @@ def check(
     if rules:
         print("\n".join(f"{rule.id} ({rule.severity}): {rule.asks} {rule.way_out}" for rule in RULES))
         return
-    _check_names(what)
+    _check_line(what, both=from_scratch and sample is not None)
     plan = pipeline.make_plan(project.read(project.find_root(folder)))
     if from_scratch or sample:
-        _check_again(plan, None if from_scratch else sample, as_json=as_json)
+        _check_again(plan, sample, as_json=as_json)
     with progress.shown(quiet=as_json) as (listen, counts):
         outcomes = pipeline.build(plan, targets(plan, what), listen)
     failed = [outcome.error for outcome in outcomes.values() if outcome.error]
@@ -143,7 +143,8 @@ def look(plan: pipeline.Plan, outcomes: dict[str, Outcome], what: tuple[str, ...
     return report
 
 
-def _check_names(what: tuple[str, ...]) -> None:
+def _check_line(what: tuple[str, ...], *, both: bool) -> None:
+    """Raise UsageError for a check that there is not, and for ``both`` options of which one says all, one a part."""
     problems: list[OctavoError] = [
         UsageError(f"There is no check '{name}'.", hint=nearest(name, WHAT) or f"The checks: {', '.join(WHAT)}.")
         for name in what
@@ -151,3 +152,6 @@ def _check_names(what: tuple[str, ...]) -> None:
     ]
     if problems:
         raise problems[0]
+    if both:
+        told = "`--from-scratch` executes all points again, `--sample` a part of them."
+        raise UsageError(told, hint="Take one of the two out.")

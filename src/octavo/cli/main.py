@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from octavo import __version__
+from octavo.cli import streams
 from octavo.errors import OctavoError, Problems, nearest
 
 VERBS = {
@@ -25,7 +26,15 @@ VERBS = {
     "store": "Verify the store of results, tidy it, say what takes room.",
     "stop": "End the process that kernels are forked from.",
 }
-INTERRUPTED = 130
+ENDING = ("SIGTERM", "SIGHUP")  # end a command as Ctrl-C does
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal ends the command, as Ctrl-C would."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 class Verbs(click.Group):
@@ -80,7 +89,8 @@ def octavo(ctx: click.Context, folder: Path) -> None:
 
 def main() -> None:
     """Run the command."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    streams.prepare()
+    _hear_signals()
     try:
         code = octavo.main(prog_name="octavo", standalone_mode=False)  # of click's Exit, which it does not raise here
         _last_words()
@@ -88,10 +98,11 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(2)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as end:
         _last_words()
         print("\nStopped. What was finished is kept; run the same command to go on.", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        cause = end.__cause__ if isinstance(end, click.Abort) else end  # click has caught it
+        sys.exit(128 + (cause.number if isinstance(cause, Stopped) else signal.SIGINT))
     except OctavoError as error:
         _last_words()
         if "--json" in sys.argv:
@@ -108,9 +119,26 @@ def main() -> None:
         sys.exit(fault.exit_code)
 
 
+def _hear_signals() -> None:
+    """Have the signals that end a command raise, so that it takes its workers with it and shows the cursor again."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in _ending():
+        if signal.getsignal(number) == signal.SIG_DFL:  # under nohup it is ignored
+            signal.signal(number, _stop)
+
+
+def _ending() -> list[signal.Signals]:
+    return [getattr(signal, name) for name in ENDING if hasattr(signal, name)]
+
+
+def _stop(number: int, frame: object) -> None:
+    raise Stopped(number)
+
+
 def _last_words() -> None:
-    """Hear no Ctrl-C any more: what is left is to say how it ended, and Python's own end, which it would cut."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Hear no such signal any more: what is left is to say how it ended, and Python's own end, which it would cut."""
+    for number in (signal.SIGINT, *_ending()):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def words(error: OctavoError) -> str:

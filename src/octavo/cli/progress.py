@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
 
 class Counts:
-    """What is known of a build so far, and how long it may still take."""
+    """What is known of a build so far, and how long it may still take. A command's next build is counted anew."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
-        self.begun = clock()
+        self._begin()
+
+    def _begin(self) -> None:
+        self.begun = self.clock()
         self.total = 0
         self.running: dict[str, str] = {}
         self.ended: dict[Status, int] = dict.fromkeys(Status, 0)
@@ -29,6 +32,8 @@ class Counts:
     def note(self, event: Event) -> None:
         """Take an event in."""
         if isinstance(event, Planned):
+            if self.done:
+                self._begin()
             self.total = event.total
         elif isinstance(event, Started):
             self.running[event.name] = event.reason
@@ -64,7 +69,7 @@ def shown(*, quiet: bool) -> Iterator[tuple[Listener, Counts]]:
     counts = Counts()
     if quiet:
         yield counts.note, counts
-    elif sys.stderr.isatty():
+    elif sys.stderr and sys.stderr.isatty():
         with _live() as progress:
             yield _live_listener(progress, counts), counts
     else:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
-import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -11,6 +12,8 @@ from pathlib import Path
 import msgspec
 
 MISSING = "missing"
+UNREADABLE = "unreadable"
+UNDECODABLE = re.compile("[\udc80-\udcff]")  # how Python has the bytes of a file's name that are not UTF-8
 TICK = 20_000_000  # nanoseconds: file systems tell times no finer than this
 
 FileDigest = Callable[[Path], str]
@@ -19,14 +22,46 @@ Opening = Callable[[Path], AbstractContextManager[object]]
 
 def of(*items: object) -> str:
     """Return the digest of plain values (numbers, texts, lists, dicts), independent of the order of dict keys."""
-    return hashlib.sha256(msgspec.json.encode(items, order="deterministic")).hexdigest()
+    try:
+        text = msgspec.json.encode(items, order="deterministic")
+    except UnicodeEncodeError:
+        text = msgspec.json.encode(_encodable(items), order="deterministic")
+    return hashlib.sha256(text).hexdigest()
+
+
+def encodable(name: str) -> str:
+    """Return a file's name as JSON can have it; two names stay two, since none has the sign NUL in it."""
+    return UNDECODABLE.sub(lambda found: f"\0{ord(found[0]) - 0xDC00:02x}", name)
+
+
+def _encodable(item: object) -> object:
+    """Return plain values with their texts as JSON can have them."""
+    if isinstance(item, str):
+        return encodable(item)
+    if isinstance(item, Mapping):
+        return {_encodable(name): _encodable(value) for name, value in item.items()}
+    return [_encodable(value) for value in item] if isinstance(item, list | tuple) else item
 
 
 def of_file(path: Path, opening: Opening = nullcontext) -> str:
-    """Return the digest of a file's bytes, of the names in a folder (hidden ones apart), or ``missing``.
+    """Return the digest of a file's bytes, of the names in a folder (hidden ones apart), ``missing`` or ``unreadable``.
 
-    ``opening`` is entered while the file is opened.
+    What cannot be a file (its name is too long, its links go in a circle) is missing. ``opening`` is entered while the
+    file is opened.
     """
+    try:
+        return _of_content(path, opening)
+    except (FileNotFoundError, NotADirectoryError):
+        return MISSING
+    except PermissionError:
+        return UNREADABLE
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            return MISSING
+        raise
+
+
+def _of_content(path: Path, opening: Opening) -> str:
     try:
         with opening(path):
             file = path.open("rb")
@@ -34,10 +69,8 @@ def of_file(path: Path, opening: Opening = nullcontext) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except IsADirectoryError:
         with opening(path):
-            names = os.listdir(path)  # noqa: PTH208
+            names = [there.name for there in path.iterdir()]
         return of(sorted(name for name in names if not name.startswith((".", "__"))))
-    except (FileNotFoundError, NotADirectoryError):
-        return MISSING
 
 
 def of_files(paths: Iterable[Path], root: Path, digest: FileDigest = of_file) -> str:

@@ -94,13 +94,13 @@ def restore(data: bytes, where: str) -> Declaration:
     return Declaration(draw, sources, states)
 
 
-def set_random(states: tuple[object, Mapping[str, Any]] | None) -> None:
+def set_random(states: tuple[Any, Any] | None) -> None:
     """Have the global generators begin where they stood when the notebook declared the figure."""
     import numpy as np
 
     if states:
-        random.setstate(states[0])  # type: ignore[arg-type]
-        np.random.set_state(states[1])  # type: ignore[arg-type]
+        random.setstate(states[0])
+        np.random.set_state(states[1])
 
 
 def _states() -> tuple[object, Mapping[str, Any]]:

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from octavo.errors import BuildError, NotebookError, OctavoError, UsageError
 from octavo.figures.declaration import Draw, keep, restore, set_random
 from octavo.figures.record import FigureRecord, restless, write
-from octavo.model import Drawing, Figure, Medium
+from octavo.model import Drawing, Figure, Format, Medium
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
@@ -80,7 +80,7 @@ def draw_figure(
         file.write_bytes(content)
         dpi = float(_dpi(medium)) if kind == "png" else 0.0
         digest = hashlib.sha256(content).hexdigest()
-        drawings.append(Drawing(medium.name, kind, f"figures/{file.name}", width, height, digest, dpi))  # type: ignore[arg-type]
+        drawings.append(Drawing(medium.name, kind, f"figures/{file.name}", width, height, digest, dpi))
     crowded = {medium.name: made.crowded} if made.crowded else {}
     drawn = Figure(figure.alt, tuple(drawings), crowded=crowded)
     if not first:
@@ -126,7 +126,7 @@ def _not_empty(name: str, figure: MatplotlibFigure) -> None:
 class Drawn(NamedTuple):
     """A figure as it came out for one medium: files by format, record, texts in each other's way."""
 
-    files: dict[str, bytes]
+    files: dict[Format, bytes]
     record: FigureRecord
     crowded: tuple[str, ...]
 
@@ -151,7 +151,7 @@ def _drawn(name: str, draw: Draw, medium: Medium, aspect: float, root: Path) -> 
     from octavo.figures.crowding import crowding
     from octavo.figures.extract import record
 
-    written: dict[str, bytes] = {}
+    written: dict[Format, bytes] = {}
     with (
         _style(name, medium, root),
         _same_random_numbers(),

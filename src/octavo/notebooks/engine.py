@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import codecs
 import json
 import os
 import select
@@ -128,6 +129,8 @@ class Client:
         self.alive = True
         self.parent: dict[str, Any] = {}
         self.rest: list[bytes] = []  # of a line that has not come to its end
+        decoder = codecs.getincrementaldecoder("utf-8")  # each keeps what has come of a letter so far
+        self.decoders = {descriptor: decoder("replace") for descriptor in kernel.streams}
         loop = asyncio.get_running_loop()
         loop.add_reader(kernel.messages, self._read)
         # A process that the notebook forked may hold the pipe open: that it is closed tells nothing of the kernel.
@@ -201,12 +204,13 @@ class Client:
         with suppress(BlockingIOError):
             for _ in range(times):
                 data = os.read(descriptor, CHUNK)
+                text = self.decoders[descriptor].decode(data, final=not data)
+                if text:
+                    message = self.msg("stream", {"name": self.kernel.streams[descriptor], "text": text})
+                    self.iopub_channel.queue.put_nowait({**message, "parent_header": self.parent})
                 if not data:
                     asyncio.get_running_loop().remove_reader(descriptor)
                     return
-                content = {"name": self.kernel.streams[descriptor], "text": data.decode("utf-8", "replace")}
-                message = self.msg("stream", content)
-                self.iopub_channel.queue.put_nowait({**message, "parent_header": self.parent})
 
     def _ended(self) -> None:
         """After the kernel's process has ended: take what it still said, as much as a pipe may hold."""

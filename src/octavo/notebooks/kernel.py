@@ -74,7 +74,8 @@ class Lock:
 
     def __init__(self) -> None:
         self.threads = threading.RLock()
-        self.file = os.open(tempfile.gettempdir(), os.O_RDWR | os.O_TMPFILE, 0o600)
+        with tempfile.TemporaryFile() as file:  # without a name from the beginning, where the disk can have that
+            self.file = os.dup(file.fileno())
         os.register_at_fork(after_in_child=self._renew)
 
     def _renew(self) -> None:

@@ -50,8 +50,9 @@ def _text(output: Any) -> str:
 def _cleaner(root: Path) -> Callable[[str], str]:
     paths = sysconfig.get_paths()
     known = {str(root): ".", paths["purelib"]: "site-packages", paths["stdlib"]: "python", str(Path.home()): "~"}
+    known = {path: short for path, short in known.items() if len(Path(path).parts) > 1}  # HOME may be a lone slash
     longest = sorted(known, key=len, reverse=True)
-    place = "(" + "|".join(map(re.escape, longest)) + r")(/|(?![\w.-]))"
+    place = r"(?<!\w)(" + "|".join(map(re.escape, longest)) + r")(/|(?![\w.-]))"
 
     def short(found: re.Match[str]) -> str:
         start = known[found[1]]

@@ -23,6 +23,8 @@ from octavo.notebooks.parameters import ParametersCell, declared
 PARAMETERS_TAG = "parameters"
 OBEYED_TAGS = frozenset({PARAMETERS_TAG, "raises-exception", "skip-execution"})  # that change what runs
 PYPLOT = ("plt", "pyplot")  # have a `figure` of their own, under these names in every notebook
+CELLS = ("code", "markdown", "raw")
+WAY_OUT = "Mend it there, or write the file with nbformat, as JupyterLab does."
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,12 @@ class Notebook:
 def load(path: Path, where: str) -> Notebook:
     """Read the notebook at ``path``; ``where`` is its name for messages.
 
-    Raises NotebookError when it is not JSON, is not a notebook of format 4, or has no Python code that parses.
+    Raises NotebookError when it is not JSON, or not a notebook of format 4 that papermill could read.
     """
     data = _json(path, where)
-    if not _is_notebook(data):
-        raise NotebookError(
-            "This is not a notebook of format 4.", where=where, hint="Open it in JupyterLab and save it again."
-        )
+    if fault := _fault(data):
+        what, hint = fault
+        raise NotebookError(f"This is not a notebook of format 4. {what}".strip(), where=where, hint=hint)
     parsed = [(cell, *_parsed(text_of(cell))) for cell in data["cells"] if cell.get("cell_type") == "code"]
     numbered = [(number, tree) for number, (_, tree, _) in enumerate(parsed, 1) if tree]
     # Behind a cell with the tag papermill puts the parameters in, even if it holds comments alone.
@@ -88,27 +89,70 @@ def load(path: Path, where: str) -> Notebook:
 def says(path: Path, where: str, text: str) -> bool:
     """Whether the notebook at ``path`` says what one of the digest ``text`` did; its code is not parsed for this."""
     data = _json(path, where)
-    return _is_notebook(data) and _text(data) == text
+    return not _fault(data) and _text(data) == text
 
 
 def _text(data: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(words(data)).encode()).hexdigest()
 
 
-def _is_notebook(data: Any) -> bool:
-    """Whether what a file holds has the shape of a notebook of format 4, as far as it is read here."""
+def _fault(data: Any) -> tuple[str, str] | None:
+    """Return what keeps a file from being a notebook of format 4, and the way out; None where it is one.
+
+    Files that other programs wrote are held to what papermill takes for granted, and to what is read here.
+    """
     if not isinstance(data, dict) or data.get("nbformat") != 4 or not isinstance(data.get("cells"), list):
-        return False
-    if not _has_dict(data, "metadata") or not _has_dict(data.get("metadata", {}), "kernelspec"):
-        return False
-    return all(
-        isinstance(c, dict) and _has_dict(c, "metadata") and isinstance(c.get("metadata", {}).get("tags", []), list)
-        for c in data["cells"]
-    )
+        return "", "Open it in JupyterLab and save it again."
+    metadata = data.get("metadata")
+    kernel = metadata.get("kernelspec", {}) if isinstance(metadata, dict) else {}
+    if type(data["nbformat"]) is not int or type(data.get("nbformat_minor")) is not int:
+        return "Its `nbformat` and `nbformat_minor` must be whole numbers, such as 4 and 5.", WAY_OUT
+    if not isinstance(metadata, dict):
+        return "Its `metadata` must be an object, such as {}.", WAY_OUT
+    if not isinstance(kernel, dict):
+        return "The `kernelspec` of its metadata must be an object.", "Choose a kernel in JupyterLab and save it."
+    if not isinstance(metadata.get("papermill", {}), dict):
+        return "The `papermill` of its metadata must be an object.", "Take it out."
+    for key in ("name", "language"):
+        if not isinstance(kernel.get(key, ""), str):
+            return f"The `{key}` of its kernelspec must be a text.", "Choose a kernel in JupyterLab and save it."
+    cells = ((number, _cell_fault(cell)) for number, cell in enumerate(data["cells"], 1))
+    told = next(((f"Cell {number} of all its cells: {fault}", WAY_OUT) for number, fault in cells if fault), None)
+    return told or (None if _is_unicode(metadata) else ("Its metadata have half of a letter (a surrogate).", WAY_OUT))
 
 
-def _has_dict(data: dict[str, Any], key: str) -> bool:
-    return isinstance(data.get(key, {}), dict)
+def _cell_fault(cell: Any) -> str:
+    """Return what is wrong with the form of a cell, or an empty text."""
+    if not isinstance(cell, dict):
+        return "it must be an object."
+    if cell.get("cell_type") not in CELLS:
+        return f"its `cell_type` must be one of: {', '.join(CELLS)}."
+    if not isinstance(cell.get("metadata"), dict):
+        return "its `metadata` must be an object, such as {}."
+    if not _are(str, cell["metadata"].get("tags", [])):
+        return "its tags must be a list of texts."
+    if not isinstance(cell.get("source"), str) and not _are(str, cell.get("source")):
+        return "its `source` must be a text, or a list of texts."
+    if not _are(dict, cell.get("outputs", [])):
+        return "its `outputs` must be a list of objects."
+    if not isinstance(cell.get("attachments", {}), dict):
+        return "its `attachments` must be an object."
+    if not _is_unicode({**cell, "outputs": []}):
+        return "it has half of a letter (a surrogate, \\ud800 to \\udfff)."
+    return ""
+
+
+def _are(kind: type, items: Any) -> bool:
+    return isinstance(items, list) and all(isinstance(item, kind) for item in items)
+
+
+def _is_unicode(data: Any) -> bool:
+    """Whether all texts in what JSON holds can be written as UTF-8; JSON can name halves of letters that cannot."""
+    try:
+        json.dumps(data, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def has_code(cell: dict[str, Any]) -> bool:
@@ -180,6 +224,8 @@ def _json(path: Path, where: str) -> Any:
             where=f"{where}:{error.lineno}",
             hint="A merge may have left marks in it: mend that line, or restore the notebook from git.",
         ) from error
+    except RecursionError as error:
+        raise NotebookError("This is not a notebook of format 4.", where=where, hint="Restore it from git.") from error
 
 
 def text_of(cell: dict[str, Any]) -> str:

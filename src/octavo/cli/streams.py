@@ -1,0 +1,62 @@
+"""What a command says goes to its standard streams as long as somebody hears it; after that the command goes on."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+from typing import Any, TextIO
+
+UNHEARD = (errno.EPIPE, errno.EIO)  # who read the pipe has ended; the terminal is gone
+
+
+class Heard(io.FileIO):
+    """A stream that leads nowhere once nobody reads it."""
+
+    def write(self, data: Any, /) -> int:
+        """Write, as long as somebody reads."""
+        try:
+            return super().write(data)
+        except OSError as error:
+            if error.errno not in UNHEARD:
+                raise
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.fileno())
+        os.close(nowhere)
+        return super().write(data)
+
+
+def prepare() -> None:
+    """Have both streams go nowhere once nobody reads them; one that was closed from the beginning is opened so.
+
+    Otherwise the next file that is opened would be taken for it, by this process and by those that it starts.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest number that is free
+    sys.stdout, sys.stderr = _heard(1, sys.stdout), _heard(2, sys.stderr)
+
+
+def _heard(descriptor: int, stream: TextIO | None) -> TextIO:
+    """Return a stream to the same place and with the same letters; one of another kind is left as it is."""
+    if stream is not None and not _is_of(descriptor, stream):
+        return stream
+    if stream is not None:
+        stream.flush()
+    return io.TextIOWrapper(
+        io.BufferedWriter(Heard(descriptor, "w", closefd=False)),
+        encoding=stream.encoding if stream else "utf-8",
+        errors=stream.errors if stream else "backslashreplace",
+        line_buffering=bool(stream and getattr(stream, "line_buffering", False)),
+        write_through=bool(stream and getattr(stream, "write_through", False)),
+    )
+
+
+def _is_of(descriptor: int, stream: TextIO) -> bool:
+    try:
+        return isinstance(stream, io.TextIOWrapper) and stream.fileno() == descriptor
+    except (OSError, ValueError):
+        return False
