@@ -13,14 +13,15 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "octavo"
 ROOMS = ("notebooks", "figures", "bib", "document", "paper", "slides", "checks", "review")
-SHARED = ("model", "errors", "tools", "printing", "assets", "svg")
+SHARED = ("model", "errors", "filenames", "tools", "printing", "assets", "svg")
 # What each place of the house may import of octavo, itself apart. Modules of the project's level are named one by one.
 ALLOWED: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(ROOMS, SHARED),
     "paper": (*SHARED, "document"),
     "slides": (*SHARED, "document"),
-    "engine": ("errors",),
+    "engine": ("errors", "filenames"),
     "errors": (),
+    "filenames": (),
     "model": (),
     "assets": ("errors",),
     "svg": (),

@@ -34,6 +34,7 @@ from octavo.engine.staleness import outputs_digest
 from octavo.engine.store import MARKS, OUT, Store, write_atomically
 from octavo.engine.task import Memory, Outcome, Status, Task
 from octavo.errors import NotebookError, OctavoError, UsageError, nearest, raise_all
+from octavo.filenames import UNDECODABLE
 from octavo.model import Record, Result, Results, Scalar, Source, Verdict
 from octavo.notebooks import parameters, watch
 from octavo.notebooks.attach import attach, show
@@ -444,7 +445,7 @@ def _find_folders(project: Project) -> None:
     known = watch.recall(file)
     found = watch.find(project.root, (project.state, project.build), known)
     # What JSON cannot name, and folders with such names in them, are found anew by each worker.
-    found = {path: of for path, of in found.items() if not any(map(keys.UNDECODABLE.search, (path, *of.folders)))}
+    found = {path: of for path, of in found.items() if not any(map(UNDECODABLE.search, (path, *of.folders)))}
     if found != known:
         write_atomically(file, msgspec.json.encode(found))
     Store(project.state, project.root).make_marks()
@@ -739,7 +740,7 @@ def _attached(executed: Path, digest: str, source: Path, drawn: Sequence[Outcome
     ran = show(whole_file(executed, digest), drawings)
     try:
         return attach(ran, source.read_bytes())
-    except (OSError, ValueError):  # the source was moved or broken while the build was at work
+    except (OSError, ValueError, TypeError, KeyError):  # the source was moved or broken while the build was at work
         return ran
 
 

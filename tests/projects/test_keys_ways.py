@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import py_compile
 import sqlite3
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -77,3 +79,16 @@ def test_every_way_of_reading_counts(tiny: Callable[..., Tiny]) -> None:
     database.close()
     stale = json.loads(project.octavo("status", "--json").out)["stale"]
     assert {*WAYS, "attached"} <= {*stale}, stale
+
+
+def test_a_file_whose_name_is_no_text_counts(tiny: Callable[..., Tiny]) -> None:
+    """File systems have names that are not UTF-8; a result that read one is kept, and runs anew when it changes."""
+    cell = "import octavo\nwith open(b'../\\xff.txt') as file:\n    octavo.value('x', file.read())"
+    project = tiny({"pyproject.toml": "[tool.octavo]\n", "notebooks/n.ipynb": [cell]})
+    file = os.fsencode(project.root) + b"/\xff.txt"
+    Path(os.fsdecode(file)).write_text("1")
+    assert project.octavo("build").code == 0
+    assert project.octavo("status").out.startswith("All")
+    Path(os.fsdecode(file)).write_text("22")
+    assert json.loads(project.octavo("status", "--json").out)["stale"].keys() == {"n"}
+    assert project.octavo("why", "n").code == 0

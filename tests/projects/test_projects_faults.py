@@ -26,7 +26,7 @@ BEFORE_THE_RUN: list[tuple[str, dict[str, Content], list[str]]] = [
         "a parameter that the notebook does not declare",
         {"pyproject.toml": SWEEP, "notebooks/fit.ipynb": ["[parameters] alfa = 0"]},
         [
-            "error: pyproject.toml, [tool.octavo.sweeps.fit]: The grid sets 'alpha', which notebooks/fit.ipynb does "
+            "error: pyproject.toml:3: The grid sets 'alpha', which notebooks/fit.ipynb does "
             "not declare as a parameter.",
             "  did you mean 'alfa'?",
         ],
@@ -35,7 +35,7 @@ BEFORE_THE_RUN: list[tuple[str, dict[str, Content], list[str]]] = [
         "a notebook without a parameters cell",
         {"pyproject.toml": SWEEP, "notebooks/fit.ipynb": ["alpha = 0"]},
         [
-            "error: pyproject.toml, [tool.octavo.sweeps.fit]: The grid sets 'alpha', which notebooks/fit.ipynb does "
+            "error: pyproject.toml:3: The grid sets 'alpha', which notebooks/fit.ipynb does "
             "not declare as a parameter.",
             "  Give the tag 'parameters' to the cell that sets it (JupyterLab: Property Inspector, Cell Tags).",
         ],
@@ -125,8 +125,7 @@ def test_several_faults_are_told_at_once(tiny: Callable[..., Tiny]) -> None:
     assert said.code == 3
     assert [line for line in said.err.splitlines() if line.startswith("error: ")] == [
         "error: notebooks/other.ipynb:1: This notebook is not JSON: Expecting property name enclosed in double quotes.",
-        "error: pyproject.toml, [tool.octavo.sweeps.fit]: The grid sets 'alpha', which notebooks/fit.ipynb does not "
-        "declare as a parameter.",
+        "error: pyproject.toml:3: The grid sets 'alpha', which notebooks/fit.ipynb does not declare as a parameter.",
         "error: notebooks/fit.ipynb: It reads the sweep 'nothing', which does not exist.",
     ]
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import msgspec
 
+from octavo.filenames import counts, encodable
+
 MISSING = "missing"
 UNREADABLE = "unreadable"
-UNDECODABLE = re.compile("[\udc80-\udcff]")  # how Python has the bytes of a file's name that are not UTF-8
 TICK = 20_000_000  # nanoseconds: file systems tell times no finer than this
 
 FileDigest = Callable[[Path], str]
@@ -27,11 +27,6 @@ def of(*items: object) -> str:
     except UnicodeEncodeError:
         text = msgspec.json.encode(_encodable(items), order="deterministic")
     return hashlib.sha256(text).hexdigest()
-
-
-def encodable(name: str) -> str:
-    """Return a file's name as JSON can have it; two names stay two, since none has the sign NUL in it."""
-    return UNDECODABLE.sub(lambda found: f"\0{ord(found[0]) - 0xDC00:02x}", name)
 
 
 def _encodable(item: object) -> object:
@@ -70,7 +65,7 @@ def _of_content(path: Path, opening: Opening) -> str:
     except IsADirectoryError:
         with opening(path):
             names = [there.name for there in path.iterdir()]
-        return of(sorted(name for name in names if not name.startswith((".", "__"))))
+        return of(sorted(filter(counts, names)))
 
 
 def of_files(paths: Iterable[Path], root: Path, digest: FileDigest = of_file) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from octavo.engine import key as keys
 from octavo.engine.store import KEPT, OUT, Store
 from octavo.engine.task import LAST, REASONS, Entry, Memory, Task
+from octavo.filenames import decoded
 
 SHARED = "shared trace:"  # begins the reason of a file that perhaps another task read
 
@@ -41,7 +42,7 @@ def _as_last_time(key: str, store: Store, memory: Memory | None, digest: keys.Fi
     """Return the last result, where nothing has changed since: its files, not touched meanwhile, are not read again."""
     if memory is None or not memory.state or memory.entry.key != key:
         return None
-    if any(digest(store.root / name) != was for name, was in memory.entry.reads.items()):
+    if any(digest(store.root / decoded(name)) != was for name, was in memory.entry.reads.items()):
         return None
     folder = store.folder_of(memory.entry)
     return (folder, memory.entry) if store.state_of(folder, memory.entry) == memory.state else None
@@ -79,7 +80,7 @@ def _changed_part(reasons: tuple[str, ...], task: Task, memory: Memory) -> str:
 
 def _changed_file(store: Store, memory: Memory, digest: keys.FileDigest) -> str:
     for name, was in memory.entry.reads.items():
-        if digest(store.root / name) != was:
+        if digest(store.root / decoded(name)) != was:
             kind = "module" if name.endswith(".py") else "data file"
             kind = SHARED if name in memory.entry.shared else kind
             return f"{kind} {name} changed"

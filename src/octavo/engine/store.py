@@ -25,6 +25,7 @@ from octavo.engine import key as keys
 from octavo.engine import locks
 from octavo.engine.task import Doubts, Entry, Memory
 from octavo.errors import BuildError
+from octavo.filenames import decoded, encodable
 
 ENTRY = "entry.json"
 OUT = "out"
@@ -52,7 +53,7 @@ class Store:
             return None
         found = [(candidate, entry) for candidate in sorted(folder.iterdir()) if (entry := load(candidate))]
         for candidate, entry in sorted(found, key=lambda known: bool(known[1].shared)):  # the exact ones first
-            unchanged = all(digest(self.root / name) == was for name, was in entry.reads.items())
+            unchanged = all(digest(self.root / decoded(name)) == was for name, was in entry.reads.items())
             if unchanged and _whole(candidate, entry):
                 return candidate, entry
         return None
@@ -238,7 +239,8 @@ class Store:
         return self.state / "store" / key
 
     def _name(self, path: Path) -> str:
-        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
+        name = path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
+        return encodable(name)
 
 
 def trace_of(reads: Mapping[str, str]) -> str:

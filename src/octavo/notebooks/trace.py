@@ -26,6 +26,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from octavo.errors import NotebookError
+from octavo.filenames import counts, encodable
 from octavo.model import Doubts
 from octavo.notebooks.watch import PYTHON, Opened, mark
 
@@ -294,11 +295,12 @@ def installed(root: str) -> tuple[str, ...]:
 
 
 def names(folder: str) -> str:
-    """Return a digest of the names in a folder; empty where there is none."""
+    """Return a digest of the names in a folder that count; empty where there is none."""
     try:
-        return hashlib.sha256(json.dumps(sorted(os.listdir(folder))).encode()).hexdigest()  # noqa: PTH208
+        there = sorted(filter(counts, os.listdir(folder)))  # noqa: PTH208
     except OSError:
         return ""
+    return hashlib.sha256(json.dumps(there).encode()).hexdigest()
 
 
 def _path(given: object) -> str:
@@ -428,8 +430,8 @@ def traced(
         )
     found = json.loads(file.read_text(encoding="utf-8"))
     places = _places(root, ignored)
-    counts = places.hold_data
-    read = {_source(name): was for name, was in {**expected, **found["read"]}.items() if counts(name)}
+    hold_data = places.hold_data
+    read = {_source(name): was for name, was in {**expected, **found["read"]}.items() if hold_data(name)}
     modules = {name: was for name, was in found["modules"].items() if places.hold_modules(name)}
     opaque = sorted(set(found["opaque"]) - (BESIDE if beside else set()))
     changed = _changed({**modules, **read}, found)
@@ -437,13 +439,13 @@ def traced(
         raise NotebookError(
             f"'{_named(changed[0], root)}' changed while it ran.", where=where, hint="Run the same command again."
         )
-    listed = set(filter(counts, found["listed"]))
+    listed = set(filter(hold_data, found["listed"]))
     changed += [] if opaque else [name for name in sorted(listed) if _filled(name, found)]
     hooked = {*read, *modules, *listed}
     notes = [f"it talked to {address}: what came from there is not in its key" for address in found["network"]]
     seen = opened if opened and opaque else NOTHING  # whatever else was opened meanwhile, others opened it
     known = {os.path.realpath(n) for n in (*hooked, *found["written"], *found["searched"])}
-    more = {n for n in map(_source, seen.own | seen.perhaps) if n not in known and counts(n)}
+    more = {n for n in map(_source, seen.own | seen.perhaps) if n not in known and hold_data(n)}
     if seen.gap:
         notes.append(f"{GAP} {seen.gap}; it uses {', '.join(opaque)}. Name in `inputs` what it reads with them")
     return Traced(
@@ -514,7 +516,7 @@ def _below(name: str, folders: tuple[str, ...]) -> bool:
 
 
 def _named(name: str, root: Path) -> str:
-    return Path(name).relative_to(root).as_posix() if _below(name, (str(root),)) else name
+    return encodable(Path(name).relative_to(root).as_posix() if _below(name, (str(root),)) else name)
 
 
 def _system() -> tuple[Path, ...]:

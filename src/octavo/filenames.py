@@ -1,0 +1,23 @@
+"""Names of files: which count in a folder that was listed, and how JSON has those that are no text."""
+
+from __future__ import annotations
+
+import re
+
+UNDECODABLE = re.compile("[\udc80-\udcff]")  # how Python has the bytes of a name that are not UTF-8
+ENCODED = re.compile("\0([0-9a-f]{2})")
+
+
+def counts(name: str) -> bool:
+    """Whether a name in a folder that was listed counts: a file of a program's own does not."""
+    return not name.startswith(".") and name != "__pycache__"
+
+
+def encodable(name: str) -> str:
+    """Return a file's name as JSON can have it; two names stay two, since none has the sign NUL in it."""
+    return UNDECODABLE.sub(lambda found: f"\0{ord(found[0]) - 0xDC00:02x}", name)
+
+
+def decoded(name: str) -> str:
+    """Return a file's name of what ``encodable`` made of it."""
+    return ENCODED.sub(lambda found: chr(int(found[1], 16) + 0xDC00), name) if "\0" in name else name
