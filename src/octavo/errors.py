@@ -17,6 +17,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+NAMED = 5  # names of tasks that are told beside the first
+
+
+def counted(number: int, thing: str) -> str:
+    """Return a number with what it counts: ``1 page``, ``2 pages``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
 
 class OctavoError(Exception):
     """A fault that the user can mend. Printed as text, never as a traceback.
@@ -87,6 +94,21 @@ class Problems(OctavoError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return (Problems, (self.problems,))
+
+
+class Repeated(Problems):
+    """One fault of several tasks, in full for the first of them; ``others`` are the names of the rest."""
+
+    def __init__(self, problems: Iterable[OctavoError], others: Iterable[str]) -> None:
+        super().__init__(problems)
+        self.others = tuple(others)
+
+    def __str__(self) -> str:
+        named = ", ".join([*self.others[:NAMED], *(["…"] if len(self.others) > NAMED else [])])
+        return f"{self.problems[0]}\n  And the same of {counted(len(self.others), 'more point')}: {named}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Repeated, (self.problems, self.others))
 
 
 def raise_all(problems: list[OctavoError]) -> None:

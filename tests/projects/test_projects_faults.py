@@ -160,6 +160,31 @@ def test_a_notebook_that_raises(study: Tiny) -> None:
     assert not list(study.root.glob("build/**/*.failed.ipynb")), "what failed once and is no more is not shown"
 
 
+def test_points_that_fail_alike_are_told_once(tiny: Callable[..., Tiny]) -> None:
+    """A fault that many points share is told in full for one, with the names of some more; JSON lists each of them.
+
+    With `--fail-fast`, what did not depend on them is not said to wait.
+    """
+    project = tiny(
+        {
+            "pyproject.toml": "[tool.octavo]\njobs = 1\n"
+            '[tool.octavo.sweeps.fit]\nnotebook = "notebooks/fit.ipynb"\ngrid = { a = { count = 8 } }\n',
+            "notebooks/fit.ipynb": ["[parameters] a = 0", "1 / 0"],
+        }
+    )
+    said = project.octavo("build", "--json")
+    assert said.code == 3 and said.err.count("ZeroDivisionError") == 1, said.err
+    assert said.err.splitlines()[-1] == (
+        "  And the same of 7 more points: fit/a=1, fit/a=2, fit/a=3, fit/a=4, fit/a=5, …"
+    )
+    places = [error["where"] for error in json.loads(said.out)["errors"]]
+    assert places == [f"notebooks/fit.ipynb (a={a})" for a in range(8)]
+    said = project.octavo("build", "--fail-fast")
+    assert said.err.splitlines()[-1] == (
+        "error: 7 further result(s) were not begun; what was built before is still in build/."
+    )
+
+
 def test_ways_in_which_a_run_can_end(tiny: Callable[..., Tiny]) -> None:
     """Recording mistakes, a kernel that dies, one that leaves early, one that takes too long: each by its name."""
     config = "[tool.octavo.sweeps.slow]\nnotebook = 'notebooks/slow.ipynb'\ntimeout = 0.5\n"

@@ -16,7 +16,7 @@ from octavo.checks.rules import RULES
 from octavo.cli import progress
 from octavo.cli.build import told_once
 from octavo.cli.main import errors_json, words
-from octavo.engine.task import Outcome, Status
+from octavo.engine.task import Outcome
 from octavo.errors import CheckError, OctavoError, UsageError, nearest
 
 WHAT = ("results", "figures", "paper", "bib")
@@ -66,10 +66,9 @@ def check(
     plan = pipeline.make_plan(project.read(project.find_root(folder)))
     if from_scratch or sample:
         _check_again(plan, None if from_scratch else sample, as_json=as_json)
-    with progress.shown(quiet=as_json) as (listen, counts):
+    with progress.shown(quiet=as_json) as (listen, _):
         outcomes = pipeline.build(plan, targets(plan, what), listen)
-    failed = [outcome.error for outcome in outcomes.values() if outcome.error]
-    error = told_once(failed, counts.ended[Status.HELD]) if failed else None
+    error = told_once(outcomes)
     report = look(plan, outcomes, what or WHAT)
     code = error.exit_code if error else report.exit_code
     if as_json:
@@ -87,14 +86,12 @@ def _check_again(plan: pipeline.Plan, share: float | None, *, as_json: bool) -> 
     """Execute points again, say what they gave, and exit."""
     from octavo.repeat import repeat
 
-    with progress.shown(quiet=as_json) as (listen, counts):
+    with progress.shown(quiet=as_json) as (listen, _):
         outcomes = pipeline.build(plan, ("notebooks",), listen)
-        failed = [outcome.error for outcome in outcomes.values() if outcome.error]
-        if failed:
-            raise told_once(failed, counts.ended[Status.HELD])
+        if failed := told_once(outcomes):
+            raise failed
         repeated = repeat(plan, outcomes, share, listen)
-    failed = [outcome.error for outcome in repeated.failed if outcome.error]
-    error = told_once(failed, 0) if failed else None
+    error = told_once({outcome.task.name: outcome for outcome in repeated.failed if outcome.error})
     report = reports.with_repeated(repeated.points, repeated.total, repeated.verdicts)
     code = error.exit_code if error else report.exit_code
     if as_json:

@@ -121,5 +121,6 @@ def words(error: OctavoError) -> str:
 
 def errors_json(error: OctavoError) -> list[dict[str, str]]:
     """Return an error for ``--json``: what, where and hint of each fault."""
-    problems = error.problems if isinstance(error, Problems) else (error,)
-    return [{"what": p.what, "where": p.where, "hint": p.hint} for p in problems]
+    if isinstance(error, Problems):
+        return [told for problem in error.problems for told in errors_json(problem)]
+    return [{"what": error.what, "where": error.where, "hint": error.hint}]

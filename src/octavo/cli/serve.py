@@ -13,7 +13,6 @@ from octavo import pipeline, project
 from octavo.cli import progress
 from octavo.cli.build import told_once
 from octavo.cli.main import words
-from octavo.engine.task import Status
 from octavo.errors import OctavoError
 from octavo.preview.board import Board
 from octavo.preview.live import Tell, live
@@ -64,11 +63,11 @@ def run(plan: pipeline.Plan, needed: set[str]) -> None:
     """Bring the notebooks up to date that the paper needs. One that fails is told of; the last results are shown."""
     if not any(name in needed for name in pipeline.stale(plan, FORMATS)):
         return
-    with progress.shown(quiet=False) as (listen, counts):
+    with progress.shown(quiet=False) as (listen, _):
         outcomes = pipeline.build(plan, FORMATS, listen)
-    failed = [o.error for name, o in outcomes.items() if o.error and name not in DOCUMENTS]  # of these it is told below
-    if failed:
-        print(words(told_once(failed, counts.ended[Status.HELD])), file=sys.stderr, flush=True)
+    # Of the documents it is told below.
+    if error := told_once({name: outcome for name, outcome in outcomes.items() if name not in DOCUMENTS}):
+        print(words(error), file=sys.stderr, flush=True)
 
 
 def teller() -> Tell:
