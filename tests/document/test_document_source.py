@@ -121,6 +121,23 @@ def test_a_broken_bibliography_is_told_and_not_its_consequences(tmp_path: Path) 
     ]
 
 
+def test_a_citation_that_leads_nowhere_tells_what_it_may_have_meant(tmp_path: Path) -> None:
+    """`@` before a misspelt label names the label, also where there is no bibliography to look in."""
+    figure = ":::{figure} a.png\n:label: fig:scatter\nWords.\n:::\n"
+    label = "'fig:scater' is neither a label of the document nor in its bibliography.\n  did you mean 'fig:scatter'?"
+    assert told(tmp_path, f"{HEAD}See @fig:scater.\n\n{figure}", a__png="") == [f"paper/text.md:5: {label}"]
+    shutil.rmtree(tmp_path / "work")
+    (tmp_path / "work").mkdir()
+    (tmp_path / "paper/text.md").write_text(f"{HEAD}See @fig:scater, [@smith1986].\n\n{figure}")
+    with pytest.raises(Problems) as caught:
+        source.parse(tmp_path / "paper/text.md", tmp_path, None, tmp_path / "work")
+    assert [str(problem) for problem in caught.value.problems] == [
+        f"paper/text.md:5: {label}",
+        "paper/text.md:5: 'smith1986' is cited, but this document has no bibliography.\n"
+        '  Name one in pyproject.toml, beside source = "paper/text.md": bibliography = "references.bib"',
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

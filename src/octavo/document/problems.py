@@ -162,16 +162,30 @@ def _worded(line: Line, sources: Sources) -> DocumentError:
 
 def _reference(line: Line, sources: Sources) -> DocumentError | None:
     if found := re.search(r'Could not link citation with label "(.+?)"', line.message):
-        hint = nearest(found[1], sources.keys()) or "Add it to the bibliography."
-        return DocumentError(
-            f"The citation '{found[1]}' is not in the bibliography.", where=_at(line, sources, found[1]), hint=hint
-        )
+        return _uncited(found[1], line, sources, "Add it to the bibliography.")
     missing = r'No target for internal reference "#?(.+?)"|Cross reference target was not found: (\S+)'
     if found := re.search(missing, line.message):
         return _missing(found[1] or found[2], line, sources)
     if found := DUPLICATE.search(line.message):
         return _given_twice(found[1], line, sources)
     return None
+
+
+def _uncited(key: str, line: Line, sources: Sources, otherwise: str) -> DocumentError:
+    """Return the error for a citation of what is no work; ``@`` stands before labels too, and may have meant one."""
+    labels = _all_labels(sources)
+    near = nearest(key, [*sources.keys(), *labels])
+    what, hint = f"The citation '{key}' is not in the bibliography.", near or otherwise
+    if near and near == nearest(key, labels):
+        what = f"'{key}' is neither a label of the document nor in its bibliography."
+    elif not sources.bibliography:
+        what = f"'{key}' is cited, but this document has no bibliography."
+        hint = f'Name one in pyproject.toml, beside source = "{sources.name}": bibliography = "references.bib"'
+    return DocumentError(what, where=_at(line, sources, key), hint=hint)
+
+
+def _all_labels(sources: Sources) -> list[str]:
+    return [label for _, _, text in sources.lines(sources.name) for label in _labels(text)]
 
 
 def _missing(target: str, line: Line, sources: Sources) -> DocumentError:
@@ -181,7 +195,7 @@ def _missing(target: str, line: Line, sources: Sources) -> DocumentError:
     for file, number, text in sources.lines(sources.name):
         if second.search(text):
             return written.not_the_first(target, f"{file}:{number}")
-    labels = [label for _, _, text in sources.lines(sources.name) for label in _labels(text)]
+    labels = _all_labels(sources)
     hint = nearest(target, labels) or "Give its target that label, or mend it."
     if target in labels:
         hint = "Something has this label, but could not be read: mend that first."
@@ -245,11 +259,8 @@ def _file(line: Line, sources: Sources) -> DocumentError | None:
 def _network(line: Line, sources: Sources) -> DocumentError | None:
     """What would be fetched: a work that is cited by its DOI, an image."""
     if found := re.search(r'Could not find DOI "(.+?)"', line.message):
-        return DocumentError(
-            f"The citation '{found[1]}' is not in the bibliography.",
-            where=_at(line, sources, found[1]),
-            hint="Add the work to the bibliography and cite its key: nothing is looked up while building.",
-        )
+        hint = "Add the work to the bibliography and cite its key: nothing is looked up while building."
+        return _uncited(found[1], line, sources, hint)
     if found := REMOTE.search(line.message):
         return DocumentError(
             f"The image '{found[1]}' lies on the network, which is not used while building.",
