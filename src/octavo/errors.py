@@ -70,6 +70,21 @@ class DocumentError(BuildError):
     """A source of the paper or the deck cannot be carried into an output."""
 
 
+class RuleError(DocumentError):
+    """A fault that stops a document, and that `octavo check` finds too, by its ``rule``."""
+
+    def __init__(self, what: str, *, rule: str, where: str = "", hint: str = "") -> None:
+        super().__init__(what, where=where, hint=hint)
+        self.rule = rule
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild_rule, (self.rule, self.what, self.where, self.hint))
+
+
+def _rebuild_rule(rule: str, what: str, where: str, hint: str) -> RuleError:
+    return RuleError(what, rule=rule, where=where, hint=hint)
+
+
 class NotebookError(BuildError):
     """A notebook raised, or cannot be run."""
 
@@ -94,6 +109,11 @@ class Problems(OctavoError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return (Problems, (self.problems,))
+
+
+def each_of(error: OctavoError) -> tuple[OctavoError, ...]:
+    """Return the faults of an error, one by one."""
+    return error.problems if isinstance(error, Problems) else (error,)
 
 
 class Repeated(Problems):

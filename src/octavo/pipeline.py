@@ -366,14 +366,19 @@ def accept(whole: Plan, names: Sequence[str], because: str) -> tuple[Verdict, ..
 def check_bibliography(whole: Plan, outcomes: Mapping[str, Outcome]) -> tuple[landing.BibliographyCheck, ...]:
     """Return what each bibliography is found to be, with the citations of all the documents that name it."""
     contents: dict[str, dict[str, Path | None]] = {}
+    errors: dict[str, OctavoError] = {}
     for kind, stem in FILES.items():
         document: Document | None = getattr(whole.project, kind)
         if document and document.bibliography:
             outcome = outcomes.get(f"{stem}.content")
             content = outcome.folder / OUT / CONTENT if outcome and outcome.folder else None
             named = contents.setdefault(whole.project.relative(document.bibliography), {})
-            named[whole.project.relative(document.source)] = content
-    return tuple(landing.check_bibliography(whole.project.root, name, named) for name, named in contents.items())
+            name = whole.project.relative(document.source)
+            named[name] = content
+            if outcome and outcome.error:
+                errors[name] = outcome.error
+    root = whole.project.root
+    return tuple(landing.check_bibliography(root, name, named, errors) for name, named in contents.items())
 
 
 def check_figures(whole: Plan, outcomes: Mapping[str, Outcome]) -> landing.FigureCheck:

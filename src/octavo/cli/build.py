@@ -16,7 +16,7 @@ from octavo.cli.main import errors_json, words
 from octavo.cli.status import show
 from octavo.engine.graph import ordered
 from octavo.engine.task import Outcome, Status
-from octavo.errors import BuildError, OctavoError, Problems, Repeated
+from octavo.errors import BuildError, OctavoError, Problems, Repeated, each_of
 
 
 @click.command()
@@ -114,11 +114,10 @@ def told_once(outcomes: Mapping[str, Outcome]) -> OctavoError | None:
     """Return what went wrong in a build, each fault once: of the points that share one, with their names."""
     same: dict[str, dict[str, tuple[str, OctavoError]]] = {}
     for name, error in ((name, outcome.error) for name, outcome in outcomes.items() if outcome.error):
-        for problem in error.problems if isinstance(error, Problems) else (error,):
+        for problem in each_of(error):
             same.setdefault(_alike(problem), {}).setdefault(str(problem), (name, problem))
-    if not same:
-        return None
-    return Problems([*(_once(list(found.values())) for found in same.values()), *_held(outcomes)])
+    problems = [*(_once(list(found.values())) for found in same.values()), *_held(outcomes)]
+    return Problems(problems) if problems else None
 
 
 def _alike(problem: OctavoError) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from octavo import __version__
-from octavo.errors import OctavoError, Problems, nearest
+from octavo.errors import OctavoError, Problems, each_of, nearest
 
 VERBS = {
     "build": "Bring the paper, the deck and their figures up to date.",
@@ -115,8 +115,7 @@ def _last_words() -> None:
 
 def words(error: OctavoError) -> str:
     """Return an error as it is printed: each fault apart, with a mark in front."""
-    problems = error.problems if isinstance(error, Problems) else (error,)
-    return "\n".join(f"error: {problem}" for problem in problems)
+    return "\n".join(f"error: {problem}" for problem in each_of(error))
 
 
 def errors_json(error: OctavoError) -> list[dict[str, str]]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from octavo.document import front, written
-from octavo.errors import DocumentError, nearest
+from octavo.errors import DocumentError, RuleError, nearest
 from octavo.model import Place
 
 DIRECTIVES = ("result-figure", "result-table", "notes", "figure", "table", "math", "prf:theorem", "prf:algorithm")
@@ -181,7 +181,10 @@ def _uncited(key: str, line: Line, sources: Sources, otherwise: str) -> Document
     elif not sources.bibliography:
         what = f"'{key}' is cited, but this document has no bibliography."
         hint = f'Name one in pyproject.toml, beside source = "{sources.name}": bibliography = "references.bib"'
-    return DocumentError(what, where=_at(line, sources, key), hint=hint)
+    where = _at(line, sources, key)
+    if not sources.bibliography:
+        return DocumentError(what, where=where, hint=hint)
+    return RuleError(what, rule="bib-citation-defined", where=where, hint=hint)
 
 
 def _all_labels(sources: Sources) -> list[str]:
