@@ -15,6 +15,7 @@ from octavo.errors import UsageError, nearest
 from octavo.model import RESULTS, RUN, BuildResults, Point, Scalar
 from octavo.notebooks import debugging
 from octavo.notebooks.execute import RunPoint, read_record
+from octavo.notebooks.parameters import meant
 from octavo.notebooks.trace import MARKS, TRACE
 
 
@@ -83,9 +84,8 @@ def _run(whole: pipeline.Plan, name: str) -> _Run:
     if name in {task.name for task in whole.tasks} | set(pipeline.TARGETS):
         raise UsageError(f"'{name}' is no point of a notebook.", hint=f"The notebooks: {', '.join(whole.points)}.")
     known = (*whole.points, *actions)
-    raise UsageError(
-        f"There is no point '{name}'.", hint=nearest(name, known) or f"The notebooks: {', '.join(whole.points)}."
-    )
+    hint = meant(name, whole.parameters) or nearest(name, known)
+    raise UsageError(f"There is no point '{name}'.", hint=hint or f"The notebooks: {', '.join(whole.points)}.")
 
 
 def _keep(target: Path, book: bytes) -> Path | None:

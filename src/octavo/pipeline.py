@@ -173,7 +173,9 @@ def named(whole: Plan, targets: Sequence[str]) -> list[str]:
             known = (*TARGETS, *whole.points, *tasks)
             raise UsageError(
                 f"There is no target '{target}'.",
-                hint=nearest(target, known) or f"Known: {', '.join((*TARGETS, *whole.points))}.",
+                hint=parameters.meant(target, whole.parameters)
+                or nearest(target, known)
+                or f"Known: {', '.join((*TARGETS, *whole.points))}.",
             )
     return wanted
 
@@ -628,7 +630,7 @@ def _document(whole: Plan, kind: str, digest: keys.FileDigest) -> Iterable[Task]
     expected = keys.of_files(sources, root, digest)
     parts = {
         "code": keys.of(expected, whole.project.relative(document.source)),
-        "sweep": keys.of(_swept(whole), _origins(whole)),
+        "notebooks": keys.of(_swept(whole), _origins(whole)),  # which there are: their names can be quoted
         "environment": keys.of(environment()),
         "tool": tool,
     }

@@ -13,6 +13,7 @@ from octavo.engine.task import Memory
 from octavo.errors import UsageError, nearest
 from octavo.model import Record
 from octavo.notebooks.execute import read_record
+from octavo.notebooks.parameters import meant
 
 SHOWN = 12  # characters of a digest that are printed
 
@@ -85,7 +86,8 @@ def _task(whole: pipeline.Plan, name: str) -> str:
         )
     known = [*tasks, *(result for single in whole.single() for result in _results(whole, single))]
     raise UsageError(
-        f"Nothing is named '{name}'.", hint=nearest(name, known) or "build/index.html has the names of all results."
+        f"Nothing is named '{name}'.",
+        hint=meant(name, whole.parameters) or nearest(name, known) or "build/index.html has the names of all results.",
     )
 
 

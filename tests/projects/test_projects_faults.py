@@ -267,12 +267,15 @@ def test_a_build_folder_that_is_read_only(study: Tiny) -> None:
     assert (study.root / "build/results.json").read_bytes() != before
 
 
-@pytest.mark.parametrize("target", ["paperr", "fitt", "fit/a=9"])
-def test_an_unknown_target_offers_the_nearest(study: Tiny, target: str) -> None:
+@pytest.mark.parametrize(
+    ("target", "hint"),
+    [("paperr", "did you mean 'paper'?"), ("fitt", "did you mean 'fit'?"), ("fit/a=9", "'a' is one of 1, 2, 3.")],
+)
+def test_an_unknown_target_offers_the_nearest(study: Tiny, target: str, hint: str) -> None:
     """A target that does not exist is refused, with the nearest name, before anything runs."""
     said = study.octavo("build", target)
     assert (said.code, said.out) == (2, "")
-    assert said.err.startswith(f"error: There is no target '{target}'.\n  did you mean '")
+    assert said.err.startswith(f"error: There is no target '{target}'.\n  {hint}\n")
 
 
 SLOW = "import time, octavo\nfrom pathlib import Path\nn = int(Path('../data/n.txt').read_text())"

@@ -25,7 +25,8 @@ def status(folder: Path, targets: tuple[str, ...], as_json: bool, shared: bool, 
 
     \b
     Reasons, in the order in which they are looked for: new · code · parameter ·
-    data file · module · environment · kernel · tool · upstream · sweep · missing output
+    data file · module · environment · kernel · tool · upstream · sweep · notebooks ·
+    missing output
     (and with `octavo build --force`: forced)
 
     \b
