@@ -128,8 +128,9 @@ def quality(built: Built, places: Sequence[ShownFigure]) -> FigureCheck:
             if drawn.record is None:
                 continue
             here = [place for place in places if place.name in (name, full)]
-            captions, scales = tuple(place.caption for place in here), _scales(figure, here, results.media)
-            shown = quality.Shown(full, figure, drawn.record, drawn.drawings, captions, scales, smallest)
+            captions, alts = tuple(place.caption for place in here), tuple(place.alt for place in here)
+            scales = _scales(figure, here, results.media)
+            shown = quality.Shown(full, figure, drawn.record, drawn.drawings, captions, alts, scales, smallest)
             for finding in quality.check(shown):
                 reason = built.project.waivers.get(full, {}).get(finding.rule)
                 if reason:

@@ -687,3 +687,13 @@ def test_an_address_is_shown_without_spaces(tmp_path: Path) -> None:
     content = parse(tmp_path, f"{HEAD}See <https://example.org/a%20b> and <https://example.org/%C3%A9>.\n")
     shown = [node["children"][0]["value"] for node, _ in source.walk(content) if node["type"] == "link"]
     assert shown == ["https://example.org/a%20b", "https://example.org/\u00e9"]
+
+
+def test_figures_are_known_as_they_are_placed(tmp_path: Path) -> None:
+    """Where the document shows a recorded figure it may give it an alternative text of its own, which is seen."""
+    shown = ":::{result-figure} one.f\n:alt: Lines.\nFirst.\n:::\n\n:::{result-figure} one.f\nSecond.\n:::\n"
+    found = source.figures(parse(tmp_path, HEAD + shown))
+    assert [(figure.name, figure.caption, figure.alt) for figure in found] == [
+        ("one.f", "First.", "Lines."),
+        ("one.f", "Second.", ""),
+    ]
