@@ -89,9 +89,10 @@ def _run(whole: pipeline.Plan, name: str) -> _Run:
 
 
 def _keep(target: Path, book: bytes) -> Path | None:
-    """Move an earlier notebook aside, if its code is another: somebody worked on it. Return where it went."""
+    """Move an earlier notebook aside, if somebody worked on it and its code is not the same. Return where it went."""
     try:
-        changed = debugging.code(target.read_bytes()) != debugging.code(book)
+        before = target.read_bytes()
+        changed = debugging.worked_on(before) and debugging.code(before) != debugging.code(book)
     except OSError:
         return None
     except (ValueError, KeyError, TypeError):

@@ -109,6 +109,9 @@ def test_an_earlier_copy_that_was_worked_on_is_kept(study: Tiny) -> None:
     assert "Your changed copy of an earlier session is kept: build/debug/all.1.ipynb" in said.out
     assert "mine = 1" in study.read("build/debug/all.1.ipynb") and "mine" not in study.read("build/debug/all.ipynb")
     assert "kept" not in study.octavo("debug", "all", "--no-open").out
+    study.replace("notebooks/all.ipynb", "object()", "object")
+    assert "kept" not in study.octavo("debug", "all", "--no-open").out, "it was the source that changed"
+    assert not (study.root / "build/debug/all.2.ipynb").exists()
 
 
 def test_it_opens_jupyterlab_in_the_notebooks_folder(
