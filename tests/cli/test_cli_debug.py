@@ -93,7 +93,7 @@ def test_sweeps_are_those_of_now(study: Tiny) -> None:
 def test_names_are_helped(study: Tiny) -> None:
     """An unknown point has a nearest name, a sweep is asked for a point, an output is none."""
     for name, words in {
-        "fit/a=22": "There is no point 'fit/a=22'.\n  did you mean 'fit/a=2'?",
+        "fit/a=22": "There is no point 'fit/a=22'.\n  'a' is one of 1, 2, 3.",
         "fit": "'fit' has 3 points.\n  Name one of them: octavo debug fit/a=1",
         "notebooks": "'notebooks' is no point of a notebook.",
     }.items():

@@ -144,6 +144,10 @@ def test_a_citation_that_leads_nowhere_tells_what_it_may_have_meant(tmp_path: Pa
         ("# No front matter\n", "paper/text.md:1: The front matter is missing."),
         ("---\nauthor: A\n---\n", "paper/text.md:1: The front matter has no title."),
         ("---\ntitle: On: it\n---\n", "paper/text.md:2: The front matter is not valid YAML: mapping values are not"),
+        (
+            '---\ntitle: A\nabstract: "b\nkeywords: c\n---\n',
+            "paper/text.md:3: The front matter is not valid YAML: a quote",
+        ),
         ("---\ntitle: [a\n---\n", "paper/text.md:2: The front matter is not valid YAML: expected ',' or ']'"),
         ("---\n- a\n---\n", "paper/text.md:1: The front matter has no title."),
         (b"---\ntitle: \xe9\n---\n", "paper/text.md: This file is not UTF-8 text."),
