@@ -13,7 +13,7 @@ from octavo import pipeline, project
 from octavo.cli import progress
 from octavo.cli.build import told_once
 from octavo.cli.main import words
-from octavo.errors import OctavoError
+from octavo.errors import each_of
 from octavo.preview.board import Board
 from octavo.preview.live import Tell, live
 from octavo.preview.making import DOCUMENTS, HTML, PDF, Made, making, notebooks
@@ -80,9 +80,8 @@ def teller() -> Tell:
                 print(f"{name} is stale ({reason}): its last results are shown. `octavo build` runs it.", flush=True)
         known.clear()
         known.update(made.stale)
-        error: OctavoError
-        for error in made.errors:
-            print(words(error), file=sys.stderr, flush=True)
+        for fault in dict.fromkeys(words(fault) for error in made.errors for fault in each_of(error)):
+            print(fault, file=sys.stderr, flush=True)
         if not made.errors:
             print(f"paper.pdf and paper.html are up to date ({seconds:.1f} s).", flush=True)
 
