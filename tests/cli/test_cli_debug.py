@@ -141,7 +141,7 @@ def test_without_jupyterlab_the_notebook_is_there(study: Tiny) -> None:
     if importlib.util.find_spec("jupyterlab"):
         pytest.skip("JupyterLab is installed here")
     said = study.octavo("debug", "all")
-    assert said.code == 3
+    assert said.code == 4
     assert "JupyterLab is not installed in this environment." in said.err and "-m pip install jupyterlab" in said.err
     assert "build/debug/all.ipynb" in said.err and cells(study, "all")
 

@@ -37,7 +37,7 @@ def test_the_first_words_of_a_newcomer(tiny: Callable[..., Tiny]) -> None:
     project = tiny({})
     said = project.octavo("--help")
     assert said.code == 0 and all(f"  {verb} " in said.out for verb in VERBS)
-    assert "130 Ctrl-C" in said.out
+    assert "130 Ctrl-C" in said.out and "-C FOLDER" in said.out
     assert "Usage:" in (project.octavo().out + project.octavo().err)
     assert project.octavo("--version").out.startswith("octavo")
 
@@ -45,7 +45,9 @@ def test_the_first_words_of_a_newcomer(tiny: Callable[..., Tiny]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("biuld",), "There is no verb 'biuld'. did you mean 'build'?"),
+        (("biuld",), "There is no verb 'biuld'. Did you mean 'build'?"),
+        (("store", "dv"), "There is no verb 'dv' of `octavo store`. Did you mean 'du'?"),
+        (("store", "xyz"), "There is no verb 'xyz' of `octavo store`. The verbs: du, gc, verify."),
         (("xyz",), "There is no verb 'xyz'. The verbs: build, status"),
         (("build", "--jsn"), "No such option"),
         (("status", "nothing"), "There is no target 'nothing'"),

@@ -28,7 +28,21 @@ VERBS = {
 INTERRUPTED = 130
 
 
-class Verbs(click.Group):
+class Named(click.Group):
+    """Commands of which the nearest is offered for a name that is none of theirs."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        known = self.list_commands(ctx)
+        if args and not args[0].startswith("-") and args[0] not in known:
+            hint = nearest(args[0], known).replace("did", "Did", 1) or f"The verbs: {', '.join(known)}."
+            of = "" if ctx.parent is None else f" of `{ctx.command_path}`"
+            raise click.UsageError(f"There is no verb '{args[0]}'{of}. {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+class Verbs(Named):
     """The verbs, each imported only when it is called: `octavo --help` stays quick."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -40,14 +54,6 @@ class Verbs(click.Group):
         command: click.Command = getattr(import_module(f"octavo.cli.{name}"), name)
         return command
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and not args[0].startswith("-") and args[0] not in VERBS:
-            hint = nearest(args[0], VERBS) or f"The verbs: {', '.join(VERBS)}."
-            raise click.UsageError(f"There is no verb '{args[0]}'. {hint}", ctx)
-        return super().resolve_command(ctx, args)
-
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
             formatter.write_dl(list(VERBS.items()))
@@ -57,6 +63,7 @@ class Verbs(click.Group):
 @click.option(
     "-C",
     "folder",
+    metavar="FOLDER",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     default=Path(),
     help="Work on the project in FOLDER.",

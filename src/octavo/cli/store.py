@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from octavo import pipeline, project
+from octavo.cli.main import Named
 from octavo.engine import upkeep
 from octavo.engine.store import Store
 
@@ -17,7 +18,7 @@ KEPT = 30.0  # days for which a result is kept that nothing uses
 UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
-@click.group()
+@click.group(cls=Named)
 def store() -> None:
     """Look after the store of results in .octavo/.
 
