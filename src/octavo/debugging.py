@@ -15,7 +15,6 @@ from octavo.errors import UsageError, nearest
 from octavo.model import RESULTS, RUN, BuildResults, Point, Scalar
 from octavo.notebooks import debugging
 from octavo.notebooks.execute import RunPoint, read_record
-from octavo.notebooks.parameters import meant
 from octavo.notebooks.trace import MARKS, TRACE
 
 
@@ -84,7 +83,7 @@ def _run(whole: pipeline.Plan, name: str) -> _Run:
     if name in {task.name for task in whole.tasks} | set(pipeline.TARGETS):
         raise UsageError(f"'{name}' is no point of a notebook.", hint=f"The notebooks: {', '.join(whole.points)}.")
     known = (*whole.points, *actions)
-    hint = meant(name, whole.parameters) or nearest(name, known)
+    hint = pipeline.meant(whole, name) or nearest(name, known)
     raise UsageError(f"There is no point '{name}'.", hint=hint or f"The notebooks: {', '.join(whole.points)}.")
 
 

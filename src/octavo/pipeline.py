@@ -173,11 +173,17 @@ def named(whole: Plan, targets: Sequence[str]) -> list[str]:
             known = (*TARGETS, *whole.points, *tasks)
             raise UsageError(
                 f"There is no target '{target}'.",
-                hint=parameters.meant(target, whole.parameters)
+                hint=meant(whole, target)
                 or nearest(target, known)
                 or f"Known: {', '.join((*TARGETS, *whole.points))}.",
             )
     return wanted
+
+
+def meant(whole: Plan, name: str) -> str:
+    """Return the way out for what is no name, but says a notebook's file or the parameters of a point; else nothing."""
+    files = [stem for stem, notebook in whole.notebooks.items() if name in (notebook.name, notebook.path.name)]
+    return f"did you mean '{files[0]}'?" if files else parameters.meant(name, whole.parameters)
 
 
 def stale(whole: Plan, targets: Sequence[str] = (), forced: Sequence[str] = ()) -> dict[str, str]:

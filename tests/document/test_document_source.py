@@ -693,6 +693,13 @@ def test_an_address_is_shown_without_spaces(tmp_path: Path) -> None:
     assert shown == ["https://example.org/a%20b", "https://example.org/\u00e9"]
 
 
+def test_an_option_that_there_is_not_has_a_nearest_one(tmp_path: Path) -> None:
+    """Of the options of its directive."""
+    assert told(tmp_path, f"{HEAD}:::{{result-figure}} one.f\n:widht: wide\nWords.\n:::\n") == [
+        "paper/text.md:6: The directive 'result-figure' has no option 'widht'.\n  did you mean 'width'?"
+    ]
+
+
 def test_figures_are_known_as_they_are_placed(tmp_path: Path) -> None:
     """Where the document shows a recorded figure it may give it an alternative text of its own, which is seen."""
     shown = ":::{result-figure} one.f\n:alt: Lines.\nFirst.\n:::\n\n:::{result-figure} one.f\nSecond.\n:::\n"

@@ -19,6 +19,15 @@ from octavo.model import Place
 
 DIRECTIVES = ("result-figure", "result-table", "notes", "figure", "table", "math", "prf:theorem", "prf:algorithm")
 ROLES = ("val", "cite:t", "cite:p", "eq", "numref", "ref", "sub", "sup")
+# Those that are commonly given, to offer the nearest.
+OPTIONS = {
+    "result-figure": ("label", "width", "alt", "class"),
+    "figure": ("label", "width", "height", "alt", "align", "class"),
+    "image": ("width", "height", "alt", "align", "class"),
+    "table": ("label", "align", "class"),
+    "list-table": ("label", "header-rows", "align", "class"),
+    "math": ("label",),
+}
 # Lines of the log that say nothing of the document, each with its reason.
 NOISE = (
     (r"^Link text is empty for <#", "follows an unresolved reference, which is reported itself"),
@@ -214,7 +223,7 @@ def _syntax(line: Line, sources: Sources) -> DocumentError | None:
         return DocumentError(f"There is no {found[1]} '{found[2]}'.", where=_at(line, sources, found[2]), hint=hint)
     if found := re.search(r'unexpected option "(.+?)" provided(?: \(in (\S+)\))?', line.message):
         directive = f"directive '{found[2]}'" if found[2] else "directive"
-        hint = "Mend the name, or take the line out."
+        hint = nearest(found[1], OPTIONS.get(found[2] or "", ())) or "Mend the name, or take the line out."
         if found[1] in ("file", "url"):
             hint = "Type the rows below it; or record them as a table in a notebook, and show it: `{result-table}`."
         return DocumentError(
