@@ -135,7 +135,7 @@ def test_the_last_sentence_counts_warnings(tmp_path: Path) -> None:
     """A paper that holds with a warning says so; so does one with an error."""
     printed = [Printed("latex/paper.pdf", pdf(tmp_path), LatexLog(1, lacking=("libertine",)))]
     counts = {"warning": 1, "error": 0}
-    assert summary(printed, counts) == "The paper holds (1 warning): latex/paper.pdf has 1 page, text on 1 of them."
+    assert summary(printed, counts) == "The paper holds (1 warning): latex/paper.pdf has 1 page."
     assert summary(printed, {"warning": 2, "error": 2}).startswith("The paper has 2 errors (2 warnings); latex/")
 
 

@@ -72,6 +72,9 @@ def test_json_of_each_verb_parses_and_is_alone_on_stdout(tiny: Callable[..., Tin
     assert said.err == ""
     assert built["counts"] == {"stored": 0, "ran": 1, "failed": 0, "held": 0} and built["errors"] == []
     assert built["tasks"][0]["reason"] == "new" and built["tasks"][0]["key"]
+    assert project.octavo("status").out == "The one result is up to date.\n"
+    assert project.octavo("build").out.startswith("Nothing to do: the one result is up to date.")
+    assert project.octavo("store", "verify").out.startswith("The one result is whole: ")
     project.write({"notebooks/one.ipynb": ["1 / 0"]})
     said = project.octavo("build", "--json")
     failed = json.loads(said.out)

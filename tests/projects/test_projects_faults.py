@@ -329,7 +329,7 @@ def test_files_that_come_and_folders_that_grow(tiny: Callable[..., Tiny]) -> Non
     )
     project = tiny({"data/a.txt": "", "notebooks/one.ipynb": [code]})
     assert project.octavo("build").code == 0
-    assert project.octavo("status").out == "All 1 results are up to date.\n"
+    assert project.octavo("status").out == "The one result is up to date.\n"
     project.write({"data/b.txt": ""})
     assert project.octavo("status").out.startswith("one: data file data changed\n")
     assert project.octavo("build").code == 0 and '"number": 2' in project.read("build/results.json")

@@ -13,7 +13,7 @@ import click
 from octavo import pipeline, project
 from octavo.cli import progress
 from octavo.cli.main import errors_json, words
-from octavo.cli.status import show
+from octavo.cli.status import all_of, show
 from octavo.engine.graph import ordered
 from octavo.engine.task import Outcome, Status
 from octavo.errors import BuildError, OctavoError, Problems, Repeated, each_of
@@ -85,7 +85,7 @@ def told(counts: progress.Counts, seconds: float, plan: pipeline.Plan) -> str:
     """Return the last line of a build."""
     ran, stored = counts.ended[Status.RAN], counts.ended[Status.STORED]
     if not ran and not counts.fetched:
-        return f"Nothing to do: all {stored} results are up to date. See build/index.html."
+        return f"Nothing to do: {all_of(stored, 'is', 'are')} up to date. See build/index.html."
     fetched = f", {counts.fetched} of them fetched from the shared one" if counts.fetched else ""
     return f"Built in {seconds:.0f} s: {ran} ran, {stored} from the store{fetched}. See build/index.html."
 
