@@ -109,7 +109,7 @@ def test_check_paper_through_the_command(tiny: Callable[..., Tiny]) -> None:
     """Exit 0 where all holds, 1 with the place where not."""
     project = tiny(PAPER)
     said = project.octavo("check", "paper")
-    assert said.code == 0 and "The paper holds: paper.pdf has 1 page," in said.out, said
+    assert said.code == 0 and "The paper holds: paper.pdf has 1 page" in said.out, said
     project.replace("paper/paper.md", "Some words.", "TBD.")
     said = project.octavo("check", "paper")
     assert said.code == 1 and "error: paper/paper.md:7: 'TBD' stands in the text. [paper-finished]" in said.out
