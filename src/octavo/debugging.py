@@ -83,15 +83,15 @@ def _run(whole: pipeline.Plan, name: str) -> _Run:
     if name in {task.name for task in whole.tasks} | set(pipeline.TARGETS):
         raise UsageError(f"'{name}' is no point of a notebook.", hint=f"The notebooks: {', '.join(whole.points)}.")
     known = (*whole.points, *actions)
-    raise UsageError(
-        f"There is no point '{name}'.", hint=nearest(name, known) or f"The notebooks: {', '.join(whole.points)}."
-    )
+    hint = pipeline.meant(whole, name) or nearest(name, known)
+    raise UsageError(f"There is no point '{name}'.", hint=hint or f"The notebooks: {', '.join(whole.points)}.")
 
 
 def _keep(target: Path, book: bytes) -> Path | None:
-    """Move an earlier notebook aside, if its code is another: somebody worked on it. Return where it went."""
+    """Move an earlier notebook aside, if somebody worked on it and its code is not the same. Return where it went."""
     try:
-        changed = debugging.code(target.read_bytes()) != debugging.code(book)
+        before = target.read_bytes()
+        changed = debugging.worked_on(before) and debugging.code(before) != debugging.code(book)
     except OSError:
         return None
     except (ValueError, KeyError, TypeError):

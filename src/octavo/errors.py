@@ -17,6 +17,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+NAMED = 5  # names of tasks that are told beside the first
+
+
+def counted(number: int, thing: str) -> str:
+    """Return a number with what it counts: ``1 page``, ``2 pages``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
 
 class OctavoError(Exception):
     """A fault that the user can mend. Printed as text, never as a traceback.
@@ -63,6 +70,21 @@ class DocumentError(BuildError):
     """A source of the paper or the deck cannot be carried into an output."""
 
 
+class RuleError(DocumentError):
+    """A fault that stops a document, and that `octavo check` finds too, by its ``rule``."""
+
+    def __init__(self, what: str, *, rule: str, where: str = "", hint: str = "") -> None:
+        super().__init__(what, where=where, hint=hint)
+        self.rule = rule
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild_rule, (self.rule, self.what, self.where, self.hint))
+
+
+def _rebuild_rule(rule: str, what: str, where: str, hint: str) -> RuleError:
+    return RuleError(what, rule=rule, where=where, hint=hint)
+
+
 class NotebookError(BuildError):
     """A notebook raised, or cannot be run."""
 
@@ -87,6 +109,26 @@ class Problems(OctavoError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return (Problems, (self.problems,))
+
+
+def each_of(error: OctavoError) -> tuple[OctavoError, ...]:
+    """Return the faults of an error, one by one."""
+    return error.problems if isinstance(error, Problems) else (error,)
+
+
+class Repeated(Problems):
+    """One fault of several tasks, in full for the first of them; ``others`` are the names of the rest."""
+
+    def __init__(self, problems: Iterable[OctavoError], others: Iterable[str]) -> None:
+        super().__init__(problems)
+        self.others = tuple(others)
+
+    def __str__(self) -> str:
+        named = ", ".join([*self.others[:NAMED], *(["…"] if len(self.others) > NAMED else [])])
+        return f"{self.problems[0]}\n  And the same of {counted(len(self.others), 'more point')}: {named}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Repeated, (self.problems, self.others))
 
 
 def raise_all(problems: list[OctavoError]) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from octavo.engine import key as keys
-from octavo.errors import CheckError, OctavoError, UsageError, nearest
+from octavo.errors import CheckError, OctavoError, RuleError, UsageError, each_of, nearest
 from octavo.model import SAVED, Figure, Finding, Medium, Place, Results, Verdict
 from octavo.project import Document, Project
 from octavo.publish import replace_files
@@ -128,8 +128,9 @@ def quality(built: Built, places: Sequence[ShownFigure]) -> FigureCheck:
             if drawn.record is None:
                 continue
             here = [place for place in places if place.name in (name, full)]
-            captions, scales = tuple(place.caption for place in here), _scales(figure, here, results.media)
-            shown = quality.Shown(full, figure, drawn.record, drawn.drawings, captions, scales, smallest)
+            captions, alts = tuple(place.caption for place in here), tuple(place.alt for place in here)
+            scales = _scales(figure, here, results.media)
+            shown = quality.Shown(full, figure, drawn.record, drawn.drawings, captions, alts, scales, smallest)
             for finding in quality.check(shown):
                 reason = built.project.waivers.get(full, {}).get(finding.rule)
                 if reason:
@@ -303,10 +304,13 @@ def page(built: Built, outputs: Sequence[str]) -> bytes:
     ).encode()
 
 
-def check_bibliography(root: Path, name: str, contents: Mapping[str, Path | None]) -> BibliographyCheck:
+def check_bibliography(
+    root: Path, name: str, contents: Mapping[str, Path | None], errors: Mapping[str, OctavoError]
+) -> BibliographyCheck:
     """Check the bibliography ``name`` against its documents: their sources, and where the parsed content lies.
 
-    Where a document was not parsed, what it cites is not known, and the rules about citations are not asked.
+    Where a document was not parsed, what it cites is not known, and the rules about citations are not asked; of one
+    that stopped at undefined citations alone (``errors``) these are all that there are.
     """
     from octavo.bib import load, rules
     from octavo.document import source
@@ -316,7 +320,23 @@ def check_bibliography(root: Path, name: str, contents: Mapping[str, Path | None
     for path in filter(None, contents.values()):
         for citation, place in source.cited(source.load(path)).items():
             cited.setdefault(citation, place)
-    unread = tuple(document for document, path in contents.items() if path is None)
-    unknown = {entry.key: Place(name) for entry in bibliography.entries} if unread else {}
-    found = rules.check(bibliography, {**unknown, **cited})
-    return BibliographyCheck(found, len(bibliography.entries), len(cited), unread)
+    missing = tuple(document for document, path in contents.items() if path is None)
+    unknown = {entry.key: Place(name) for entry in bibliography.entries} if missing else {}
+    undefined = {document: _undefined(errors.get(document)) for document in missing}
+    found = [*rules.check(bibliography, {**unknown, **cited}), *(f for each in undefined.values() for f in each)]
+    unread = tuple(d for d in missing if not undefined[d] or len(undefined[d]) < len(each_of(errors[d])))
+    return BibliographyCheck(tuple(found), len(bibliography.entries), len(cited), unread)
+
+
+def _undefined(error: OctavoError | None) -> tuple[Finding, ...]:
+    """Return the citations of what is not in the bibliography among the faults that stopped a document."""
+    rule = "bib-citation-defined"
+    faults = [fault for fault in (each_of(error) if error else ()) if isinstance(fault, RuleError)]
+    return tuple(
+        Finding(rule, "error", fault.what, _place(fault.where), fault.hint) for fault in faults if fault.rule == rule
+    )
+
+
+def _place(where: str) -> Place:
+    file, _, line = where.rpartition(":")
+    return Place(file, int(line)) if file and line.isdigit() else Place(where)

@@ -17,7 +17,7 @@ import msgspec
 from octavo.engine import key as keys
 from octavo.engine.store import DOUBTS, OUT
 from octavo.engine.task import Doubts
-from octavo.errors import DocumentError, raise_all
+from octavo.errors import DocumentError, RuleError, raise_all
 from octavo.model import Finding, Medium, Results, Source
 from octavo.notebooks.drawing import gathered
 from octavo.notebooks.execute import read_record
@@ -190,7 +190,7 @@ def _plain_template(folder: Path, theme: str) -> Path:
 def _refuse(findings: Iterable[Finding]) -> None:
     raise_all(
         [
-            DocumentError(finding.message, where=str(finding.place or ""), hint=finding.hint)
+            RuleError(finding.message, rule=finding.rule, where=str(finding.place or ""), hint=finding.hint)
             for finding in findings
             if finding.severity == "error"
         ]

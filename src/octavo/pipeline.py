@@ -174,9 +174,17 @@ def named(whole: Plan, targets: Sequence[str]) -> list[str]:
             known = (*TARGETS, *whole.points, *tasks)
             raise UsageError(
                 f"There is no target '{target}'.",
-                hint=nearest(target, known) or f"Known: {', '.join((*TARGETS, *whole.points))}.",
+                hint=meant(whole, target)
+                or nearest(target, known)
+                or f"Known: {', '.join((*TARGETS, *whole.points))}.",
             )
     return wanted
+
+
+def meant(whole: Plan, name: str) -> str:
+    """Return the way out for what is no name, but says a notebook's file or the parameters of a point; else nothing."""
+    files = [stem for stem, notebook in whole.notebooks.items() if name in (notebook.name, notebook.path.name)]
+    return f"did you mean '{files[0]}'?" if files else parameters.meant(name, whole.parameters)
 
 
 def stale(whole: Plan, targets: Sequence[str] = (), forced: Sequence[str] = ()) -> dict[str, str]:
@@ -367,14 +375,19 @@ def accept(whole: Plan, names: Sequence[str], because: str) -> tuple[Verdict, ..
 def check_bibliography(whole: Plan, outcomes: Mapping[str, Outcome]) -> tuple[landing.BibliographyCheck, ...]:
     """Return what each bibliography is found to be, with the citations of all the documents that name it."""
     contents: dict[str, dict[str, Path | None]] = {}
+    errors: dict[str, OctavoError] = {}
     for kind, stem in FILES.items():
         document: Document | None = getattr(whole.project, kind)
         if document and document.bibliography:
             outcome = outcomes.get(f"{stem}.content")
             content = outcome.folder / OUT / CONTENT if outcome and outcome.folder else None
             named = contents.setdefault(whole.project.relative(document.bibliography), {})
-            named[whole.project.relative(document.source)] = content
-    return tuple(landing.check_bibliography(whole.project.root, name, named) for name, named in contents.items())
+            name = whole.project.relative(document.source)
+            named[name] = content
+            if outcome and outcome.error:
+                errors[name] = outcome.error
+    root = whole.project.root
+    return tuple(landing.check_bibliography(root, name, named, errors) for name, named in contents.items())
 
 
 def check_figures(whole: Plan, outcomes: Mapping[str, Outcome]) -> landing.FigureCheck:
@@ -628,7 +641,7 @@ def _document(whole: Plan, kind: str, digest: keys.FileDigest) -> Iterable[Task]
     expected = keys.of_files(sources, root, digest)
     parts = {
         "code": keys.of(expected, whole.project.relative(document.source)),
-        "sweep": keys.of(_swept(whole), _origins(whole)),
+        "notebooks": keys.of(_swept(whole), _origins(whole)),  # which there are: their names can be quoted
         "environment": keys.of(environment()),
         "tool": tool,
     }

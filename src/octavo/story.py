@@ -47,7 +47,7 @@ def story(whole: pipeline.Plan, name: str) -> dict[str, Any]:
         "from": memory.entry.origin or None,
     }
     if folder and task != name:
-        told["recorded"] = _recorded(read_record(folder / "out"), name.partition(".")[2], whole.drawn.get(task, ()))
+        told["recorded"] = _recorded(read_record(folder / "out"), name, whole.drawn.get(task, ()))
     return told
 
 
@@ -77,16 +77,21 @@ def _task(whole: pipeline.Plan, name: str) -> str:
     notebook = name.partition(".")[0]
     if name in tasks:
         return name
-    if notebook in whole.single() and name in _results(whole, notebook):
+    if notebook in whole.single() and _without_field(name) in _results(whole, notebook):
         return whole.points[notebook][0]
     if name in whole.points:
         raise UsageError(
             f"'{name}' has {len(whole.points[name])} points.", hint=f"Name one of them: {whole.points[name][0]}"
         )
+    hint = pipeline.meant(whole, name)
+    if not hint and notebook in set(whole.points) - set(whole.single()):
+        points = whole.points[notebook]
+        what = f"'{notebook}' is a sweep: each of its {len(points)} points records results of its own."
+        raise UsageError(what, hint=f"Name one of them: {points[0]}")
     known = [*tasks, *(result for single in whole.single() for result in _results(whole, single))]
-    raise UsageError(
-        f"Nothing is named '{name}'.", hint=nearest(name, known) or "build/index.html has the names of all results."
-    )
+    page = (whole.project.build / "index.html").is_file()
+    otherwise = "build/index.html has the names of all results." if page else f"Known: {', '.join(whole.points)}."
+    raise UsageError(f"Nothing is named '{name}'.", hint=hint or nearest(name, known) or otherwise)
 
 
 def _results(whole: pipeline.Plan, notebook: str) -> list[str]:
@@ -98,9 +103,20 @@ def _results(whole: pipeline.Plan, notebook: str) -> list[str]:
     return [f"{notebook}.{name}" for kind in (record.values, record.tables, record.figures) for name in kind]
 
 
-def _recorded(record: Record, name: str, drawn: Sequence[str]) -> str:
+def _without_field(name: str) -> str:
+    """Return the name of a result, of which documents also quote a field: ``compare.att`` for ``compare.att.ci``."""
+    return ".".join(name.split(".")[:2])
+
+
+def _recorded(record: Record, full: str, drawn: Sequence[str]) -> str:
+    _, name, field = (*full.split(".", 2), "", "")[:3]
     if name in record.values:
-        return printing.value(record.values[name])
+        try:
+            return printing.value(record.values[name], field)
+        except ValueError as error:
+            raise UsageError(f"'{full}' cannot be printed: {error}.", hint=f"Name '{_without_field(full)}'.") from error
+    if field:
+        raise UsageError(f"Nothing is named '{full}'.", hint=f"did you mean '{_without_field(full)}'?")
     if name in record.tables:
         table = record.tables[name]
         return f"a table of {len(table.rows)} rows and {len(table.columns)} columns"

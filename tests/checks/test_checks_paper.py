@@ -109,7 +109,7 @@ def test_check_paper_through_the_command(tiny: Callable[..., Tiny]) -> None:
     """Exit 0 where all holds, 1 with the place where not."""
     project = tiny(PAPER)
     said = project.octavo("check", "paper")
-    assert said.code == 0 and "The paper holds: paper.pdf has 1 page," in said.out, said
+    assert said.code == 0 and "The paper holds: paper.pdf has 1 page" in said.out, said
     project.replace("paper/paper.md", "Some words.", "TBD.")
     said = project.octavo("check", "paper")
     assert said.code == 1 and "error: paper/paper.md:7: 'TBD' stands in the text. [paper-finished]" in said.out
@@ -135,7 +135,7 @@ def test_the_last_sentence_counts_warnings(tmp_path: Path) -> None:
     """A paper that holds with a warning says so; so does one with an error."""
     printed = [Printed("latex/paper.pdf", pdf(tmp_path), LatexLog(1, lacking=("libertine",)))]
     counts = {"warning": 1, "error": 0}
-    assert summary(printed, counts) == "The paper holds (1 warning): latex/paper.pdf has 1 page, text on 1 of them."
+    assert summary(printed, counts) == "The paper holds (1 warning): latex/paper.pdf has 1 page."
     assert summary(printed, {"warning": 2, "error": 2}).startswith("The paper has 2 errors (2 warnings); latex/")
 
 

@@ -51,6 +51,12 @@ def test_the_exit_code_is_0_only_when_it_is_so(report: Report, code: int) -> Non
     assert data(report)["passed"] is (code == 0)
 
 
+def test_what_drifted_is_counted_as_that() -> None:
+    """Beside what changed, in a sentence."""
+    said = verdict(Report(verdicts=(CHANGED, Verdict("a.y", "value", "drift"))))
+    assert said == "Not as accepted: 1 value changed; 1 value drifted. 0 of 2 results are as accepted."
+
+
 def test_each_difference_is_told_before_the_verdict() -> None:
     """The name, the words, the place, the way out; the verdict stands last."""
     said = text(Report(verdicts=(CHANGED, *SAME), findings=(ERROR, WARNING), entries=2, cited=1))

@@ -358,7 +358,7 @@ def test_the_page_of_a_partial_build_keeps_the_other_notebooks(accepted: Tiny) -
         ("bib/r.bib", "", "", 0, "The bibliography holds: 1 entry, 1 cited."),
         ("bib/r.bib", "  year = {2001},\n", "", 1, "has no year. [bib-field-present]"),
         ("bib/r.bib", "year = {2001}", "year = {c. 2001}", 0, "warning: bib/r.bib:5"),
-        ("paper/paper.md", "`a1`", "`b1`", 3, "Citations were not checked: paper/paper.md could not be read."),
+        ("paper/paper.md", "{cite:t}`a1`", "{citt}`a1`", 3, "Citations were not checked: paper/paper.md could not"),
     ],
     ids=["in order", "field missing", "warning", "not parsed"],
 )
@@ -371,6 +371,30 @@ def test_check_bib_looks_at_the_bibliography_alone(
     assert told in said.out
     assert said.code == code, said
     assert not (project.root / "build/paper").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "told"),
+    [
+        (
+            "paper/paper.md",
+            "`a1`",
+            "`b1`",
+            "error: paper/paper.md:5: The citation 'b1' is not in the bibliography. "
+            "[bib-citation-defined]\n  did you mean 'a1'?\nThe bibliography has 1 error.\n",
+        ),
+        ("bib/r.bib", "@article{a1,", "@article{a1,\n}\n@article{a1,", "[bib-key-unique]"),
+        ("bib/r.bib", "year = {2001}", "year = {2001", "[bib-parses]"),
+    ],
+    ids=["citation", "key", "brace"],
+)
+def test_what_stops_the_paper_is_told_once_by_its_rule(
+    tiny: Callable[..., Tiny], file: str, old: str, new: str, told: str
+) -> None:
+    """A fault of the bibliography that stops the paper too is a finding: exit 1, told once, and nothing "holds"."""
+    said = tiny(PAPER).replace(file, old, new).octavo("check", "bib")
+    assert said.code == 1 and told in said.out and said.out.count(told) == 1, said
+    assert "error: " not in said.err and "holds" not in said.out, said
 
 
 def test_a_check_that_cannot_look_says_so(accepted_once: Tiny) -> None:

@@ -93,7 +93,7 @@ def test_sweeps_are_those_of_now(study: Tiny) -> None:
 def test_names_are_helped(study: Tiny) -> None:
     """An unknown point has a nearest name, a sweep is asked for a point, an output is none."""
     for name, words in {
-        "fit/a=22": "There is no point 'fit/a=22'.\n  did you mean 'fit/a=2'?",
+        "fit/a=22": "There is no point 'fit/a=22'.\n  'a' is one of 1, 2, 3.",
         "fit": "'fit' has 3 points.\n  Name one of them: octavo debug fit/a=1",
         "notebooks": "'notebooks' is no point of a notebook.",
     }.items():
@@ -109,6 +109,9 @@ def test_an_earlier_copy_that_was_worked_on_is_kept(study: Tiny) -> None:
     assert "Your changed copy of an earlier session is kept: build/debug/all.1.ipynb" in said.out
     assert "mine = 1" in study.read("build/debug/all.1.ipynb") and "mine" not in study.read("build/debug/all.ipynb")
     assert "kept" not in study.octavo("debug", "all", "--no-open").out
+    study.replace("notebooks/all.ipynb", "object()", "object")
+    assert "kept" not in study.octavo("debug", "all", "--no-open").out, "it was the source that changed"
+    assert not (study.root / "build/debug/all.2.ipynb").exists()
 
 
 def test_it_opens_jupyterlab_in_the_notebooks_folder(
@@ -138,7 +141,7 @@ def test_without_jupyterlab_the_notebook_is_there(study: Tiny) -> None:
     if importlib.util.find_spec("jupyterlab"):
         pytest.skip("JupyterLab is installed here")
     said = study.octavo("debug", "all")
-    assert said.code == 3
+    assert said.code == 4
     assert "JupyterLab is not installed in this environment." in said.err and "-m pip install jupyterlab" in said.err
     assert "build/debug/all.ipynb" in said.err and cells(study, "all")
 

@@ -38,7 +38,7 @@ def test_the_first_words_of_a_newcomer(tiny: Callable[..., Tiny]) -> None:
     project = tiny({})
     said = project.octavo("--help")
     assert said.code == 0 and all(f"  {verb} " in said.out for verb in VERBS)
-    assert "130 Ctrl-C" in said.out
+    assert "130 Ctrl-C" in said.out and "-C FOLDER" in said.out
     assert "Usage:" in (project.octavo().out + project.octavo().err)
     assert project.octavo("--version").out.startswith("octavo")
 
@@ -46,7 +46,9 @@ def test_the_first_words_of_a_newcomer(tiny: Callable[..., Tiny]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("biuld",), "There is no verb 'biuld'. did you mean 'build'?"),
+        (("biuld",), "There is no verb 'biuld'. Did you mean 'build'?"),
+        (("store", "dv"), "There is no verb 'dv' of `octavo store`. Did you mean 'du'?"),
+        (("store", "xyz"), "There is no verb 'xyz' of `octavo store`. The verbs: du, gc, verify."),
         (("xyz",), "There is no verb 'xyz'. The verbs: build, status"),
         (("build", "--jsn"), "No such option"),
         (("status", "nothing"), "There is no target 'nothing'"),
@@ -71,6 +73,9 @@ def test_json_of_each_verb_parses_and_is_alone_on_stdout(tiny: Callable[..., Tin
     assert said.err == ""
     assert built["counts"] == {"stored": 0, "ran": 1, "failed": 0, "held": 0} and built["errors"] == []
     assert built["tasks"][0]["reason"] == "new" and built["tasks"][0]["key"]
+    assert project.octavo("status").out == "The one result is up to date.\n"
+    assert project.octavo("build").out.startswith("Nothing to do: the one result is up to date.")
+    assert project.octavo("store", "verify").out.startswith("The one result is whole: ")
     project.write({"notebooks/one.ipynb": ["1 / 0"]})
     said = project.octavo("build", "--json")
     failed = json.loads(said.out)

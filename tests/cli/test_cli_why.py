@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.conftest import Tiny
 
@@ -47,3 +49,27 @@ def test_a_name_that_nothing_has(study: Tiny, tiny: Callable[..., Tiny]) -> None
     assert (said.code, said.err) == (2, "error: Nothing is named 'all.summ'.\n  did you mean 'all.sum'?\n")
     said = study.octavo("why", "fit")
     assert (said.code, said.err) == (2, "error: 'fit' has 3 points.\n  Name one of them: fit/a=1\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "fit.twice",
+            "'fit' is a sweep: each of its 3 points records results of its own.\n  Name one of them: fit/a=1",
+        ),
+        ("notebooks/all.ipynb", "Nothing is named 'notebooks/all.ipynb'.\n  did you mean 'all'?"),
+        ("all.sum.se", "'all.sum.se' cannot be printed: no se was recorded.\n  Name 'all.sum'."),
+        ("all.rows.se", "Nothing is named 'all.rows.se'.\n  did you mean 'all.rows'?"),
+        ("nope", "Nothing is named 'nope'.\n  Known: fit, all."),
+    ],
+)
+def test_a_name_that_is_of_another_kind(study: Tiny, name: str, said: str) -> None:
+    """A sweep's result, a notebook's file, a field: what is meant is told, and no page that is not there."""
+    (study.root / "build/index.html").unlink()
+    assert study.octavo("why", name).err == f"error: {said}\n"
+
+
+def test_a_field_of_a_value_has_the_story_of_the_value(study: Tiny) -> None:
+    """What a document quotes of a value can be asked for by the same name."""
+    assert study.octavo("why", "all.sum.number").out.startswith("all.sum.number = 84\n  recorded by  all\n")

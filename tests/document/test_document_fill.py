@@ -107,6 +107,17 @@ def test_unknown_names_are_told_at_once_with_line_and_way_out() -> None:
     ]
 
 
+def test_a_result_of_another_kind_is_told_as_that() -> None:
+    """A figure that is quoted as a number, and a value that is shown as a figure: what it is, and how it is shown."""
+    with pytest.raises(Problems) as caught:
+        fill(content(value("one.line"), figure("one.n", ""), value("one.t")), RESULTS)
+    assert [f"{problem.what} {problem.hint}" for problem in caught.value.problems] == [
+        "'one.line' is a figure, not a value. Show it with {result-figure}.",
+        "'one.n' is a value, not a figure. Show it with {val}`…`.",
+        "'one.t' is a table, not a value. Show it with {result-table}.",
+    ]
+
+
 def test_what_is_parsed_is_not_changed() -> None:
     """Filling returns new content: the parsed one serves for the next number."""
     node = value("one.n")

@@ -121,12 +121,33 @@ def test_a_broken_bibliography_is_told_and_not_its_consequences(tmp_path: Path) 
     ]
 
 
+def test_a_citation_that_leads_nowhere_tells_what_it_may_have_meant(tmp_path: Path) -> None:
+    """`@` before a misspelt label names the label, also where there is no bibliography to look in."""
+    figure = ":::{figure} a.png\n:label: fig:scatter\nWords.\n:::\n"
+    label = "'fig:scater' is neither a label of the document nor in its bibliography.\n  did you mean 'fig:scatter'?"
+    assert told(tmp_path, f"{HEAD}See @fig:scater.\n\n{figure}", a__png="") == [f"paper/text.md:5: {label}"]
+    shutil.rmtree(tmp_path / "work")
+    (tmp_path / "work").mkdir()
+    (tmp_path / "paper/text.md").write_text(f"{HEAD}See @fig:scater, [@smith1986].\n\n{figure}")
+    with pytest.raises(Problems) as caught:
+        source.parse(tmp_path / "paper/text.md", tmp_path, None, tmp_path / "work")
+    assert [str(problem) for problem in caught.value.problems] == [
+        f"paper/text.md:5: {label}",
+        "paper/text.md:5: 'smith1986' is cited, but this document has no bibliography.\n"
+        '  Name one in pyproject.toml, beside source = "paper/text.md": bibliography = "references.bib"',
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("# No front matter\n", "paper/text.md:1: The front matter is missing."),
         ("---\nauthor: A\n---\n", "paper/text.md:1: The front matter has no title."),
         ("---\ntitle: On: it\n---\n", "paper/text.md:2: The front matter is not valid YAML: mapping values are not"),
+        (
+            '---\ntitle: A\nabstract: "b\nkeywords: c\n---\n',
+            "paper/text.md:3: The front matter is not valid YAML: a quote",
+        ),
         ("---\ntitle: [a\n---\n", "paper/text.md:2: The front matter is not valid YAML: expected ',' or ']'"),
         ("---\n- a\n---\n", "paper/text.md:1: The front matter has no title."),
         (b"---\ntitle: \xe9\n---\n", "paper/text.md: This file is not UTF-8 text."),
@@ -670,3 +691,20 @@ def test_an_address_is_shown_without_spaces(tmp_path: Path) -> None:
     content = parse(tmp_path, f"{HEAD}See <https://example.org/a%20b> and <https://example.org/%C3%A9>.\n")
     shown = [node["children"][0]["value"] for node, _ in source.walk(content) if node["type"] == "link"]
     assert shown == ["https://example.org/a%20b", "https://example.org/\u00e9"]
+
+
+def test_an_option_that_there_is_not_has_a_nearest_one(tmp_path: Path) -> None:
+    """Of the options of its directive."""
+    assert told(tmp_path, f"{HEAD}:::{{result-figure}} one.f\n:widht: wide\nWords.\n:::\n") == [
+        "paper/text.md:6: The directive 'result-figure' has no option 'widht'.\n  did you mean 'width'?"
+    ]
+
+
+def test_figures_are_known_as_they_are_placed(tmp_path: Path) -> None:
+    """Where the document shows a recorded figure it may give it an alternative text of its own, which is seen."""
+    shown = ":::{result-figure} one.f\n:alt: Lines.\nFirst.\n:::\n\n:::{result-figure} one.f\nSecond.\n:::\n"
+    found = source.figures(parse(tmp_path, HEAD + shown))
+    assert [(figure.name, figure.caption, figure.alt) for figure in found] == [
+        ("one.f", "First.", "Lines."),
+        ("one.f", "Second.", ""),
+    ]

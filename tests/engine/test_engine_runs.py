@@ -16,7 +16,7 @@ from octavo.engine import key as keys
 from octavo.engine import runner
 from octavo.engine.events import Ended, Event, Planned, Started
 from octavo.engine.store import Store
-from octavo.engine.task import REASONS, Outcome, Status, Task
+from octavo.engine.task import LAST, REASONS, Outcome, Status, Task
 from octavo.errors import BuildError, KernelError, NotebookError, OctavoError
 
 
@@ -105,7 +105,7 @@ def test_a_second_build_writes_nothing(store: Store) -> None:
     assert {p: p.stat().st_mtime_ns for p in store.state.rglob("*") if p.is_file()} == before
 
 
-@pytest.mark.parametrize("part", [*REASONS, "sweep"])
+@pytest.mark.parametrize("part", [*REASONS, *LAST])
 def test_every_part_of_a_key_reruns_and_is_the_reason(store: Store, part: str) -> None:
     """A key is complete: whichever part changes, the task runs again and says which part it was."""
     before, after = Task("a", {part: "1"}, Write()), Task("a", {part: "2"}, Write())
@@ -116,13 +116,13 @@ def test_every_part_of_a_key_reruns_and_is_the_reason(store: Store, part: str) -
 
 
 def test_the_first_reason_in_the_fixed_order_is_given(store: Store, tmp_path: Path) -> None:
-    """Of several reasons, the first of the fixed order is told: parts, files, upstream, sweep, missing output."""
+    """Of several reasons, the first of the fixed order is told: parts, files, upstream, others, missing output."""
     data = tmp_path / "data.txt"
     data.write_text("1")
-    every = [*REASONS, "data file data.txt", "upstream: below", "sweep"]
+    every = [*REASONS, "data file data.txt", "upstream: below", *LAST]
 
     def tasks(changed: list[str]) -> tuple[Task, Task]:
-        parts = {part: "2" if part in changed else "1" for part in (*REASONS, "sweep")}
+        parts = {part: "2" if part in changed else "1" for part in (*REASONS, *LAST)}
         data.write_text("2" if "data file data.txt" in changed else "1")
         below = task("below", Write("other"), code="2") if "upstream: below" in changed else task("below")
         return below, Task("a", parts, Write("a", (data,)), ("below",))

@@ -99,6 +99,9 @@ def test_each_rule_finds_what_breaks_it(rule: str, draw: Draw, told: str, tmp_pa
 def test_what_stands_beside_a_figure_is_looked_at(tmp_path: Path) -> None:
     """Its alternative text, its caption where it has error bars, and the resolution of a picture alone."""
     assert set(found(plain, tmp_path, alt="")) == {"alt-text"}
+    bare = shown(plain, tmp_path, alt="")
+    assert {f.rule for f in check(msgspec.structs.replace(bare, alts=("Lines.", "")))} == {"figure-alt-text"}
+    assert not check(msgspec.structs.replace(bare, alts=("Lines.",))), "the paper gives one at the only place"
     assert set(found(error_bars, tmp_path, captions=("Costs by length.",))) == {"interval-named"}
     assert found(error_bars, tmp_path, captions=("Costs, with 95% confidence intervals.",)) == {}
     assert found(plain, tmp_path, formats=("png",)) == {}, "a picture alone is drawn finely"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from octavo.model import Scalar
-from octavo.notebooks.parameters import declared, faults
+from octavo.notebooks.parameters import declared, faults, meant
 
 if TYPE_CHECKING:
     from tests.conftest import Tiny
@@ -118,3 +118,30 @@ def test_nothing_runs_with_a_wrong_grid(tiny: Callable[..., Tiny]) -> None:
         assert "did you mean 'seed'?" in said.err
         assert "notebooks/one.ipynb needs a value for the parameter 'n', and no grid gives one." in said.err
     assert not (project.root / ".octavo/last.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        ("fit/noise=0.0,degree=1", "did you mean 'fit/degree=1,noise=0.0'?"),
+        ("fit/degree=1,noise=0", "did you mean 'fit/degree=1,noise=0.0'?"),
+        ("fit/degree=2", "It lacks 'noise', which is one of 0.0, 1.0: 'fit/degree=2,noise=0.0', say."),
+        ("fit/degree=9,noise=0.0", "'degree' is one of 1, 2."),
+        ("fit/degre=1,noise=0.0", "did you mean 'degree'?"),
+        ("fti/degree=1,noise=0.0", ""),
+        ("fit", ""),
+    ],
+)
+def test_what_a_misspelt_point_may_have_meant(typed: str, hint: str) -> None:
+    """What was typed of a point is kept: the order and the way of writing numbers do not matter."""
+    points: dict[str, dict[str, Scalar]] = {
+        f"fit/degree={d},noise={n}": {"degree": d, "noise": n} for d in (1, 2) for n in (0.0, 1.0)
+    }
+    assert meant(typed, points) == hint
+
+
+def test_a_misspelt_point_on_the_command_line(study: Tiny) -> None:
+    """All verbs that take a point offer the one that is meant."""
+    for verb in ("why", "build", "debug"):
+        said = study.octavo(verb, "fit/a=2.0")
+        assert (said.code, said.err.splitlines()[-1]) == (2, "  did you mean 'fit/a=2'?")

@@ -117,6 +117,21 @@ def test_sweeps_are_known_by_another_name_too(tmp_path: Path) -> None:
     assert load(book(tmp_path / "a.ipynb", *cells), "a.ipynb").sweeps == ("one", "three")
 
 
+def test_magics_hide_nothing_of_what_a_cell_declares(tmp_path: Path) -> None:
+    """Beside magics and shell lines, parameters, sweeps and figures are seen; the key holds the text, as before."""
+    tagged = {"cell_type": "code", "source": "%matplotlib inline\na = 0", "metadata": {"tags": ["parameters"]}}
+    cells = (
+        "%matplotlib inline\nimport octavo as o\no.sweep('one')",
+        "%%time\nif True:\n    !ls\nfiles = !ls\no.sweep(name='two')",
+        "%%bash\nsweep('three')",
+        "%matplotlib inline\no.figure('f', print('x'))\no.figure('g', [1])",
+    )
+    found = load(book(tmp_path / "a.ipynb", tagged, *cells), "a.ipynb")
+    assert (found.parameters.names(), found.sweeps, found.draws) == (("a",), ("one", "two"), True)
+    assert found.code == (tagged["source"], *cells)
+    assert [what for what, _ in found.undrawable] == ["Cell 5: 'g' must be drawn by a function, not by [1]."]
+
+
 @pytest.mark.parametrize("text", ["[]", "{}", '{"nbformat": 4}', '{"nbformat": 4, "cells": {}}', '"x"', "3"])
 def test_json_that_is_no_notebook(tmp_path: Path, text: str) -> None:
     """JSON of another kind is refused in words."""

@@ -64,9 +64,15 @@ def test_an_error_stands_in_its_place_until_it_is_mended(project: Tiny, serve: S
         assert state["files"] == good["files"] and preview.ask("/paper.pdf")[1] == pdf
         project.replace("paper/paper.md", new, old)
         preview.until(lambda state: not state["errors"] and state["files"] == good["files"])
+    (project.root / "paper/paper.md").rename(project.root / "away.md")
+    (fault,) = preview.until(lambda state: bool(state["errors"]))["errors"]
+    assert fault["where"] == "pyproject.toml:7" and "'paper/paper.md' of [tool.octavo.paper] does" in fault["what"]
+    (project.root / "away.md").rename(project.root / "paper/paper.md")
+    preview.until(lambda state: not state["errors"] and state["files"] == good["files"])
     assert (project.root / "build/paper/paper.pdf").read_bytes() == pdf
     code, _, err = preview.end()
     assert code == 0
+    assert err.count("count.m") == 1, "page and PDF fail for the same value: it is told once"
     assert all(f"error: {where}: " in err and what in err for _, where, what, _ in broken.values()), err
 
 

@@ -93,3 +93,12 @@ def test_a_deck_without_a_template_takes_a_plain_one(tiny: Callable[..., Tiny]) 
     said = project.octavo("build")
     assert said.code == 0, said.err
     assert (project.root / "build/slides/deck.pptx").stat().st_size > 10_000
+
+
+def test_a_notebook_that_comes_is_the_reason_of_documents(tiny: Callable[..., Tiny]) -> None:
+    """Which notebooks there are belongs to a document's key: a new one is told as that, not as a sweep's change."""
+    project = tiny({"pyproject.toml": '[tool.octavo.paper]\nsource = "paper/paper.md"\n'})
+    project.write({"paper/paper.md": "---\ntitle: Short\n---\n\nText.\n"})
+    assert project.octavo("build", "paper.content").code == 0
+    project.write({"notebooks/new.ipynb": ["1"]})
+    assert project.octavo("status", "paper.content").out.splitlines()[0] == "paper.content: notebooks changed"

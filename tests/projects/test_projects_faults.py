@@ -162,6 +162,31 @@ def test_a_notebook_that_raises(study: Tiny) -> None:
     assert not list(study.root.glob("build/**/*.failed.ipynb")), "what failed once and is no more is not shown"
 
 
+def test_points_that_fail_alike_are_told_once(tiny: Callable[..., Tiny]) -> None:
+    """A fault that many points share is told in full for one, with the names of some more; JSON lists each of them.
+
+    With `--fail-fast`, what did not depend on them is not said to wait.
+    """
+    project = tiny(
+        {
+            "pyproject.toml": "[tool.octavo]\njobs = 1\n"
+            '[tool.octavo.sweeps.fit]\nnotebook = "notebooks/fit.ipynb"\ngrid = { a = { count = 8 } }\n',
+            "notebooks/fit.ipynb": ["[parameters] a = 0", "1 / 0"],
+        }
+    )
+    said = project.octavo("build", "--json")
+    assert said.code == 3 and said.err.count("ZeroDivisionError") == 1, said.err
+    assert said.err.splitlines()[-1] == (
+        "  And the same of 7 more points: fit/a=1, fit/a=2, fit/a=3, fit/a=4, fit/a=5, …"
+    )
+    places = [error["where"] for error in json.loads(said.out)["errors"]]
+    assert places == [f"notebooks/fit.ipynb (a={a})" for a in range(8)]
+    said = project.octavo("build", "--fail-fast")
+    assert said.err.splitlines()[-1] == (
+        "error: 7 further result(s) were not begun; what was built before is still in build/."
+    )
+
+
 def test_ways_in_which_a_run_can_end(tiny: Callable[..., Tiny]) -> None:
     """Recording mistakes, a kernel that dies, one that leaves early, one that takes too long: each by its name."""
     config = "[tool.octavo.sweeps.slow]\nnotebook = 'notebooks/slow.ipynb'\ntimeout = 0.5\n"
@@ -244,12 +269,15 @@ def test_a_build_folder_that_is_read_only(study: Tiny) -> None:
     assert (study.root / "build/results.json").read_bytes() != before
 
 
-@pytest.mark.parametrize("target", ["paperr", "fitt", "fit/a=9"])
-def test_an_unknown_target_offers_the_nearest(study: Tiny, target: str) -> None:
+@pytest.mark.parametrize(
+    ("target", "hint"),
+    [("paperr", "did you mean 'paper'?"), ("fitt", "did you mean 'fit'?"), ("fit/a=9", "'a' is one of 1, 2, 3.")],
+)
+def test_an_unknown_target_offers_the_nearest(study: Tiny, target: str, hint: str) -> None:
     """A target that does not exist is refused, with the nearest name, before anything runs."""
     said = study.octavo("build", target)
     assert (said.code, said.out) == (2, "")
-    assert said.err.startswith(f"error: There is no target '{target}'.\n  did you mean '")
+    assert said.err.startswith(f"error: There is no target '{target}'.\n  {hint}\n")
 
 
 SLOW = "import time, octavo\nfrom pathlib import Path\nn = int(Path('../data/n.txt').read_text())"
@@ -303,7 +331,7 @@ def test_files_that_come_and_folders_that_grow(tiny: Callable[..., Tiny]) -> Non
     )
     project = tiny({"data/a.txt": "", "notebooks/one.ipynb": [code]})
     assert project.octavo("build").code == 0
-    assert project.octavo("status").out == "All 1 results are up to date.\n"
+    assert project.octavo("status").out == "The one result is up to date.\n"
     project.write({"data/b.txt": ""})
     assert project.octavo("status").out.startswith("one: data file data changed\n")
     assert project.octavo("build").code == 0 and '"number": 2' in project.read("build/results.json")

@@ -142,14 +142,18 @@ def pages(printed: Printed) -> int:
 
 def summary(printed: Sequence[Printed], findings: Mapping[str, int]) -> str:
     """Return what was found in one sentence."""
-    told = " and ".join(
-        f"{one.name} has {_number(pages(one), 'page')}, text on {one.log.text_pages} of them" for one in printed
-    )
+    told = " and ".join(_pages(one) for one in printed)
     errors, warnings = (findings.get(kind, 0) for kind in ("error", "warning"))
     aside = f" ({_number(warnings, 'warning')})" if warnings else ""
     if errors:
         return f"The paper has {_number(errors, 'error')}{aside}; {told}."
     return f"The paper holds{aside}: {told}."
+
+
+def _pages(printed: Printed) -> str:
+    number = pages(printed)
+    aside = f", text on {printed.log.text_pages} of them" if number > 1 else ""
+    return f"{printed.name} has {_number(number, 'page')}{aside}"
 
 
 def _number(count: int, what: str) -> str:

@@ -18,6 +18,7 @@ NOTHING_ACCEPTED = (
 )
 NO_BIBLIOGRAPHY = "No bibliography was checked: neither the paper nor the deck names one in pyproject.toml."
 STATES = ("changed", "new", "missing", "not compared", "drift")
+WORDS = {"drift": "drifted"}  # in a sentence
 KINDS: tuple[Literal["value", "table", "figure"], ...] = ("value", "table", "figure")
 
 
@@ -209,7 +210,11 @@ def summary(verdicts: Sequence[Verdict]) -> str:
     if all(v.state in ("same", "drift") for v in verdicts):
         aside = f" ({counted(drifted)} by less than can be seen in print otherwise)" if drifted else ""
         return f"Nothing changed: {counted(verdicts)} {'is' if len(verdicts) == 1 else 'are'} as accepted{aside}."
-    parts = [f"{counted(found)} {state}" for state in STATES if (found := [v for v in verdicts if v.state == state])]
+    parts = [
+        f"{counted(found)} {WORDS.get(state, state)}"
+        for state in STATES
+        if (found := [v for v in verdicts if v.state == state])
+    ]
     same = sum(v.state == "same" for v in verdicts)
     rest = f"{same} of {_number(len(verdicts), 'result is', 'results are')} as accepted."
     return f"Not as accepted: {'; '.join(parts)}. {rest}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -12,9 +13,10 @@ import click
 from octavo import pipeline, project
 from octavo.cli import progress
 from octavo.cli.main import errors_json, words
-from octavo.cli.status import show
+from octavo.cli.status import all_of, show
+from octavo.engine.graph import ordered
 from octavo.engine.task import Outcome, Status
-from octavo.errors import BuildError, OctavoError, Problems
+from octavo.errors import BuildError, OctavoError, Problems, Repeated, each_of
 
 
 @click.command()
@@ -60,8 +62,7 @@ def build(
         return
     with progress.shown(quiet=quiet or as_json) as (listen, counts):
         outcomes = pipeline.build(plan, targets, listen, forced=force, fail_fast=fail_fast)
-    failed = [outcome.error for outcome in outcomes.values() if outcome.error]
-    error = told_once(failed, counts.ended[Status.HELD]) if failed else None
+    error = told_once(outcomes)
     if as_json:
         show_json(outcomes, error)
     if error:
@@ -84,7 +85,7 @@ def told(counts: progress.Counts, seconds: float, plan: pipeline.Plan) -> str:
     """Return the last line of a build."""
     ran, stored = counts.ended[Status.RAN], counts.ended[Status.STORED]
     if not ran and not counts.fetched:
-        return f"Nothing to do: all {stored} results are up to date. See build/index.html."
+        return f"Nothing to do: {all_of(stored, 'is', 'are')} up to date. See build/index.html."
     fetched = f", {counts.fetched} of them fetched from the shared one" if counts.fetched else ""
     return f"Built in {seconds:.0f} s: {ran} ran, {stored} from the store{fetched}. See build/index.html."
 
@@ -109,11 +110,36 @@ def summary(outcomes: dict[str, Outcome]) -> dict[str, object]:
     return {"counts": counts, "fetched": fetched, "tasks": tasks, "notes": pipeline.notes(outcomes)}
 
 
-def told_once(failed: list[OctavoError], held: int) -> OctavoError:
-    """Return the errors of a build, the same one from several outputs only once."""
-    once = {words(error): error for error in failed}
-    if held:
-        once["held"] = BuildError(f"{held} further result(s) wait for these; what was built before is still in build/.")
-    errors = [p for e in once.values() for p in (e.problems if isinstance(e, Problems) else (e,))]
-    unique = {str(error): error for error in errors}
-    return Problems(unique.values())
+def told_once(outcomes: Mapping[str, Outcome]) -> OctavoError | None:
+    """Return what went wrong in a build, each fault once: of the points that share one, with their names."""
+    same: dict[str, dict[str, tuple[str, OctavoError]]] = {}
+    for name, error in ((name, outcome.error) for name, outcome in outcomes.items() if outcome.error):
+        for problem in each_of(error):
+            same.setdefault(_alike(problem), {}).setdefault(str(problem), (name, problem))
+    problems = [*(_once(list(found.values())) for found in same.values()), *_held(outcomes)]
+    return Problems(problems) if problems else None
+
+
+def _alike(problem: OctavoError) -> str:
+    """Return what the faults of a notebook's points have in common, where they are one."""
+    notebook, parameters, _ = problem.where.partition(".ipynb (")
+    return f"{notebook}: {problem.what}" if parameters else str(problem)
+
+
+def _once(found: list[tuple[str, OctavoError]]) -> OctavoError:
+    problems = [problem for _, problem in found]
+    return Repeated(problems, [name for name, _ in found[1:]]) if len(found) > 1 else problems[0]
+
+
+def _held(outcomes: Mapping[str, Outcome]) -> list[OctavoError]:
+    """Return a word on what was not made: for want of what failed, and what was not begun after that."""
+    waiting: set[str] = {name for name, outcome in outcomes.items() if outcome.status is Status.FAILED}
+    failed = len(waiting)
+    for task in ordered([outcome.task for outcome in outcomes.values()]):
+        if outcomes[task.name].status is Status.HELD and waiting.intersection(task.after):
+            waiting.add(task.name)
+    wait = len(waiting) - failed
+    unbegun = sum(outcome.status is Status.HELD for outcome in outcomes.values()) - wait
+    counts = [(wait, "wait for these"), (unbegun, "were not begun")]
+    words = ", ".join(f"{number} further result(s) {what}" for number, what in counts if number)
+    return [BuildError(f"{words}; what was built before is still in build/.")] if words else []

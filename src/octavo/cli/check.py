@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,8 +17,8 @@ from octavo.checks.rules import RULES
 from octavo.cli import progress
 from octavo.cli.build import told_once
 from octavo.cli.main import errors_json, words
-from octavo.engine.task import Outcome, Status
-from octavo.errors import CheckError, OctavoError, UsageError, nearest
+from octavo.engine.task import Outcome
+from octavo.errors import CheckError, OctavoError, Problems, RuleError, UsageError, each_of, nearest
 
 WHAT = ("results", "figures", "paper", "bib")
 
@@ -66,10 +67,9 @@ def check(
     plan = pipeline.make_plan(project.read(project.find_root(folder)))
     if from_scratch or sample:
         _check_again(plan, sample, as_json=as_json)
-    with progress.shown(quiet=as_json) as (listen, counts):
+    with progress.shown(quiet=as_json) as (listen, _):
         outcomes = pipeline.build(plan, targets(plan, what), listen)
-    failed = [outcome.error for outcome in outcomes.values() if outcome.error]
-    error = told_once(failed, counts.ended[Status.HELD]) if failed else None
+    error = told_once(untold(outcomes) if not what or "bib" in what else outcomes)
     report = look(plan, outcomes, what or WHAT)
     code = error.exit_code if error else report.exit_code
     if as_json:
@@ -87,14 +87,12 @@ def _check_again(plan: pipeline.Plan, share: float | None, *, as_json: bool) -> 
     """Execute points again, say what they gave, and exit."""
     from octavo.repeat import repeat
 
-    with progress.shown(quiet=as_json) as (listen, counts):
+    with progress.shown(quiet=as_json) as (listen, _):
         outcomes = pipeline.build(plan, ("notebooks",), listen)
-        failed = [outcome.error for outcome in outcomes.values() if outcome.error]
-        if failed:
-            raise told_once(failed, counts.ended[Status.HELD])
+        if failed := told_once(outcomes):
+            raise failed
         repeated = repeat(plan, outcomes, share, listen)
-    failed = [outcome.error for outcome in repeated.failed if outcome.error]
-    error = told_once(failed, 0) if failed else None
+    error = told_once({outcome.task.name: outcome for outcome in repeated.failed if outcome.error})
     report = reports.with_repeated(repeated.points, repeated.total, repeated.verdicts)
     code = error.exit_code if error else report.exit_code
     if as_json:
@@ -114,6 +112,15 @@ def targets(plan: pipeline.Plan, what: tuple[str, ...]) -> tuple[str, ...]:
     paper = tuple(task.name for task in plan.tasks if task.name in ("paper.content", "paper.pdf", "paper.latex"))
     chosen = {"results": ("notebooks",), "figures": ("notebooks", *parsed), "paper": paper, "bib": parsed}
     return tuple(target for name in what for target in chosen[name]) or (("notebooks",) if what else ())
+
+
+def untold(outcomes: dict[str, Outcome]) -> dict[str, Outcome]:
+    """Return outcomes without the faults that a check of the bibliography tells, by their rules."""
+    found: dict[str, Outcome] = {}
+    for name, outcome in outcomes.items():
+        left = [fault for fault in each_of(outcome.error) if not isinstance(fault, RuleError)] if outcome.error else []
+        found[name] = replace(outcome, error=Problems(left) if left else None)
+    return found
 
 
 def look(plan: pipeline.Plan, outcomes: dict[str, Outcome], what: tuple[str, ...]) -> reports.Report:

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from octavo import debugging, pipeline, project
-from octavo.errors import BuildError
+from octavo.errors import BuildError, CheckError
 
 
 @click.command()
@@ -66,10 +66,13 @@ def told_json(session: debugging.Session, plan: pipeline.Plan) -> str:
 
 
 def open_in_lab(session: debugging.Session, plan: pipeline.Plan) -> None:
-    """Run JupyterLab on the notebook until the user ends it. Raises BuildError when it is missing or fails."""
+    """Run JupyterLab on the notebook until the user ends it.
+
+    Raises CheckError when it is missing, BuildError when it fails.
+    """
     name = plan.project.relative(session.notebook)
     if importlib.util.find_spec("jupyterlab") is None:
-        raise BuildError(
+        raise CheckError(
             "JupyterLab is not installed in this environment.",
             hint=f"Install it: {Path(sys.executable).name} -m pip install jupyterlab\n"
             f"  Or open {name} in another editor, with this environment's kernel.",

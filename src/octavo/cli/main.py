@@ -12,7 +12,7 @@ import click
 
 from octavo import __version__
 from octavo.cli import streams
-from octavo.errors import OctavoError, Problems, nearest
+from octavo.errors import OctavoError, Problems, each_of, nearest
 
 VERBS = {
     "build": "Bring the paper, the deck and their figures up to date.",
@@ -37,7 +37,21 @@ class Stopped(KeyboardInterrupt):
         self.number = number
 
 
-class Verbs(click.Group):
+class Named(click.Group):
+    """Commands of which the nearest is offered for a name that is none of theirs."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        known = self.list_commands(ctx)
+        if args and not args[0].startswith("-") and args[0] not in known:
+            hint = nearest(args[0], known).replace("did", "Did", 1) or f"The verbs: {', '.join(known)}."
+            of = "" if ctx.parent is None else f" of `{ctx.command_path}`"
+            raise click.UsageError(f"There is no verb '{args[0]}'{of}. {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+class Verbs(Named):
     """The verbs, each imported only when it is called: `octavo --help` stays quick."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -49,14 +63,6 @@ class Verbs(click.Group):
         command: click.Command = getattr(import_module(f"octavo.cli.{name}"), name)
         return command
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and not args[0].startswith("-") and args[0] not in VERBS:
-            hint = nearest(args[0], VERBS) or f"The verbs: {', '.join(VERBS)}."
-            raise click.UsageError(f"There is no verb '{args[0]}'. {hint}", ctx)
-        return super().resolve_command(ctx, args)
-
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
             formatter.write_dl(list(VERBS.items()))
@@ -66,6 +72,7 @@ class Verbs(click.Group):
 @click.option(
     "-C",
     "folder",
+    metavar="FOLDER",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     default=Path(),
     help="Work on the project in FOLDER.",
@@ -143,11 +150,11 @@ def _last_words() -> None:
 
 def words(error: OctavoError) -> str:
     """Return an error as it is printed: each fault apart, with a mark in front."""
-    problems = error.problems if isinstance(error, Problems) else (error,)
-    return "\n".join(f"error: {problem}" for problem in problems)
+    return "\n".join(f"error: {problem}" for problem in each_of(error))
 
 
 def errors_json(error: OctavoError) -> list[dict[str, str]]:
     """Return an error for ``--json``: what, where and hint of each fault."""
-    problems = error.problems if isinstance(error, Problems) else (error,)
-    return [{"what": p.what, "where": p.where, "hint": p.hint} for p in problems]
+    if isinstance(error, Problems):
+        return [told for problem in error.problems for told in errors_json(problem)]
+    return [{"what": error.what, "where": error.where, "hint": error.hint}]

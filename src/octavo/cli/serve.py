@@ -13,8 +13,7 @@ from octavo import pipeline, project
 from octavo.cli import progress
 from octavo.cli.build import told_once
 from octavo.cli.main import words
-from octavo.engine.task import Status
-from octavo.errors import OctavoError
+from octavo.errors import each_of
 from octavo.preview.board import Board
 from octavo.preview.live import Tell, live
 from octavo.preview.making import DOCUMENTS, HTML, PDF, Made, making, notebooks
@@ -64,11 +63,11 @@ def run(plan: pipeline.Plan, needed: set[str]) -> None:
     """Bring the notebooks up to date that the paper needs. One that fails is told of; the last results are shown."""
     if not any(name in needed for name in pipeline.stale(plan, FORMATS)):
         return
-    with progress.shown(quiet=False) as (listen, counts):
+    with progress.shown(quiet=False) as (listen, _):
         outcomes = pipeline.build(plan, FORMATS, listen)
-    failed = [o.error for name, o in outcomes.items() if o.error and name not in DOCUMENTS]  # of these it is told below
-    if failed:
-        print(words(told_once(failed, counts.ended[Status.HELD])), file=sys.stderr, flush=True)
+    # Of the documents it is told below.
+    if error := told_once({name: outcome for name, outcome in outcomes.items() if name not in DOCUMENTS}):
+        print(words(error), file=sys.stderr, flush=True)
 
 
 def teller() -> Tell:
@@ -81,9 +80,8 @@ def teller() -> Tell:
                 print(f"{name} is stale ({reason}): its last results are shown. `octavo build` runs it.", flush=True)
         known.clear()
         known.update(made.stale)
-        error: OctavoError
-        for error in made.errors:
-            print(words(error), file=sys.stderr, flush=True)
+        for fault in dict.fromkeys(words(fault) for error in made.errors for fault in each_of(error)):
+            print(fault, file=sys.stderr, flush=True)
         if not made.errors:
             print(f"paper.pdf and paper.html are up to date ({seconds:.1f} s).", flush=True)
 

@@ -25,7 +25,8 @@ def status(folder: Path, targets: tuple[str, ...], as_json: bool, shared: bool, 
 
     \b
     Reasons, in the order in which they are looked for: new · code · parameter ·
-    data file · module · environment · kernel · tool · upstream · sweep · missing output
+    data file · module · environment · kernel · tool · upstream · sweep · notebooks ·
+    missing output
     (and with `octavo build --force`: forced)
 
     \b
@@ -67,10 +68,15 @@ def show(
         print("The shared store was not asked: `octavo status --shared` asks it.")
 
 
+def all_of(number: int, one: str, many: str) -> str:
+    """Return so many results as the subject of a sentence, with its verb."""
+    return f"the one result {one}" if number == 1 else f"all {number} results {many}"
+
+
 def _summary(seen: Forecast, fresh: int) -> str:
     came = f" ({len(seen.fetched)} of them came from the shared store)" if seen.fetched else ""
     if not seen.stale and not seen.offered:
-        return f"All {fresh} results are up to date{came}."
+        return f"{all_of(fresh, 'is', 'are').capitalize()} up to date{came}."
     offered = f"{len(seen.offered)} would be fetched from the shared store, " if seen.offered else ""
     return f"{len(seen.stale)} would run, {offered}{fresh} up to date{came}."
 

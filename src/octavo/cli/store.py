@@ -10,6 +10,8 @@ from pathlib import Path
 import click
 
 from octavo import pipeline, project
+from octavo.cli.main import Named
+from octavo.cli.status import all_of
 from octavo.engine import upkeep
 from octavo.engine.store import Store
 
@@ -17,7 +19,7 @@ KEPT = 30.0  # days for which a result is kept that nothing uses
 UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
-@click.group()
+@click.group(cls=Named)
 def store() -> None:
     """Look after the store of results in .octavo/.
 
@@ -69,7 +71,7 @@ def told(damage: upkeep.Damage, found: project.Project) -> str:
 def summary(seen: upkeep.Verified) -> str:
     """Return the last line of ``verify``."""
     if not seen.damaged:
-        return f"All {seen.results} results are whole: {size(seen.size)} were read."
+        return f"{all_of(seen.results, 'is', 'are').capitalize()} whole: {size(seen.size)} were read."
     gone = sum(damage.removed for damage in seen.damaged)
     found = f"{len(seen.damaged)} of {seen.results} results were damaged; {gone} were removed."
     return f"{found} `octavo build` makes anew what it needs of them."

@@ -47,17 +47,22 @@ def check(text: str, name: str) -> None:
     try:
         data = yaml.safe_load(found[1])
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 2 if mark else 1  # the mark counts from 0, and the first line is ---
-        reason = getattr(error, "problem", None) or "it cannot be read"
-        raise DocumentError(
-            f"The front matter is not valid YAML: {reason}.",
-            where=f"{name}:{line}",
-            hint="Look at that line and the one before: a text with a colon needs quotes.",
-        ) from error
+        raise _invalid(error, name) from error
     if not isinstance(data, dict) or not data.get("title"):
         raise DocumentError("The front matter has no title.", where=f"{name}:1", hint="Add the line: title: ….")
     raise_all(list(_faults(_root(text), name)))
+
+
+def _invalid(error: yaml.YAMLError, name: str) -> DocumentError:
+    """Return the error for front matter that is no YAML. A quote without an end is told where it opens."""
+    mark = getattr(error, "problem_mark", None)
+    reason = getattr(error, "problem", None) or "it cannot be read"
+    hint = "Look at that line and the one before: a text with a colon needs quotes."
+    if getattr(error, "context", None) == "while scanning a quoted scalar":
+        mark = getattr(error, "context_mark", None) or mark
+        reason, hint = "a quote opens here and has no end", "Close it, or write the text without quotes."
+    line = mark.line + 2 if mark else 1  # the mark counts from 0, and the first line is ---
+    return DocumentError(f"The front matter is not valid YAML: {reason}.", where=f"{name}:{line}", hint=hint)
 
 
 def _faults(root: yaml.MappingNode | None, name: str) -> Iterator[OctavoError]:

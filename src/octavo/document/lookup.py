@@ -8,6 +8,8 @@ from octavo import printing
 from octavo.errors import DocumentError, OctavoError, nearest
 from octavo.model import Figure, Place, Result, Results, Table
 
+SHOWN = {"value": "{val}`…`", "table": "{result-table}", "figure": "{result-figure}"}
+
 
 class Lookup:
     """The results that a document may quote, and the problems of what it quoted so far."""
@@ -23,7 +25,7 @@ class Lookup:
         if result is None:
             return None
         if name not in result.record.values:
-            self._missing("value", quoted, notebook, result.record.values, place)
+            self._missing("value", f"{notebook}.{name}", result, place)
             return None
         try:
             return printing.value(result.record.values[name], field)
@@ -37,7 +39,7 @@ class Lookup:
         result = self._result(notebook, quoted, place)
         if result is None or name in result.record.tables:
             return result.record.tables[name] if result else None
-        self._missing("table", quoted, notebook, result.record.tables, place)
+        self._missing("table", quoted, result, place)
         return None
 
     def figure(self, quoted: str, place: Place | None) -> tuple[Figure, Result] | None:
@@ -46,7 +48,7 @@ class Lookup:
         result = self._result(notebook, quoted, place)
         if result is None or name in result.record.figures:
             return (result.record.figures[name], result) if result else None
-        self._missing("figure", quoted, notebook, result.record.figures, place)
+        self._missing("figure", quoted, result, place)
         return None
 
     def problem(self, what: str, place: Place | None, hint: str) -> None:
@@ -70,7 +72,13 @@ class Lookup:
             )
         return found
 
-    def _missing(self, kind: str, quoted: str, notebook: str, known: Iterable[str], place: Place | None) -> None:
-        names = [f"{notebook}.{name}" for name in sorted(known)]
+    def _missing(self, kind: str, quoted: str, result: Result, place: Place | None) -> None:
+        notebook, _, own = quoted.partition(".")
+        record = result.record
+        recorded: dict[str, Iterable[str]] = {"value": record.values, "table": record.tables, "figure": record.figures}
+        for other in (other for other, names in recorded.items() if own in names):
+            self.problem(f"'{quoted}' is a {other}, not a {kind}.", place, f"Show it with {SHOWN[other]}.")
+            return
+        names = [f"{notebook}.{name}" for name in sorted(recorded[kind])]
         hint = nearest(quoted, names) or f"It recorded: {', '.join(names) or 'none'}."
         self.problem(f"The notebook '{notebook}' recorded no {kind} '{quoted}'.", place, hint)

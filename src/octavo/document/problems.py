@@ -14,11 +14,20 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from octavo.document import front, written
-from octavo.errors import DocumentError, nearest
+from octavo.errors import DocumentError, RuleError, nearest
 from octavo.model import Place
 
 DIRECTIVES = ("result-figure", "result-table", "notes", "figure", "table", "math", "prf:theorem", "prf:algorithm")
 ROLES = ("val", "cite:t", "cite:p", "eq", "numref", "ref", "sub", "sup")
+# Those that are commonly given, to offer the nearest.
+OPTIONS = {
+    "result-figure": ("label", "width", "alt", "class"),
+    "figure": ("label", "width", "height", "alt", "align", "class"),
+    "image": ("width", "height", "alt", "align", "class"),
+    "table": ("label", "align", "class"),
+    "list-table": ("label", "header-rows", "align", "class"),
+    "math": ("label",),
+}
 # Lines of the log that say nothing of the document, each with its reason.
 NOISE = (
     (r"^Link text is empty for <#", "follows an unresolved reference, which is reported itself"),
@@ -162,16 +171,33 @@ def _worded(line: Line, sources: Sources) -> DocumentError:
 
 def _reference(line: Line, sources: Sources) -> DocumentError | None:
     if found := re.search(r'Could not link citation with label "(.+?)"', line.message):
-        hint = nearest(found[1], sources.keys()) or "Add it to the bibliography."
-        return DocumentError(
-            f"The citation '{found[1]}' is not in the bibliography.", where=_at(line, sources, found[1]), hint=hint
-        )
+        return _uncited(found[1], line, sources, "Add it to the bibliography.")
     missing = r'No target for internal reference "#?(.+?)"|Cross reference target was not found: (\S+)'
     if found := re.search(missing, line.message):
         return _missing(found[1] or found[2], line, sources)
     if found := DUPLICATE.search(line.message):
         return _given_twice(found[1], line, sources)
     return None
+
+
+def _uncited(key: str, line: Line, sources: Sources, otherwise: str) -> DocumentError:
+    """Return the error for a citation of what is no work; ``@`` stands before labels too, and may have meant one."""
+    labels = _all_labels(sources)
+    near = nearest(key, [*sources.keys(), *labels])
+    what, hint = f"The citation '{key}' is not in the bibliography.", near or otherwise
+    if near and near == nearest(key, labels):
+        what = f"'{key}' is neither a label of the document nor in its bibliography."
+    elif not sources.bibliography:
+        what = f"'{key}' is cited, but this document has no bibliography."
+        hint = f'Name one in pyproject.toml, beside source = "{sources.name}": bibliography = "references.bib"'
+    where = _at(line, sources, key)
+    if not sources.bibliography:
+        return DocumentError(what, where=where, hint=hint)
+    return RuleError(what, rule="bib-citation-defined", where=where, hint=hint)
+
+
+def _all_labels(sources: Sources) -> list[str]:
+    return [label for _, _, text in sources.lines(sources.name) for label in _labels(text)]
 
 
 def _missing(target: str, line: Line, sources: Sources) -> DocumentError:
@@ -181,7 +207,7 @@ def _missing(target: str, line: Line, sources: Sources) -> DocumentError:
     for file, number, text in sources.lines(sources.name):
         if second.search(text):
             return written.not_the_first(target, f"{file}:{number}")
-    labels = [label for _, _, text in sources.lines(sources.name) for label in _labels(text)]
+    labels = _all_labels(sources)
     hint = nearest(target, labels) or "Give its target that label, or mend it."
     if target in labels:
         hint = "Something has this label, but could not be read: mend that first."
@@ -197,7 +223,7 @@ def _syntax(line: Line, sources: Sources) -> DocumentError | None:
         return DocumentError(f"There is no {found[1]} '{found[2]}'.", where=_at(line, sources, found[2]), hint=hint)
     if found := re.search(r'unexpected option "(.+?)" provided(?: \(in (\S+)\))?', line.message):
         directive = f"directive '{found[2]}'" if found[2] else "directive"
-        hint = "Mend the name, or take the line out."
+        hint = nearest(found[1], OPTIONS.get(found[2] or "", ())) or "Mend the name, or take the line out."
         if found[1] in ("file", "url"):
             hint = "Type the rows below it; or record them as a table in a notebook, and show it: `{result-table}`."
         return DocumentError(
@@ -245,11 +271,8 @@ def _file(line: Line, sources: Sources) -> DocumentError | None:
 def _network(line: Line, sources: Sources) -> DocumentError | None:
     """What would be fetched: a work that is cited by its DOI, an image."""
     if found := re.search(r'Could not find DOI "(.+?)"', line.message):
-        return DocumentError(
-            f"The citation '{found[1]}' is not in the bibliography.",
-            where=_at(line, sources, found[1]),
-            hint="Add the work to the bibliography and cite its key: nothing is looked up while building.",
-        )
+        hint = "Add the work to the bibliography and cite its key: nothing is looked up while building."
+        return _uncited(found[1], line, sources, hint)
     if found := REMOTE.search(line.message):
         return DocumentError(
             f"The image '{found[1]}' lies on the network, which is not used while building.",

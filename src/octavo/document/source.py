@@ -106,11 +106,15 @@ COLUMN = "column"  # the medium of a paper's figure that names none
 
 
 class ShownFigure(Frozen, frozen=True):
-    """A recorded figure that a document shows: by which name, for which medium (empty: the usual one), the caption."""
+    """A recorded figure that a document shows: by which name, for which medium (empty: the usual one), the caption.
+
+    ``alt`` is the alternative text that the document gives it in place of the recorded one.
+    """
 
     name: str
     medium: str
     caption: str
+    alt: str = ""
 
 
 def figures(content: Content) -> tuple[ShownFigure, ...]:
@@ -123,7 +127,8 @@ def figures(content: Content) -> tuple[ShownFigure, ...]:
             for inner in inside:
                 if inner["type"] == "iframe" and isinstance(inner.get("data"), dict):
                     data = inner["data"]
-                    found.append(ShownFigure(data.get("name", ""), data.get("width") or "", caption))
+                    alt = str(inner.get("alt") or "")
+                    found.append(ShownFigure(data.get("name", ""), data.get("width") or "", caption, alt))
     return tuple(found)
 
 

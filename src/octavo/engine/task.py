@@ -15,7 +15,7 @@ from octavo.errors import OctavoError
 # Every part of a key, in the order in which a change of it is given as the reason. What stands in LAST is asked for
 # after the results that a task depends on, which say more of the same change.
 REASONS = ("code", "parameter", "data file", "module", "environment", "kernel", "tool")
-LAST = ("sweep",)
+LAST = ("sweep", "notebooks")
 
 
 class Action(Protocol):

@@ -42,7 +42,8 @@ Severity = Literal["error", "warning"]
 class Shown(Frozen, frozen=True):
     """A figure as it is judged: its full name, what was recorded of it, what it shows, its SVG for each medium.
 
-    ``captions`` are the captions under which the documents show it. ``scales`` says of a figure that its notebook saved
+    ``captions`` are the captions under which the documents show it, ``alts`` the alternative texts that they give it
+    there in place of its own. ``scales`` says of a figure that its notebook saved
     how much larger they show it, by medium. ``smallest`` is the height of type that is still read, by medium.
     """
 
@@ -51,6 +52,7 @@ class Shown(Frozen, frozen=True):
     record: FigureRecord
     drawings: dict[str, str]
     captions: tuple[str, ...] = ()
+    alts: tuple[str, ...] = ()
     scales: dict[str, float] = {}
     smallest: dict[str, float] = {}
 
@@ -299,7 +301,7 @@ def _is_seeded(shown: Shown) -> Iterator[Finding]:
 
 
 def _is_described(shown: Shown) -> Iterator[Finding]:
-    if not shown.figure.alt.strip():
+    if not shown.figure.alt.strip() and not (shown.alts and all(alt.strip() for alt in shown.alts)):
         hint = "Give octavo.figure an alt= text: what does somebody miss who cannot see it?"
         yield _finding(shown, "alt-text", "warning", "It has no alternative text.", hint)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from octavo.model import RESULTS, Scalar
 from octavo.notebooks.source import code_of, has_code
 
 TAG = "octavo-debug"
+MADE = "octavo-debug"  # in the metadata of the notebook: the digest of its code as it was written
 INJECTED = "injected-parameters"
 # Where the notebook began is remembered by IPython, so the cell may be run again.
 PLACE = """# By `octavo debug`: from here on, imports and files are found as in {folder}/.
@@ -34,6 +36,7 @@ def compose(source: Path, failed: Path, target: Path, results: Path, parameters:
     if (book["nbformat"], book.get("nbformat_minor", 0)) < (4, 5):  # the first with ids of cells
         for cell in book["cells"]:
             cell.pop("id", None)
+    book.setdefault("metadata", {})[MADE] = _digest(_code(book))
     return (json.dumps(book, indent=1, ensure_ascii=False) + "\n").encode()
 
 
@@ -44,7 +47,21 @@ def ran(executed: Path, source: Path) -> bool:
 
 def code(book: bytes) -> tuple[str, ...]:
     """Return the code of a notebook's own cells, without comments and layout."""
-    cells = [cell for cell in json.loads(book)["cells"] if has_code(cell)]
+    return _code(json.loads(book))
+
+
+def worked_on(book: bytes) -> bool:
+    """Whether the code of a notebook that ``compose`` made is another by now."""
+    found = json.loads(book)
+    return bool(found["metadata"].get(MADE) != _digest(_code(found)))
+
+
+def _digest(code: tuple[str, ...]) -> str:
+    return hashlib.sha256(json.dumps(code).encode()).hexdigest()
+
+
+def _code(book: Mapping[str, Any]) -> tuple[str, ...]:
+    cells = [cell for cell in book["cells"] if has_code(cell)]
     return tuple(code_of(c) for c in cells if not {TAG, INJECTED} & set(c.get("metadata", {}).get("tags", ())))
 
 

@@ -98,6 +98,41 @@ def faults(
     return found
 
 
+def meant(name: str, points: Mapping[str, Mapping[str, Scalar]]) -> str:
+    """Return the way out for the ``name`` of a point that there is not: of which point's, by what its parameters say.
+
+    ``points`` has the parameters of all points by their names. Empty, where the name is no sweep's.
+    """
+    sweep, _, text = name.partition("/")
+    own = {point: values for point, values in points.items() if values and point.startswith(f"{sweep}/")}
+    if not text or "@" in text or not own:
+        return ""
+    typed = {key.strip(): value.strip() for key, _, value in (part.partition("=") for part in text.split(","))}
+    names = list(next(iter(own.values())))
+    for key, value in typed.items():
+        values = dict.fromkeys(str(point[key]) for point in own.values() if key in point)
+        if not values:
+            return nearest(key, names) or f"The parameters of '{sweep}': {', '.join(names)}."
+        if not any(_says(value, point[key]) for point in own.values()):
+            return f"'{key}' is one of {', '.join(list(values)[:10])}{', …' if len(values) > 10 else ''}."
+    fit = [point for point, values in own.items() if all(_says(value, values[key]) for key, value in typed.items())]
+    if not fit:
+        return "The grid leaves this point out."
+    missing = [key for key in names if key not in typed]
+    if not missing:
+        return f"did you mean '{fit[0]}'?"
+    first = dict.fromkeys(str(own[point][missing[0]]) for point in fit)
+    return f"It lacks '{missing[0]}', which is one of {', '.join(list(first)[:10])}: '{fit[0]}', say."
+
+
+def _says(typed: str, value: Scalar) -> bool:
+    """Whether what somebody typed is a value: a number in whatever way it is written."""
+    try:
+        return not isinstance(value, bool) and float(typed) == float(str(value))
+    except ValueError:
+        return typed == str(value).replace("/", "_")
+
+
 def _unknown(name: str, cell: ParametersCell, notebook: str, where: str) -> UsageError:
     names = cell.names()
     untagged = "Give the tag 'parameters' to the cell that sets it (JupyterLab: Property Inspector, Cell Tags)."

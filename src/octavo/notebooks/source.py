@@ -22,6 +22,7 @@ from octavo.notebooks.parameters import ParametersCell, declared
 
 PARAMETERS_TAG = "parameters"
 OBEYED_TAGS = frozenset({PARAMETERS_TAG, "raises-exception", "skip-execution"})  # that change what runs
+AROUND = (["time"], ["timeit"], ["capture"], ["prun"])  # magics of a whole cell that is Python all the same
 PYPLOT = ("plt", "pyplot")  # have a `figure` of their own, under these names in every notebook
 CELLS = ("code", "markdown", "raw")
 WAY_OUT = "Mend it there, or write the file with nbformat, as JupyterLab does."
@@ -62,22 +63,23 @@ def load(path: Path, where: str) -> Notebook:
         what, hint = fault
         raise NotebookError(f"This is not a notebook of format 4. {what}".strip(), where=where, hint=hint)
     parsed = [(cell, *_parsed(text_of(cell))) for cell in data["cells"] if cell.get("cell_type") == "code"]
-    numbered = [(number, tree) for number, (_, tree, _) in enumerate(parsed, 1) if tree]
+    looked = [(number, _looked(cell, tree)) for number, (cell, tree, _) in enumerate(parsed, 1)]
+    numbered = [(number, tree) for number, tree in looked if tree]
     # Behind a cell with the tag papermill puts the parameters in, even if it holds comments alone.
     parsed = [(c, tree, code) for c, tree, code in parsed if not _is_empty(tree) or PARAMETERS_TAG in _tags(c)]
     cells, trees = [cell for cell, _, _ in parsed], [tree for _, tree, _ in parsed]
     metadata = data.get("metadata", {})
-    known = [tree for tree in trees if tree]
-    called = {"sweep", *(name for tree in known for name in _aliases(tree))}
+    seen = [tree for _, tree in numbered]
+    called = {"sweep", *(name for tree in seen for name in _aliases(tree))}
     return Notebook(
         path=path,
         name=where,
         code=tuple(" ".join((code, *sorted(OBEYED_TAGS.intersection(_tags(cell))))) for cell, _, code in parsed),
         parameters=declared(
-            [tree for cell, tree in zip(cells, trees, strict=True) if PARAMETERS_TAG in _tags(cell)],
+            [_looked(cell, tree) for cell, tree in zip(cells, trees, strict=True) if PARAMETERS_TAG in _tags(cell)],
         ),
-        sweeps=tuple(dict.fromkeys(name for tree in known for name in _sweeps(tree, called))),
-        imports=frozenset(name for tree in known for name in imported(tree)),
+        sweeps=tuple(dict.fromkeys(name for tree in seen for name in _sweeps(tree, called))),
+        imports=frozenset(name for tree in seen for name in imported(tree)),
         kernel=metadata.get("kernelspec", {}).get("name", "python3"),
         language=metadata.get("kernelspec", {}).get("language", "python"),
         draws=any(_draws(tree, text_of(cell)) for cell, tree in zip(cells, trees, strict=True)),
@@ -183,6 +185,20 @@ def _tree(text: str) -> ast.Module | None:
         return None
 
 
+def _looked(cell: dict[str, Any], tree: ast.Module | None) -> ast.Module | None:
+    """Return the syntax tree of a cell as far as it is looked at: of one with magics, that of the rest."""
+    return tree or _tree(_without_magics(text_of(cell)))
+
+
+def _without_magics(text: str) -> str:
+    """Return a cell's text with nothing in place of its magics and shell lines, to look at the rest; a key has all."""
+    first, _, rest = text.partition("\n")
+    if first.startswith("%%"):
+        text = f"\n{rest}" if first[2:].split()[:1] in AROUND else ""
+    text = re.sub(r"^([ \t]*)[%!].*$", r"\1pass", text, flags=re.MULTILINE)
+    return re.sub(r"^([ \t]*[\w, \t]+=)[ \t]*[%!].*$", r"\1 None", text, flags=re.MULTILINE)
+
+
 def _parsed(text: str) -> tuple[ast.Module | None, str]:
     """Return a cell's syntax tree, and that as text; where there is none, None and what the cell says."""
     tree = _tree(text)
@@ -265,9 +281,10 @@ def _sweeps(tree: ast.AST, called: Set[str]) -> list[str]:
     """Return the literal names in ``octavo.sweep("…")`` and ``sweep("…")``, in the order of the code."""
     found = []
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
-            function, argument = node.func, node.args[0].value
+        if isinstance(node, ast.Call):
+            function, given = node.func, [*node.args, *(k.value for k in node.keywords if k.arg == "name")]
             name = getattr(function, "attr", getattr(function, "id", ""))
+            argument = given[0].value if given and isinstance(given[0], ast.Constant) else None
             if name in called and isinstance(argument, str):
                 found.append(argument)
     return found

@@ -118,7 +118,8 @@ class Maker:
         """Bring the paper up to date, and `build/` with it; ``finished`` hears of each file when it is there."""
         self.basis = None
         try:
-            whole = self.whole or pipeline.make_plan(project.read(self.root))
+            known = self.whole if self.whole and _is_there(self.whole) else None
+            whole = known or pipeline.make_plan(project.read(self.root))  # which tells what is not there
             self.whole = whole = pipeline.with_documents(whole)
             found = self.basis = basis(whole)
             raise_all([_missing(whole, name) for name in found.missing])
@@ -242,6 +243,11 @@ def _deaf() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _is_there(whole: Plan) -> bool:
+    """Whether the paper's files are where pyproject.toml has them."""
+    return bool(whole.project.paper and all(path.is_file() for path in whole.project.paper.files()))
 
 
 def _files(outcomes: Mapping[str, Outcome]) -> dict[str, bytes]:
