@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
@@ -397,7 +398,7 @@ class _Loop:
         self.tries: dict[str, int] = {}  # of tasks that did not come to an end at once
         self.suspected: set[str] = set()  # they lost a worker or a kernel
         self.elsewhere: list[Task] = []  # another build is at work on them
-        self.parked: list[Task] = []  # they wait for a device
+        self.parked: deque[Task] = deque()  # they wait for a device
         self.asking: dict[Future[None], list[Task]] = {}  # the shared store is asked for their results
         self.done: SimpleQueue[Future[Any]] = SimpleQueue()  # of what flies and is asked, what has come to its end
         self.begun = 0
@@ -437,12 +438,18 @@ class _Loop:
         while (
             len(self.flying) < (1 if suspected or self.is_alone() else self.places())
             and len(self.asking) < ASKED
-            and (task := self.schedule.take())
+            and (task := self.take())
         ):
-            if task.device and self.room.devices and not self.free_device():
-                self.parked.append(task)
-            elif (decision := self.decided(task)) and not self.begin(task, decision):
+            if (decision := self.decided(task)) and not self.begin(task, decision):
                 break
+
+    def take(self) -> Task | None:
+        """Return the next task that waits for nothing, not for a device either."""
+        if self.parked and self.free_device():
+            return self.parked.popleft()
+        while (task := self.schedule.take()) and task.device and self.room.devices and not self.free_device():
+            self.parked.append(task)
+        return task
 
     def decided(self, task: Task) -> Decision | None:
         """Return why a task must run, or end it and return None."""
@@ -566,8 +573,6 @@ class _Loop:
             self.try_again(flight, error)
         else:
             self.end(self.run.keep(flight, future))
-        if self.parked:
-            self.schedule.put_back(self.parked.pop(0))
 
     def end(self, outcome: Outcome) -> None:
         self.run.end(replace(outcome, tries=self.tries.get(outcome.task.name, 0) + 1))
