@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from typing import Any
 import pytest
 
 from octavo.engine.forked import ForkedExecutor, Zygote, stop
+from octavo.engine.zygote import Request, receive, send
+from octavo.errors import BuildError
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux alone")
 
@@ -36,6 +39,50 @@ def test_a_second_zygote_that_does_not_start_is_tried_and_told_once() -> None:
     executor = ForkedExecutor(own, variables, operator.call, broken, lambda arguments: True, told.append)
     assert [executor.submit(sum, n, 1).result(60) for n in range(4)] == [1, 2, 3, 4]
     assert (len(broken.tries), list(map(str, told))) == (1, ["The process that they are forked from did not start."])
+
+
+@pytest.fixture
+def own() -> Iterator[Zygote]:
+    """A zygote of one test alone."""
+    zygote = Zygote(f"own{os.getpid()}", ("operator",), "test", dict(os.environ))
+    yield zygote
+    stop(zygote.environments)
+
+
+def test_a_worker_whose_build_is_gone_at_once_does_nothing(own: Zygote, tmp_path: Path) -> None:
+    """A build is killed just as a point begins: the point does not run to its end, which may be hours away."""
+    for number in range(5):
+        with own.connect() as connection:
+            made = tmp_path / str(number)
+            send(connection, Request(os.mkdir, (str(made),), dict(os.environ), "/", 0o022))
+            connection.shutdown(socket.SHUT_WR)
+            with pytest.raises(EOFError):
+                receive(connection)
+            assert not made.exists()
+
+
+class Unsent(Zygote):
+    """One whose connection fails in a way that nobody foresaw."""
+
+    def connect(self) -> Any:
+        raise ZeroDivisionError
+
+
+def test_whatever_goes_wrong_around_a_call_ends_it(
+    own: Zygote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A build never waits for a worker that nobody asked; and what is its own fault is not told as a lost worker."""
+    variables = dict(os.environ)
+    unsent = ForkedExecutor(Unsent("own", (), "", variables), variables, operator.call, own, lambda a: False, print)
+    with pytest.raises(ZeroDivisionError):
+        unsent.submit(sum, (1, 2)).result(20)
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    executor = ForkedExecutor(own, variables, operator.call, own, lambda arguments: False, print)
+    with pytest.raises(BuildError, match="The current folder was removed"):
+        executor.submit(sum, (1, 2)).result(20)
 
 
 @pytest.fixture

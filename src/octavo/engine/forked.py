@@ -13,13 +13,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from octavo.engine.zygote import COMPILED, Request, receive, send
+from octavo.errors import BuildError
 
 STARTING = 60.0  # seconds that a zygote may take for its imports
 # Variables that libraries read while they are imported: workers whose zygote saw others would not be as good as new.
@@ -28,6 +29,10 @@ READ_AT_IMPORT = ("PYTHON", "MPL", "OMP_", "OPENBLAS_", "MKL_", "LANG", "LC_", "
 
 class Lost(Exception):
     """A worker ended without an answer; others go on."""
+
+
+class Unstarted(OSError):
+    """A zygote ended before it was ready."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,7 @@ class Zygote:
         end = time.monotonic() + STARTING
         while not self.address.exists():
             if process.poll() is not None or time.monotonic() > end:
-                raise OSError("The process that they are forked from did not start.")
+                raise Unstarted("The process that they are forked from did not start.")
             time.sleep(0.01)
 
 
@@ -154,29 +159,46 @@ class ForkedExecutor(Executor):
 
     def _run(self, future: Future[Any], call: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
         try:
-            with self._second(arguments) as files, self.zygote.connect() as connection:
-                self.connections.add(connection)
-                try:
-                    request = Request(self.enter, (call, arguments), self.environment, str(Path.cwd()), umask())
-                    send(connection, request, files)
-                    good, answer = receive(connection)
-                finally:
-                    self.connections.discard(connection)
-        except (OSError, EOFError) as error:
-            future.set_exception(Lost(str(error)))
+            request = Request(self.enter, (call, arguments), self.environment, _current(), umask())
+            good, answer = self._answered(request, arguments)
+        except Exception as error:  # whatever it is: the build waits for this future
+            future.set_exception(error)
         else:
             future.set_result(answer) if good else future.set_exception(answer)
 
+    def _answered(self, request: Request, arguments: tuple[Any, ...]) -> tuple[bool, Any]:
+        """Return what a worker answers. Raises Lost where it ended without an answer."""
+        with self._second(arguments) as second:
+            try:
+                connection = self.zygote.connect()
+            except Unstarted as error:
+                raise Lost(str(error)) from error
+            with connection:
+                return self._asked(connection, request, second)
+
+    def _asked(self, connection: socket.socket, request: Request, second: Sequence[socket.socket]) -> tuple[bool, Any]:
+        self.connections.add(connection)
+        try:
+            if self.stopped:  # before there was this connection to close
+                raise EOFError
+            send(connection, request, [other.fileno() for other in second])
+            good, answer = receive(connection)
+        except (ConnectionError, EOFError) as error:
+            raise Lost(str(error)) from error
+        finally:
+            self.connections.discard(connection)
+        return good, answer
+
     @contextlib.contextmanager
-    def _second(self, arguments: tuple[Any, ...]) -> Iterator[list[int]]:
-        """Yield what a worker is sent of the second zygote: the descriptor of a connection, or nothing."""
+    def _second(self, arguments: tuple[Any, ...]) -> Iterator[list[socket.socket]]:
+        """Yield what a worker is sent of the second zygote: a connection, or nothing."""
         with contextlib.ExitStack() as stack:
-            files = []
+            connections = []
             if self.wants(arguments):
                 with self.asking:
                     if not self.missing and (connection := self._beside()):
-                        files.append(stack.enter_context(connection).fileno())
-            yield files
+                        connections.append(stack.enter_context(connection))
+            yield connections
 
     def _beside(self) -> socket.socket | None:
         try:
@@ -185,6 +207,14 @@ class ForkedExecutor(Executor):
             self.missing = True
             self.tell(error)
             return None
+
+
+def _current() -> str:
+    try:
+        return str(Path.cwd())
+    except FileNotFoundError as error:
+        hint = "Go to one that is there (`cd`) and run the same command again."
+        raise BuildError("The current folder was removed.", hint=hint) from error
 
 
 def umask() -> int:

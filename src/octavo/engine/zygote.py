@@ -14,6 +14,7 @@ import gc
 import importlib
 import os
 import pickle
+import select
 import selectors
 import signal
 import socket
@@ -189,6 +190,8 @@ def _answer(connection: socket.socket, added: Mapping[str, str]) -> None:
     fcntl.fcntl(connection, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(connection, fcntl.F_SETSIG, signal.SIGINT)
     fcntl.fcntl(connection, fcntl.F_SETFL, fcntl.fcntl(connection, fcntl.F_GETFL) | os.O_ASYNC)
+    if select.select([connection], [], [], 0)[0]:
+        raise EOFError  # it was gone before that: no signal comes any more
     try:
         answer = (True, request.call(*request.arguments, *descriptors))
     except Exception as error:
