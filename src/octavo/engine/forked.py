@@ -19,12 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from octavo.engine import locks
 from octavo.engine.zygote import COMPILED, Request, receive, send
 from octavo.errors import BuildError
 
 STARTING = 60.0  # seconds that a zygote may take for its imports
 # Variables that libraries read while they are imported: workers whose zygote saw others would not be as good as new.
 READ_AT_IMPORT = ("PYTHON", "MPL", "OMP_", "OPENBLAS_", "MKL_", "LANG", "LC_", "LD_", "CUDA", "TZ", "VIRTUAL_ENV")
+AGAIN = 5  # times that something is done once more where a zygote was ended just then
 
 
 class Lost(Exception):
@@ -71,9 +73,10 @@ class Zygote:
 
         with self.address.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            with contextlib.suppress(OSError):
-                return self._connect()
-            self._start()
+            for _ in range(AGAIN):
+                with contextlib.suppress(ConnectionRefusedError, FileNotFoundError):
+                    return self._connect()
+                self._start()  # it may be ended again at once, by who starts one with other imports
             return self._connect()
 
     def _connect(self) -> socket.socket:
@@ -87,6 +90,7 @@ class Zygote:
 
     def _start(self) -> None:
         stop(self.environments)  # those of this environment that are of no use any more
+        self.address.unlink(missing_ok=True)  # of one that was killed
         compiled = () if sys.dont_write_bytecode else (COMPILED,)  # its own environment is that of its workers
         process = subprocess.Popen(
             [sys.executable, "-m", "octavo.engine.zygote", str(self.address), *compiled],
@@ -103,6 +107,8 @@ class Zygote:
         process.stdin.close()
         end = time.monotonic() + STARTING
         while not self.address.exists():
+            if process.poll() == 0:  # it was ready, and was ended
+                return
             if process.poll() is not None or time.monotonic() > end:
                 raise Unstarted("The process that they are forked from did not start.")
             time.sleep(0.01)
@@ -167,26 +173,33 @@ class ForkedExecutor(Executor):
             future.set_result(answer) if good else future.set_exception(answer)
 
     def _answered(self, request: Request, arguments: tuple[Any, ...]) -> tuple[bool, Any]:
-        """Return what a worker answers. Raises Lost where it ended without an answer."""
-        with self._second(arguments) as second:
-            try:
-                connection = self.zygote.connect()
-            except Unstarted as error:
-                raise Lost(str(error)) from error
-            with connection:
-                return self._asked(connection, request, second)
+        """Return what a worker answers. Raises Lost where it ended without an answer.
 
-    def _asked(self, connection: socket.socket, request: Request, second: Sequence[socket.socket]) -> tuple[bool, Any]:
-        self.connections.add(connection)
+        Where nobody read what was sent, since a zygote was ended just then, nothing has begun: it is sent again.
+        """
+        for _ in range(AGAIN):
+            with self._second(arguments) as second, contextlib.suppress(ConnectionError):
+                good, answer = self._asked(request, second)
+                if good or not any(map(unread, second)):
+                    return good, answer
+            if self.stopped:
+                break
+        raise Lost("Nobody read what was sent.")
+
+    def _asked(self, request: Request, second: Sequence[socket.socket]) -> tuple[bool, Any]:
+        """Return what a worker answers. Raises ConnectionError where none read what it was sent, else Lost."""
         try:
-            if self.stopped:  # before there was this connection to close
-                raise EOFError
-            send(connection, request, [other.fileno() for other in second])
-            good, answer = receive(connection)
-        except (ConnectionError, EOFError) as error:
+            with self.zygote.connect() as connection:
+                self.connections.add(connection)
+                try:
+                    if self.stopped:  # before there was this connection to close
+                        raise EOFError
+                    send(connection, request, [other.fileno() for other in second])
+                    good, answer = receive(connection)
+                finally:
+                    self.connections.discard(connection)
+        except (Unstarted, EOFError) as error:
             raise Lost(str(error)) from error
-        finally:
-            self.connections.discard(connection)
         return good, answer
 
     @contextlib.contextmanager
@@ -207,6 +220,17 @@ class ForkedExecutor(Executor):
             self.missing = True
             self.tell(error)
             return None
+
+
+def unread(connection: socket.socket) -> bool:
+    """Whether the process at the other end was gone before it had read all that it was sent. Linux says so, once."""
+    try:
+        connection.recv(1, socket.MSG_DONTWAIT)
+    except ConnectionResetError:
+        return True
+    except BlockingIOError:  # it is there
+        pass
+    return False
 
 
 def _current() -> str:
@@ -254,28 +278,36 @@ def folder() -> Path:
 def stop(environment: str = "") -> int:
     """End the zygotes of an environment, or all of this user's; return how many. Their workers go on to their ends."""
     ended = 0
-    for _, pid in waiting(environment):
-        with contextlib.suppress(OSError):
-            os.kill(pid, signal.SIGTERM)
-            ended += 1
-    for address in _addresses(environment):  # those of processes that were killed as well
-        address.unlink(missing_ok=True)
+    for address in _addresses(environment):
+        if pid := _waits_at(address):
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGTERM)
+                ended += 1
+        elif lock := locks.take(address.with_suffix(".lock")):  # else one is being started there
+            if not _waits_at(address):  # it was killed
+                address.unlink(missing_ok=True)
+            lock.release()
     return ended
 
 
 def waiting(environment: str = "") -> list[tuple[Path, int]]:
     """Return the sockets and the processes of zygotes that wait for work."""
-    found = []
-    for address in _addresses(environment):
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(str(address))
-            credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-            found.append((address, struct.unpack("3i", credentials)[0]))
-    return found
+    found = [(address, _waits_at(address)) for address in _addresses(environment)]
+    return [(address, pid) for address, pid in found if pid]
+
+
+def _waits_at(address: Path) -> int:
+    """Return the process of the zygote that waits at a socket; 0 where there is none."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(address))
+        credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        return int(struct.unpack("3i", credentials)[0])
+    return 0
 
 
 def _addresses(environment: str) -> list[Path]:
-    return [path for path in sorted(folder().glob(f"{environment}*")) if path.suffix != ".lock"]
+    """Return sockets, and no locks, nor those of zygotes that are not ready."""
+    return [path for path in sorted(folder().glob(f"{environment}*")) if not path.suffix]
 
 
 def forkable() -> bool:
