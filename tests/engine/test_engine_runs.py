@@ -405,3 +405,57 @@ def test_keys_know_kinds_and_order() -> None:
     assert keys.of("ab", "c") != keys.of("a", "bc")
     assert keys.of({"a": 1, "b": 2}) == keys.of({"b": 2, "a": 1})
     assert keys.of_task({"code": "1"}, {}) != keys.of_task({}, {"code": "1"})
+
+
+@dataclass
+class During:
+    """An action while which something else happens."""
+
+    happens: Callable[[], object]
+
+    def __call__(self, folder: Path, upstream: Mapping[str, Path]) -> tuple[Path, ...]:
+        self.happens()
+        (folder / "out" / "text").write_text("during")
+        return ()
+
+
+def test_what_another_build_makes_anew_on_purpose_is_taken(store: Store) -> None:
+    """A result is forced while a build is at work that found the old one: that build goes on with the new one."""
+    now, slow = Write("before", log="1"), task("slow", code="1")
+    build(store, task("now", now), slow)
+
+    def force() -> None:
+        now.text = "after"
+        assert statuses(build(store, task("now", now), forced=["now"])) == {"now": "ran"}
+
+    during = Task("slow", {"code": "2"}, During(force))
+    outcomes = build(store, task("now", now), during, task("reader", Write("r"), "now", "slow"), jobs=1)
+    assert statuses(outcomes) == {"now": "stored", "slow": "ran", "reader": "ran"}
+    folder, entry = outcomes["now"].folder, outcomes["now"].entry
+    assert folder and entry and store.damaged(folder, entry) == []
+    assert (folder / "out/text").read_text() == "after"
+    assert not list((store.state / "store").glob("*/*.old"))
+    assert statuses(build(store, task("now", now))) == {"now": "stored"}
+
+
+def test_a_forced_result_is_published_as_it_is_now(store: Store) -> None:
+    """Also where no task reads it: what a build says of its results is true of the files at its end."""
+    now = Write("a", log="1")
+    build(store, task("now", now))
+
+    def force() -> None:
+        now.log = "2"
+        build(store, task("now", now), forced=["now"])
+
+    outcomes = build(store, task("now", now), Task("slow", {"code": "2"}, During(force)), jobs=1)
+    folder, entry = outcomes["now"].folder, outcomes["now"].entry
+    assert folder and entry and entry.outputs["log/seen"][1] == keys.of_file(folder / "log/seen")
+
+
+def test_damage_while_a_build_is_at_work_is_seen_by_the_next(store: Store) -> None:
+    """A result was read and then damaged before the build ended: it is not remembered as whole."""
+    build(store, task("fit"))
+    (store.state / "last.json").unlink()
+    (file,) = (store.state / "store").glob("*/*/out/text")
+    statuses(build(store, task("fit"), Task("slow", {"code": "1"}, During(lambda: file.write_text("fIt"))), jobs=1))
+    assert runner.plan([task("fit")], store) == {"fit": "missing output"}

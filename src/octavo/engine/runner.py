@@ -239,7 +239,8 @@ class _Run:
         assert decision.stored
         folder, entry = decision.stored
         fetched = self.shared is not None and decision.key in self.shared.fetched
-        return Outcome(task, Status.STORED, folder, entry, upstream=self.upstream(task), fetched=fetched)
+        upstream, state = self.upstream(task), decision.state
+        return Outcome(task, Status.STORED, folder, entry, upstream=upstream, fetched=fetched, state=state)
 
     def keep(self, flight: Flight, future: Future[Performed]) -> Outcome:
         """Put what a worker made into the store; a fault of the user's or the disk's becomes a failed outcome."""
@@ -265,18 +266,36 @@ class _Run:
             return Outcome(task, Status.FAILED, reason=decision.reason, error=disk_error(error))
         finally:
             flight.claim.release(remove=True)
-        return Outcome(task, Status.RAN, folder, entry, decision.reason, done.seconds, upstream=upstream)
+        state = self.store.state_of(folder, entry)
+        return Outcome(task, Status.RAN, folder, entry, decision.reason, done.seconds, upstream=upstream, state=state)
 
-    def damaged(self, task: Task) -> BuildError | None:
-        """Return what is wrong with the stored results that a task reads; the next build makes such a one again."""
-        for name in task.after:
-            found = self.outcomes[name]
-            if found.status is Status.STORED and found.folder and found.entry:
-                for file in self.store.damaged(found.folder, found.entry):
-                    self.rotten.add(name)
-                    hint = "Run the same command again: it will be made anew."
-                    return BuildError(f"'{file}' of {name} was damaged in the store.", where=task.name, hint=hint)
-        return None
+    def damaged(self, task: Task) -> dict[str, list[str]]:
+        """Return the stored results that a task reads and that are not any more what was put into them: which files."""
+        found = [self.outcomes[name] for name in task.after]
+        read = {
+            outcome.task.name: self.store.damaged(outcome.folder, outcome.entry)
+            for outcome in found
+            if outcome.status is Status.STORED and outcome.folder and outcome.entry
+        }
+        return {name: files for name, files in read.items() if files}
+
+    def renew(self, name: str) -> bool:
+        """Take what another build has put in the place of a result, on purpose; False where that is not whole."""
+        found = self.outcomes[name]
+        assert found.folder and found.entry
+        there = self.store.successor(found.folder, found.entry)
+        if there:
+            self.outcomes[name] = replace(found, entry=there[0], state=there[1])
+        return bool(there)
+
+    def distrust(self, name: str, files: Sequence[str], task: Task) -> BuildError:
+        """Have the next build make a damaged result again; return what to tell of it."""
+        folder = self.outcomes[name].folder
+        assert folder
+        self.store.touch(folder, files)
+        self.rotten.add(name)
+        hint = "Run the same command again: it will be made anew."
+        return BuildError(f"'{files[0]}' of {name} was damaged in the store.", where=task.name, hint=hint)
 
     def distrusted(self, task: Task) -> BuildError | None:
         """Return the fault where a task would run what somebody else kept."""
@@ -335,10 +354,14 @@ class _Run:
         """Keep the memory, if it changed: a build with nothing to do writes nothing. What is ``apart`` is left out."""
         settled = time.monotonic_ns() + keys.TICK
         changed = {}
-        for name, outcome in self.outcomes.items():
+        for name, outcome in list(self.outcomes.items()):
             if not (outcome.entry and outcome.folder) or name in apart:
                 continue
-            state = "" if name in self.rotten else self.store.state_of(outcome.folder, outcome.entry)
+            if self.store.state_of(outcome.folder, outcome.entry) != outcome.state and self.renew(name):
+                outcome = self.outcomes[name]
+            assert outcome.entry
+            # Not what the files are like now: what was done to them since they were read is to be noticed.
+            state = "" if name in self.rotten else outcome.state
             memory = Memory(dict(outcome.task.parts), dict(outcome.upstream), outcome.entry, state)
             if memory != self.memory.get(name):
                 changed[name] = memory
@@ -504,11 +527,26 @@ class _Loop:
             claim.release(remove=True)  # another build ended it between the question and the claim
             self.schedule.put_back(task)
             return True
-        if fault := run.damaged(task) or run.distrusted(task):
+        if self.spoiled(task, decision):
             claim.release(remove=True)
+        else:
+            self._fly(task, decision, claim, alone)
+        return True
+
+    def spoiled(self, task: Task, decision: Decision) -> bool:
+        """Whether a task cannot read what was looked up for it: it is ended, or decided anew where that is new."""
+        run = self.run
+        damaged = run.damaged(task)
+        if damaged:
+            time.sleep(POLL)  # another build may be about to put another one there
+        lost = {name: files for name, files in damaged.items() if not run.renew(name)}
+        faults = [run.distrust(name, files, task) for name, files in lost.items()]
+        if damaged and not lost:
+            self.schedule.put_back(task)
+        elif fault := faults[0] if faults else run.distrusted(task):
             self.end(Outcome(task, Status.FAILED, reason=decision.reason, error=fault))
-            return True
-        self._fly(task, decision, claim, alone)
+        else:
+            return False
         return True
 
     def _fly(self, task: Task, decision: Decision, claim: Lock, alone: bool) -> None:

@@ -15,11 +15,15 @@ SHARED = "shared trace:"  # begins the reason of a file that perhaps another tas
 
 @dataclass(frozen=True)
 class Decision:
-    """Either the stored result that can be used, or the reason why the task must run."""
+    """Either the stored result that can be used, or the reason why the task must run.
+
+    ``state`` tells the files of the stored one before they were read.
+    """
 
     key: str
     stored: tuple[Path, Entry] | None
     reason: str
+    state: str = ""
 
 
 def decide(
@@ -31,20 +35,21 @@ def decide(
 ) -> Decision:
     """Look a task up. ``upstream`` has the digest of every result that it depends on."""
     key = keys.of_task(task.parts, upstream)
-    stored = _as_last_time(key, store, memory, digest) or store.find(key, digest)
-    if stored:
-        return Decision(key, stored, "")
+    if stored := _as_last_time(key, store, memory, digest) or store.look_up(key, digest):
+        return Decision(key, stored[:2], "", stored[2])
     return Decision(key, None, _why(task, upstream, store, memory, digest))
 
 
-def _as_last_time(key: str, store: Store, memory: Memory | None, digest: keys.FileDigest) -> tuple[Path, Entry] | None:
+def _as_last_time(
+    key: str, store: Store, memory: Memory | None, digest: keys.FileDigest
+) -> tuple[Path, Entry, str] | None:
     """Return the last result, where nothing has changed since: its files, not touched meanwhile, are not read again."""
     if memory is None or not memory.state or memory.entry.key != key:
         return None
     if any(digest(store.root / name) != was for name, was in memory.entry.reads.items()):
         return None
     folder = store.folder_of(memory.entry)
-    return (folder, memory.entry) if store.state_of(folder, memory.entry) == memory.state else None
+    return (folder, memory.entry, memory.state) if store.state_of(folder, memory.entry) == memory.state else None
 
 
 def outputs_digest(entry: Entry, *, kept: bool = False) -> str:
