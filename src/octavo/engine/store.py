@@ -220,8 +220,7 @@ class Store:
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
         """Use the store, beside other builds; what needs it alone is waited for."""
-        self.state.mkdir(parents=True, exist_ok=True)
-        lock = locks.take(self.state / "lock", shared=True, wait=True)
+        lock = self._lock(shared=True, wait=True)
         try:
             yield
         finally:
@@ -231,14 +230,19 @@ class Store:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the store alone. Raises BuildError when a build of this project is at work."""
-        self.state.mkdir(parents=True, exist_ok=True)
-        lock = locks.take(self.state / "lock")
+        lock = self._lock()
         if lock is None:
             raise BuildError("A build of this project is at work.", hint="Wait for it to end, or stop it with Ctrl-C.")
         try:
             yield
         finally:
             lock.release()
+
+    def _lock(self, *, shared: bool = False, wait: bool = False) -> locks.Lock | None:
+        while True:
+            self.state.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # who held it has taken the whole folder away
+                return locks.take(self.state / "lock", shared=shared, wait=wait)
 
     def memory(self) -> dict[str, Memory]:
         """Return what is remembered of each task's last result; a damaged file counts as none.
