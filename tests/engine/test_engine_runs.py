@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 import pickle
+import tempfile
 from collections.abc import Callable, Mapping
 from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass, field
@@ -459,3 +461,35 @@ def test_damage_while_a_build_is_at_work_is_seen_by_the_next(store: Store) -> No
     (file,) = (store.state / "store").glob("*/*/out/text")
     statuses(build(store, task("fit"), Task("slow", {"code": "1"}, During(lambda: file.write_text("fIt"))), jobs=1))
     assert runner.plan([task("fit")], store) == {"fit": "missing output"}
+
+
+class Both(AtOnce):
+    """A pool in which, the first time, one kernel dies and another task's worker takes the pool with it."""
+
+    def __init__(self) -> None:
+        self.errors = {"dies": KernelError("It died."), "breaks": BrokenExecutor("killed")}
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        if error := self.errors.pop(args[0], None):
+            future: Future[Any] = Future()
+            future.set_exception(error)
+            return future
+        return super().submit(fn, *args, **kwargs)
+
+
+def test_a_kernel_that_dies_beside_a_broken_pool_is_tried_again(store: Store) -> None:
+    """What else ended in that moment makes no difference to it."""
+    assert statuses(build(store, task("dies"), task("breaks"), executor=Both())) == {"dies": "ran", "breaks": "ran"}
+
+
+def test_a_folder_of_a_build_killed_at_its_beginning_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not so one that is being made just now."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    old, new = tmp_path / ".octavo-run-old", tmp_path / ".octavo-run-new"
+    old.mkdir()
+    new.mkdir()
+    os.utime(old, (0, 0))
+    with runner.processes(1) as (_, scratch):
+        assert sorted(tmp_path.iterdir()) == [new, Path(scratch)]

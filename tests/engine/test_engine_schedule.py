@@ -162,6 +162,25 @@ def test_points_wait_for_a_device_also_after_their_pool_broke(tmp_path: Path) ->
     assert [outcome.status for outcome in done.values()] == [Status.FAILED, Status.RAN, Status.RAN]
 
 
+class Wide(Watched):
+    """A cluster with many threads."""
+
+    places = 1200
+
+
+def test_no_more_is_begun_than_files_can_be_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cluster of any size is no reason to run out of open files: fewer are at work at once."""
+    monkeypatch.setattr("resource.getrlimit", lambda kind: (16, 4096))
+    store, events = Store(tmp_path / ".octavo", tmp_path), list[Event]()
+    tasks = [Task(f"t{n}", {"code": str(n)}, Hungry()) for n in range(20)]
+    wide = Wide()
+    runner.build(tasks, store, make_executor=lambda: wide, jobs=1, listen=events.append)
+    assert max(map(len, wide.seen)) == 4
+    assert [e.text for e in events if isinstance(e, Noted)] == [
+        "No more than 4 tasks are at work at once: each takes an open file (`ulimit -n`)."
+    ]
+
+
 def test_a_point_sees_its_device_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The number of the device is in the variable that its libraries read."""
     monkeypatch.setenv(DEVICES, "before")

@@ -45,8 +45,10 @@ ExecutorMaker = Callable[[], Executor]
 FORCED = "forced"
 ASKED = 64  # questions to the shared store that are under way at once
 SOME = ""  # a graphics device: which one, whoever runs the task says
+SPARE = 256  # open files for all else than claims
 POLL = 0.1  # seconds between looks at what another build is at work on
 DEATH_OF_PARENT = 1  # PR_SET_PDEATHSIG
+MAKING = 60.0  # seconds after which a folder that has not got its name will not get it any more
 SCRATCH = "octavo-run-"  # in the temporary folder; sockets have no room for the longer names of a project
 
 
@@ -69,11 +71,11 @@ def processes(jobs: int) -> Iterator[tuple[ExecutorMaker, str]]:
 @contextmanager
 def _scratch() -> Iterator[str]:
     """Yield a folder for temporary files, held as long as this build lives; those of killed builds are removed."""
-    for left in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*"):
+    for left in _left():
         if os.access(left, os.W_OK) and (lock := locks.take(left, create=False)):  # its build was killed
             shutil.rmtree(left, ignore_errors=True)
             lock.release()
-    made = Path(tempfile.mkdtemp(prefix="."))
+    made = Path(tempfile.mkdtemp(prefix=f".{SCRATCH}"))
     mine = locks.take(made, shared=True)
     # It has its name only now, when it is held: until then another build that begins would take it for a dead one's.
     scratch = made.rename(made.with_name(f"{SCRATCH}{made.name[1:]}"))
@@ -83,6 +85,16 @@ def _scratch() -> Iterator[str]:
         shutil.rmtree(scratch, ignore_errors=True)
         if mine:
             mine.release()
+
+
+def _left() -> Iterator[Path]:
+    """Yield folders that builds made for temporary files; those that are being made just now are left out."""
+    place = Path(tempfile.gettempdir())
+    yield from place.glob(f"{SCRATCH}*")
+    for unnamed in place.glob(f".{SCRATCH}*"):
+        with suppress(FileNotFoundError):
+            if time.time() - unnamed.stat().st_mtime > MAKING:
+                yield unnamed
 
 
 @dataclass(frozen=True)
@@ -204,6 +216,7 @@ class _Run:
         self.forced = forced
         self.fail_fast = fail_fast
         self.outcomes = outcomes
+        self.failed = any(outcome.status is Status.FAILED for outcome in outcomes.values())
         self.listen: Callable[[Event], None] = listen or (lambda event: None)
         self.memory = store.memory()
         self.digest = keys.remembering(store.digest)
@@ -233,7 +246,7 @@ class _Run:
 
     def stopped(self) -> bool:
         """Whether no task is to be begun any more."""
-        return self.fail_fast and any(o.status is Status.FAILED for o in self.outcomes.values())
+        return self.fail_fast and self.failed
 
     def stored(self, task: Task, decision: Decision) -> Outcome:
         assert decision.stored
@@ -342,6 +355,7 @@ class _Run:
 
     def end(self, outcome: Outcome) -> None:
         self.outcomes[outcome.task.name] = outcome
+        self.failed = self.failed or outcome.status is Status.FAILED
         if self.shared and outcome.folder and outcome.entry:
             self.shared.offer(outcome.task.name, outcome.folder, outcome.entry, made=outcome.status is Status.RAN)
         self.listen(Ended(outcome))
@@ -425,6 +439,7 @@ class _Loop:
         self.asking: dict[Future[None], list[Task]] = {}  # the shared store is asked for their results
         self.done: SimpleQueue[Future[Any]] = SimpleQueue()  # of what flies and is asked, what has come to its end
         self.begun = 0
+        self.most = _most()
         self.told: set[str] = set()
 
     def go(self) -> None:
@@ -620,7 +635,7 @@ class _Loop:
         """After a worker took all others with it: keep what these had finished, run the rest again."""
         for future, flight in self.flying.items():
             if future.done() and not _broken(future):
-                self.end(self.run.keep(flight, future))
+                self.keep(future, flight)
             else:  # beside others, another may have been at fault
                 self.try_again(flight, _killed(flight), forgiven=len(self.flying) > 1)
         _stop(self.executor)
@@ -650,7 +665,10 @@ class _Loop:
 
     def places(self) -> int:
         """Return how many tasks to give to the workers at once; those of a cluster come and go."""
-        return int(getattr(self.executor, "places", self.jobs))
+        places = int(getattr(self.executor, "places", self.jobs))
+        if self.executor and places > self.most:
+            self.tell(f"No more than {self.most} tasks are at work at once: each takes an open file (`ulimit -n`).")
+        return min(places, self.most)
 
     def free_device(self) -> str | None:
         return self.room.device([flight.device for flight in self.flying.values() if flight.device is not None])
@@ -660,6 +678,16 @@ class _Loop:
         if text not in self.told:
             self.told.add(text)
             self.run.listen(Noted(text))
+
+
+def _most() -> int:
+    """Return how many tasks may be at work at once: each holds an open file, its claim, and others are needed too."""
+    try:
+        import resource
+    except ImportError:
+        return sys.maxsize
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if files == resource.RLIM_INFINITY else max(files // 4, files - SPARE)
 
 
 def _submit(executor: Executor, flight: Flight, run: _Run) -> Future[Performed]:
