@@ -6,18 +6,25 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import CliRunner
 
+from octavo.cli.clean import clean
 from octavo.cli.main import VERBS
 from octavo.cli.progress import Counts
 from octavo.engine.events import Ended, Planned, Started
+from octavo.engine.store import Store
 from octavo.engine.task import Outcome, Status, Task
+from octavo.errors import UsageError
 
 if TYPE_CHECKING:
     from tests.conftest import Tiny
@@ -212,3 +219,43 @@ def test_a_command_that_could_not_say_it_all_tells_so() -> None:
         check=False,
     )
     assert done.returncode != 0 and "No space left" in done.stderr
+
+
+def test_a_build_may_begin_while_the_store_is_removed(
+    tiny: Callable[..., Tiny], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store is out of the way before its files are removed, which takes long: a build has a new one."""
+    project = tiny({".octavo/store/a/b/c": "", ".octavo.removed-killed/store": ""})
+    store = Store(project.root / ".octavo", project.root)
+    entered, remove = [], shutil.rmtree
+
+    def build() -> None:
+        with store.in_use():
+            entered.append(sorted(path.name for path in store.state.iterdir()))
+
+    def rename(self: Path, target: Path) -> Path:
+        waits.start()
+        time.sleep(0.1)  # it waits for the lock by now
+        return replace(self, target)
+
+    def removing(folder: Path) -> None:
+        if "removed" in folder.name:
+            build()
+        remove(folder)
+
+    waits, replace = threading.Thread(target=build), Path.rename
+    monkeypatch.setattr(Path, "rename", rename)
+    monkeypatch.setattr(shutil, "rmtree", removing)
+    assert CliRunner().invoke(clean, ["--all"], obj=project.root).output == "Removed .octavo/.\n"
+    waits.join(10)
+    assert entered == [["lock"]] * 3 and not list(project.root.glob("*removed*"))
+
+
+def test_clean_removes_nothing_where_one_of_both_is_a_link(tiny: Callable[..., Tiny], tmp_path: Path) -> None:
+    """It says so before it has begun, as its exit code says."""
+    project = tiny({"build/paper": ""})
+    (tmp_path / "elsewhere").mkdir()
+    (project.root / ".octavo").symlink_to(tmp_path / "elsewhere")
+    result = CliRunner().invoke(clean, ["--all"], obj=project.root)
+    assert isinstance(result.exception, UsageError) and "'.octavo' is a link" in str(result.exception)
+    assert (project.root / "build/paper").exists()

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from octavo.engine import cluster, remote, runner, travel
 from octavo.engine import key as keys
-from octavo.engine import runner, travel
 from octavo.engine.store import Store
 from octavo.engine.task import Task
 from octavo.engine.travel import FOLDER, Held, Mirror, Piece
@@ -174,3 +174,20 @@ def test_a_task_costs_the_runner_little_however_many_there_are(tmp_path: Path) -
     # The least of three: what other programs do at the same time only adds to it.
     few, many_more = (min(cost(number, again) for again in range(3)) for number in (400, 800))
     assert many_more < 3 * max(few, 0.05)
+
+
+def test_a_fault_of_this_machine_is_not_told_as_a_lost_scheduler() -> None:
+    """A file that cannot be read fails its task, by name; of anything else the kind is said."""
+    executor = object.__new__(cluster.DaskExecutor)
+    executor.address, executor.lost = "tcp://host:1", None
+    unread, other = cluster.Flight(Future(), Any), cluster.Flight(Future(), Any)  # type: ignore[arg-type]
+    executor._fail(unread, PermissionError(13, "Permission denied", "data.csv"))
+    executor._fail(other, KeyError("x"))
+    assert isinstance(unread.future.exception(), PermissionError)
+    assert "KeyError: 'x'" in str(other.future.exception())
+
+
+def test_a_bug_is_not_told_as_a_place_that_is_away() -> None:
+    """What a shared store's place says is told as it is, a fault of the program with its kind."""
+    assert remote._words(TypeError("no such argument")) == "TypeError: no such argument"
+    assert remote._words(OSError("away")) == "away" and remote._words(TimeoutError()) == "TimeoutError"

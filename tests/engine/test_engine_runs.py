@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 import pickle
+import tempfile
 from collections.abc import Callable, Mapping
 from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass, field
@@ -405,3 +407,89 @@ def test_keys_know_kinds_and_order() -> None:
     assert keys.of("ab", "c") != keys.of("a", "bc")
     assert keys.of({"a": 1, "b": 2}) == keys.of({"b": 2, "a": 1})
     assert keys.of_task({"code": "1"}, {}) != keys.of_task({}, {"code": "1"})
+
+
+@dataclass
+class During:
+    """An action while which something else happens."""
+
+    happens: Callable[[], object]
+
+    def __call__(self, folder: Path, upstream: Mapping[str, Path]) -> tuple[Path, ...]:
+        self.happens()
+        (folder / "out" / "text").write_text("during")
+        return ()
+
+
+def test_what_another_build_makes_anew_on_purpose_is_taken(store: Store) -> None:
+    """A result is forced while a build is at work that found the old one: that build goes on with the new one."""
+    now, slow = Write("before", log="1"), task("slow", code="1")
+    build(store, task("now", now), slow)
+
+    def force() -> None:
+        now.text = "after"
+        assert statuses(build(store, task("now", now), forced=["now"])) == {"now": "ran"}
+
+    during = Task("slow", {"code": "2"}, During(force))
+    outcomes = build(store, task("now", now), during, task("reader", Write("r"), "now", "slow"), jobs=1)
+    assert statuses(outcomes) == {"now": "stored", "slow": "ran", "reader": "ran"}
+    folder, entry = outcomes["now"].folder, outcomes["now"].entry
+    assert folder and entry and store.damaged(folder, entry) == []
+    assert (folder / "out/text").read_text() == "after"
+    assert not list((store.state / "store").glob("*/*.old"))
+    assert statuses(build(store, task("now", now))) == {"now": "stored"}
+
+
+def test_a_forced_result_is_published_as_it_is_now(store: Store) -> None:
+    """Also where no task reads it: what a build says of its results is true of the files at its end."""
+    now = Write("a", log="1")
+    build(store, task("now", now))
+
+    def force() -> None:
+        now.log = "2"
+        build(store, task("now", now), forced=["now"])
+
+    outcomes = build(store, task("now", now), Task("slow", {"code": "2"}, During(force)), jobs=1)
+    folder, entry = outcomes["now"].folder, outcomes["now"].entry
+    assert folder and entry and entry.outputs["log/seen"][1] == keys.of_file(folder / "log/seen")
+
+
+def test_damage_while_a_build_is_at_work_is_seen_by_the_next(store: Store) -> None:
+    """A result was read and then damaged before the build ended: it is not remembered as whole."""
+    build(store, task("fit"))
+    (store.state / "last.json").unlink()
+    (file,) = (store.state / "store").glob("*/*/out/text")
+    statuses(build(store, task("fit"), Task("slow", {"code": "1"}, During(lambda: file.write_text("fIt"))), jobs=1))
+    assert runner.plan([task("fit")], store) == {"fit": "missing output"}
+
+
+class Both(AtOnce):
+    """A pool in which, the first time, one kernel dies and another task's worker takes the pool with it."""
+
+    def __init__(self) -> None:
+        self.errors = {"dies": KernelError("It died."), "breaks": BrokenExecutor("killed")}
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        if error := self.errors.pop(args[0], None):
+            future: Future[Any] = Future()
+            future.set_exception(error)
+            return future
+        return super().submit(fn, *args, **kwargs)
+
+
+def test_a_kernel_that_dies_beside_a_broken_pool_is_tried_again(store: Store) -> None:
+    """What else ended in that moment makes no difference to it."""
+    assert statuses(build(store, task("dies"), task("breaks"), executor=Both())) == {"dies": "ran", "breaks": "ran"}
+
+
+def test_a_folder_of_a_build_killed_at_its_beginning_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not so one that is being made just now."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    old, new = tmp_path / ".octavo-run-old", tmp_path / ".octavo-run-new"
+    old.mkdir()
+    new.mkdir()
+    os.utime(old, (0, 0))
+    with runner.processes(1) as (_, scratch):
+        assert sorted(tmp_path.iterdir()) == [new, Path(scratch)]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ import pytest
 from octavo.engine import runner
 from octavo.engine.events import Event, Noted
 from octavo.engine.graph import ordered
+from octavo.engine.remote import within
 from octavo.engine.room import DEVICES, Room, available_memory, measure
 from octavo.engine.schedule import Schedule
 from octavo.engine.store import Store
-from octavo.engine.task import Task
+from octavo.engine.task import Action, Status, Task
+from octavo.errors import NotebookError
 
 
 def task(name: str, *after: str, **options: Any) -> Task:
@@ -78,6 +81,20 @@ class Hungry:
         return ()
 
 
+class Fails:
+    """An action whose notebook raises."""
+
+    def __call__(self, folder: Path, upstream: Mapping[str, Path]) -> tuple[Path, ...]:
+        raise NotebookError("It raised.")
+
+
+class Breaks(Executor):
+    """A pool that breaks with whatever it is given."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        raise BrokenExecutor("its worker was killed")
+
+
 def test_points_are_held_back_before_memory_runs_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What needed 40 of 100 last time runs two at once, not four, and the build says so."""
     store = Store(tmp_path / ".octavo", tmp_path)
@@ -104,6 +121,64 @@ def test_a_graphics_device_is_used_by_one_point_at_a_time(tmp_path: Path) -> Non
     assert max(map(len, devices)) == 2
     assert all(len(set(used)) == len(used) for used in devices)
     assert any(name.startswith("cpu") and device is None for seen in watched.seen for name, device in seen.items())
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_points_that_waited_for_a_device_all_come_to_an_end(tmp_path: Path, fast: bool) -> None:
+    """Of points that wait for the one device some are stored, or held after a failure: the others wait no longer."""
+    store = Store(tmp_path / ".octavo", tmp_path)
+    room, names = Room(None, ("0",)), ("a", "b", "c", "d")
+    tasks = [Task(name, {"code": name}, Hungry(), device=True) for name in names]
+
+    def again(forced: str, action: Action) -> list[Status]:
+        first = [replace(task, action=action) if task.name == forced else task for task in tasks]
+        options = {"make_executor": Watched, "jobs": 4, "listen": lambda event: None, "room": room, "fail_fast": fast}
+        done = within(20, lambda: runner.build(first, store, forced=[forced], **options))  # type: ignore[arg-type]
+        return [done[name].status for name in names]
+
+    build(store, tasks[1:] if fast else tasks, room)
+    if fast:
+        assert again("a", Fails())[0] is Status.FAILED
+    for number, name in enumerate(names):
+        assert again(name, Hungry())[number] is Status.RAN
+
+
+def test_points_wait_for_a_device_also_after_their_pool_broke(tmp_path: Path) -> None:
+    """The one at work took the pool with it: those that waited for its device run in the next pool."""
+    store = Store(tmp_path / ".octavo", tmp_path)
+    tasks = [Task(name, {"code": name}, Hungry(), device=True, retries=0) for name in ("a", "b", "c")]
+    pools = iter((Breaks(), Watched()))
+    done = within(
+        20,
+        lambda: runner.build(
+            tasks,
+            store,
+            make_executor=lambda: next(pools),
+            jobs=4,
+            listen=lambda event: None,
+            room=Room(None, ("0",)),
+        ),
+    )
+    assert [outcome.status for outcome in done.values()] == [Status.FAILED, Status.RAN, Status.RAN]
+
+
+class Wide(Watched):
+    """A cluster with many threads."""
+
+    places = 1200
+
+
+def test_no_more_is_begun_than_files_can_be_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cluster of any size is no reason to run out of open files: fewer are at work at once."""
+    monkeypatch.setattr("resource.getrlimit", lambda kind: (16, 4096))
+    store, events = Store(tmp_path / ".octavo", tmp_path), list[Event]()
+    tasks = [Task(f"t{n}", {"code": str(n)}, Hungry()) for n in range(20)]
+    wide = Wide()
+    runner.build(tasks, store, make_executor=lambda: wide, jobs=1, listen=events.append)
+    assert max(map(len, wide.seen)) == 4
+    assert [e.text for e in events if isinstance(e, Noted)] == [
+        "No more than 4 tasks are at work at once: each takes an open file (`ulimit -n`)."
+    ]
 
 
 def test_a_point_sees_its_device_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from octavo.engine import key as keys
+from octavo.engine import locks
 from octavo.engine import store as store_module
 from octavo.engine.graph import needed, ordered
 from octavo.engine.store import Store, write_atomically
@@ -125,6 +126,33 @@ def test_what_dead_builds_left_is_removed(store: Store) -> None:
     with store.temporary() as folder:
         assert list((store.state / "tmp").iterdir()) == [folder] and list(folder.iterdir()) == []
     assert not folder.parent.exists()
+
+
+def test_two_builds_with_one_process_id_have_a_folder_each(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In two containers, or one after the other: neither takes the other's folder, for its own or for a dead one's."""
+    monkeypatch.setattr(os, "getpid", lambda: 7)
+    with store.temporary() as one, store.temporary() as two:
+        assert one.is_dir() and two.is_dir() and one != two
+        with store.temporary():
+            assert one.is_dir() and two.is_dir()
+    assert not list((store.state / "claims").iterdir())
+
+
+def test_a_build_that_ends_while_another_begins_leaves_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its folder is gone in the moment in which the other looks whether it is alive."""
+    left = store.state / "tmp/4711"
+    left.mkdir(parents=True)
+    take = locks.take
+
+    def ended(path: Path, **options: bool) -> locks.Lock | None:
+        if path.name == left.name and left.is_dir():
+            left.rmdir()
+        return take(path, **options)
+
+    monkeypatch.setattr(locks, "take", ended)
+    with store.temporary():
+        assert not left.exists()
+    assert not (store.state / "tmp").exists()
 
 
 def test_a_damaged_memory_counts_as_none(store: Store) -> None:

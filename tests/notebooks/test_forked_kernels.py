@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -207,3 +208,17 @@ def test_stop_ends_what_waits(tiny: Callable[..., Tiny]) -> None:
     assert project.octavo("stop").out == "Nothing waits.\n"
     project.replace("notebooks/one.ipynb", "'n', 1", "'n', 2")
     assert "1 ran" in project.octavo("build").out
+
+
+def test_what_was_printed_is_there_whatever_happens_at_the_end() -> None:
+    """A function for the end that raises keeps nothing else from its turn, as in an interpreter."""
+    code = """
+import atexit, threading
+from octavo.notebooks.pristine import to_its_end
+threading._register_atexit(lambda: 1 / 0)
+atexit.register(print, "at the end")
+to_its_end(lambda: print("said"))
+"""
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=variables)
+    assert said.stdout == "said\nat the end\n"

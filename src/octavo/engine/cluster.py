@@ -187,7 +187,7 @@ class DaskExecutor(Executor):
         try:
             remote = self.client.submit(work, job, key=f"octavo-{uuid.uuid4().hex}", pure=False, **wish)
         except Exception as error:  # Dask's client has no one kind of error for a scheduler that is gone
-            self._give_up(flight, _unreachable(self.address, str(error)))
+            self._give_up(flight, _lost(self.address, error))
             return
         self.remotes.add(remote)
         remote.add_done_callback(lambda done: self._heard(flight, done))
@@ -203,7 +203,7 @@ class DaskExecutor(Executor):
             remote.release()
             self._answered(flight, answer)
         except Exception as error:
-            self._give_up(flight, _unreachable(self.address, str(error)))
+            self._give_up(flight, _lost(self.address, error))
 
     def _answered(self, flight: Flight, answer: Answer | OctavoError | None) -> None:
         match answer:
@@ -298,7 +298,14 @@ class DaskExecutor(Executor):
         except OctavoError as error:
             flight.future.set_exception(error)
         except Exception as error:
-            self._give_up(flight, _unreachable(self.address, str(error)))
+            self._fail(flight, error)
+
+    def _fail(self, flight: Flight, error: Exception) -> None:
+        """End a task with a fault of this machine's disk, or the build with whatever else it is."""
+        if isinstance(error, OSError) and error.filename:  # Dask's own have no file
+            flight.future.set_exception(error)
+        else:
+            self._give_up(flight, _lost(self.address, error))
 
     def _read_tree(self) -> None:
         with self.lock:
@@ -427,6 +434,11 @@ def _quietly() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+def _lost(address: str, error: Exception) -> Unreachable:
+    """Tell a fault of Dask's, which has no one kind of error: its name is said, for it may be one of ours as well."""
+    return _unreachable(address, f"{type(error).__name__}: {error}")
 
 
 def _unreachable(address: str, detail: str) -> Unreachable:

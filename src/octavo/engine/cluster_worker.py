@@ -14,13 +14,13 @@ import socket
 import tempfile
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from octavo.engine import key as keys
-from octavo.engine.forked import Zygote, begin_beside
+from octavo.engine.forked import AGAIN, Zygote, begin_beside, unread
 from octavo.engine.runner import Performed, disk_error
 from octavo.engine.task import Action
 from octavo.engine.travel import Held, Mirror, Piece
@@ -237,28 +237,46 @@ def _run(
 ) -> Vanished | Made | None:
     """Run an action in a process forked for it alone; end that process when nobody wants the result any more."""
     host = socket.gethostname()
-    environment = _environment(site)
-    zygote, *kernels = zygotes(site)
     try:
-        with ExitStack() as stack:
-            scratch = stack.enter_context(_scratch())
-            begin_beside(kernels)
-            connection = stack.enter_context(zygote.connect())
-            files = [stack.enter_context(kernel.connect()).fileno() for kernel in kernels]
-            arguments = (job.call, (job.name, action, folder, upstream, job.device))
-            send(connection, Request(site.enter, arguments, {**environment, "TMPDIR": scratch}, scratch, 0o022), files)
-            while not select.select([connection], [], [], POLL)[0]:
-                if not _wanted(worker):
-                    return None
-            good, answer = receive(connection)
+        for _ in range(AGAIN):
+            with suppress(ConnectionError), _scratch() as scratch:  # who was sent it had ended just then
+                environment = {**_environment(site), "TMPDIR": scratch}
+                arguments = (job.call, (job.name, action, folder, upstream, job.device))
+                found = _asked(Request(site.enter, arguments, environment, scratch, 0o022), site, worker)
+                break
+        else:
+            return Vanished(host)
     except (OSError, EOFError):
         return Vanished(host)
+    if found is None:
+        return None
+    good, answer = found
     if good:
         return Made(host, answer, folder=folder)
     if isinstance(answer, OSError):
         fault = disk_error(answer)
         answer = BuildError(f"On {host}: {fault.what}", where=fault.where, hint=fault.hint)
     return Made(host, None, cast(OctavoError, answer))
+
+
+def _asked(request: Request, site: Site, worker: Worker) -> tuple[bool, Any] | None:
+    """Return what a process answers; None when nobody wants that any more.
+
+    Raises ConnectionError where nobody read what was sent, EOFError where who read it ended, OSError where none starts.
+    """
+    zygote, *others = zygotes(site)
+    with ExitStack() as stack:
+        begin_beside(others)
+        connection = stack.enter_context(zygote.connect())
+        kernels = [stack.enter_context(other.connect()) for other in others]
+        send(connection, request, [kernel.fileno() for kernel in kernels])
+        while not select.select([connection], [], [], POLL)[0]:
+            if not _wanted(worker):
+                return None
+        good, answer = receive(connection)
+        if not good and any(map(unread, kernels)):
+            raise ConnectionError
+        return good, answer
 
 
 def zygotes(site: Site) -> list[Zygote]:

@@ -13,21 +13,28 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from octavo.engine import locks
 from octavo.engine.zygote import COMPILED, Request, receive, send
+from octavo.errors import BuildError
 
 STARTING = 60.0  # seconds that a zygote may take for its imports
 # Variables that libraries read while they are imported: workers whose zygote saw others would not be as good as new.
 READ_AT_IMPORT = ("PYTHON", "MPL", "OMP_", "OPENBLAS_", "MKL_", "LANG", "LC_", "LD_", "CUDA", "TZ", "VIRTUAL_ENV")
+AGAIN = 5  # times that something is done once more where a zygote was ended just then
 
 
 class Lost(Exception):
     """A worker ended without an answer; others go on."""
+
+
+class Unstarted(OSError):
+    """A zygote ended before it was ready."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +73,10 @@ class Zygote:
 
         with self.address.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            with contextlib.suppress(OSError):
-                return self._connect()
-            self._start()
+            for _ in range(AGAIN):
+                with contextlib.suppress(ConnectionRefusedError, FileNotFoundError):
+                    return self._connect()
+                self._start()  # it may be ended again at once, by who starts one with other imports
             return self._connect()
 
     def _connect(self) -> socket.socket:
@@ -82,6 +90,7 @@ class Zygote:
 
     def _start(self) -> None:
         stop(self.environments)  # those of this environment that are of no use any more
+        self.address.unlink(missing_ok=True)  # of one that was killed
         compiled = () if sys.dont_write_bytecode else (COMPILED,)  # its own environment is that of its workers
         process = subprocess.Popen(
             [sys.executable, "-m", "octavo.engine.zygote", str(self.address), *compiled],
@@ -98,8 +107,10 @@ class Zygote:
         process.stdin.close()
         end = time.monotonic() + STARTING
         while not self.address.exists():
+            if process.poll() == 0:  # it was ready, and was ended
+                return
             if process.poll() is not None or time.monotonic() > end:
-                raise OSError("The process that they are forked from did not start.")
+                raise Unstarted("The process that they are forked from did not start.")
             time.sleep(0.01)
 
 
@@ -154,29 +165,53 @@ class ForkedExecutor(Executor):
 
     def _run(self, future: Future[Any], call: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
         try:
-            with self._second(arguments) as files, self.zygote.connect() as connection:
-                self.connections.add(connection)
-                try:
-                    request = Request(self.enter, (call, arguments), self.environment, str(Path.cwd()), umask())
-                    send(connection, request, files)
-                    good, answer = receive(connection)
-                finally:
-                    self.connections.discard(connection)
-        except (OSError, EOFError) as error:
-            future.set_exception(Lost(str(error)))
+            request = Request(self.enter, (call, arguments), self.environment, _current(), umask())
+            good, answer = self._answered(request, arguments)
+        except Exception as error:  # whatever it is: the build waits for this future
+            future.set_exception(error)
         else:
             future.set_result(answer) if good else future.set_exception(answer)
 
+    def _answered(self, request: Request, arguments: tuple[Any, ...]) -> tuple[bool, Any]:
+        """Return what a worker answers. Raises Lost where it ended without an answer.
+
+        Where nobody read what was sent, since a zygote was ended just then, nothing has begun: it is sent again.
+        """
+        for _ in range(AGAIN):
+            with self._second(arguments) as second, contextlib.suppress(ConnectionError):
+                good, answer = self._asked(request, second)
+                if good or not any(map(unread, second)):
+                    return good, answer
+            if self.stopped:
+                break
+        raise Lost("Nobody read what was sent.")
+
+    def _asked(self, request: Request, second: Sequence[socket.socket]) -> tuple[bool, Any]:
+        """Return what a worker answers. Raises ConnectionError where none read what it was sent, else Lost."""
+        try:
+            with self.zygote.connect() as connection:
+                self.connections.add(connection)
+                try:
+                    if self.stopped:  # before there was this connection to close
+                        raise EOFError
+                    send(connection, request, [other.fileno() for other in second])
+                    good, answer = receive(connection)
+                finally:
+                    self.connections.discard(connection)
+        except (Unstarted, EOFError) as error:
+            raise Lost(str(error)) from error
+        return good, answer
+
     @contextlib.contextmanager
-    def _second(self, arguments: tuple[Any, ...]) -> Iterator[list[int]]:
-        """Yield what a worker is sent of the second zygote: the descriptor of a connection, or nothing."""
+    def _second(self, arguments: tuple[Any, ...]) -> Iterator[list[socket.socket]]:
+        """Yield what a worker is sent of the second zygote: a connection, or nothing."""
         with contextlib.ExitStack() as stack:
-            files = []
+            connections = []
             if self.wants(arguments):
                 with self.asking:
                     if not self.missing and (connection := self._beside()):
-                        files.append(stack.enter_context(connection).fileno())
-            yield files
+                        connections.append(stack.enter_context(connection))
+            yield connections
 
     def _beside(self) -> socket.socket | None:
         try:
@@ -185,6 +220,25 @@ class ForkedExecutor(Executor):
             self.missing = True
             self.tell(error)
             return None
+
+
+def unread(connection: socket.socket) -> bool:
+    """Whether the process at the other end was gone before it had read all that it was sent. Linux says so, once."""
+    try:
+        connection.recv(1, socket.MSG_DONTWAIT)
+    except ConnectionResetError:
+        return True
+    except BlockingIOError:  # it is there
+        pass
+    return False
+
+
+def _current() -> str:
+    try:
+        return str(Path.cwd())
+    except FileNotFoundError as error:
+        hint = "Go to one that is there (`cd`) and run the same command again."
+        raise BuildError("The current folder was removed.", hint=hint) from error
 
 
 def umask() -> int:
@@ -224,28 +278,36 @@ def folder() -> Path:
 def stop(environment: str = "") -> int:
     """End the zygotes of an environment, or all of this user's; return how many. Their workers go on to their ends."""
     ended = 0
-    for _, pid in waiting(environment):
-        with contextlib.suppress(OSError):
-            os.kill(pid, signal.SIGTERM)
-            ended += 1
-    for address in _addresses(environment):  # those of processes that were killed as well
-        address.unlink(missing_ok=True)
+    for address in _addresses(environment):
+        if pid := _waits_at(address):
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGTERM)
+                ended += 1
+        elif lock := locks.take(address.with_suffix(".lock")):  # else one is being started there
+            if not _waits_at(address):  # it was killed
+                address.unlink(missing_ok=True)
+            lock.release()
     return ended
 
 
 def waiting(environment: str = "") -> list[tuple[Path, int]]:
     """Return the sockets and the processes of zygotes that wait for work."""
-    found = []
-    for address in _addresses(environment):
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(str(address))
-            credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-            found.append((address, struct.unpack("3i", credentials)[0]))
-    return found
+    found = [(address, _waits_at(address)) for address in _addresses(environment)]
+    return [(address, pid) for address, pid in found if pid]
+
+
+def _waits_at(address: Path) -> int:
+    """Return the process of the zygote that waits at a socket; 0 where there is none."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(address))
+        credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        return int(struct.unpack("3i", credentials)[0])
+    return 0
 
 
 def _addresses(environment: str) -> list[Path]:
-    return [path for path in sorted(folder().glob(f"{environment}*")) if path.suffix != ".lock"]
+    """Return sockets, and no locks, nor those of zygotes that are not ready."""
+    return [path for path in sorted(folder().glob(f"{environment}*")) if not path.suffix]
 
 
 def forkable() -> bool:

@@ -200,6 +200,8 @@ def _sftp(address: str) -> tuple[Any, str]:
 
 
 def _words(error: BaseException) -> str:
-    """Return an error in one short line."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    """Return an error in one short line; one that may be a bug, no fault of the place, with its kind."""
+    text = " ".join(str(error).split())
+    if not text or isinstance(error, TypeError | AttributeError | LookupError | AssertionError):
+        text = ": ".join(filter(None, (type(error).__name__, text)))
     return text if len(text) <= 200 else f"{text[:200]}…"

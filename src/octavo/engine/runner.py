@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
@@ -44,8 +45,10 @@ ExecutorMaker = Callable[[], Executor]
 FORCED = "forced"
 ASKED = 64  # questions to the shared store that are under way at once
 SOME = ""  # a graphics device: which one, whoever runs the task says
+SPARE = 256  # open files for all else than claims
 POLL = 0.1  # seconds between looks at what another build is at work on
 DEATH_OF_PARENT = 1  # PR_SET_PDEATHSIG
+MAKING = 60.0  # seconds after which a folder that has not got its name will not get it any more
 SCRATCH = "octavo-run-"  # in the temporary folder; sockets have no room for the longer names of a project
 
 
@@ -68,11 +71,11 @@ def processes(jobs: int) -> Iterator[tuple[ExecutorMaker, str]]:
 @contextmanager
 def _scratch() -> Iterator[str]:
     """Yield a folder for temporary files, held as long as this build lives; those of killed builds are removed."""
-    for left in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*"):
+    for left in _left():
         if os.access(left, os.W_OK) and (lock := locks.take(left, create=False)):  # its build was killed
             shutil.rmtree(left, ignore_errors=True)
             lock.release()
-    made = Path(tempfile.mkdtemp(prefix="."))
+    made = Path(tempfile.mkdtemp(prefix=f".{SCRATCH}"))
     mine = locks.take(made, shared=True)
     # It has its name only now, when it is held: until then another build that begins would take it for a dead one's.
     scratch = made.rename(made.with_name(f"{SCRATCH}{made.name[1:]}"))
@@ -82,6 +85,16 @@ def _scratch() -> Iterator[str]:
         shutil.rmtree(scratch, ignore_errors=True)
         if mine:
             mine.release()
+
+
+def _left() -> Iterator[Path]:
+    """Yield folders that builds made for temporary files; those that are being made just now are left out."""
+    place = Path(tempfile.gettempdir())
+    yield from place.glob(f"{SCRATCH}*")
+    for unnamed in place.glob(f".{SCRATCH}*"):
+        with suppress(FileNotFoundError):
+            if time.time() - unnamed.stat().st_mtime > MAKING:
+                yield unnamed
 
 
 @dataclass(frozen=True)
@@ -203,6 +216,7 @@ class _Run:
         self.forced = forced
         self.fail_fast = fail_fast
         self.outcomes = outcomes
+        self.failed = any(outcome.status is Status.FAILED for outcome in outcomes.values())
         self.listen: Callable[[Event], None] = listen or (lambda event: None)
         self.memory = store.memory()
         self.digest = keys.remembering(store.digest)
@@ -232,13 +246,14 @@ class _Run:
 
     def stopped(self) -> bool:
         """Whether no task is to be begun any more."""
-        return self.fail_fast and any(o.status is Status.FAILED for o in self.outcomes.values())
+        return self.fail_fast and self.failed
 
     def stored(self, task: Task, decision: Decision) -> Outcome:
         assert decision.stored
         folder, entry = decision.stored
         fetched = self.shared is not None and decision.key in self.shared.fetched
-        return Outcome(task, Status.STORED, folder, entry, upstream=self.upstream(task), fetched=fetched)
+        upstream, state = self.upstream(task), decision.state
+        return Outcome(task, Status.STORED, folder, entry, upstream=upstream, fetched=fetched, state=state)
 
     def keep(self, flight: Flight, future: Future[Performed]) -> Outcome:
         """Put what a worker made into the store; a fault of the user's or the disk's becomes a failed outcome."""
@@ -264,18 +279,36 @@ class _Run:
             return Outcome(task, Status.FAILED, reason=decision.reason, error=disk_error(error))
         finally:
             flight.claim.release(remove=True)
-        return Outcome(task, Status.RAN, folder, entry, decision.reason, done.seconds, upstream=upstream)
+        state = self.store.state_of(folder, entry)
+        return Outcome(task, Status.RAN, folder, entry, decision.reason, done.seconds, upstream=upstream, state=state)
 
-    def damaged(self, task: Task) -> BuildError | None:
-        """Return what is wrong with the stored results that a task reads; the next build makes such a one again."""
-        for name in task.after:
-            found = self.outcomes[name]
-            if found.status is Status.STORED and found.folder and found.entry:
-                for file in self.store.damaged(found.folder, found.entry):
-                    self.rotten.add(name)
-                    hint = "Run the same command again: it will be made anew."
-                    return BuildError(f"'{file}' of {name} was damaged in the store.", where=task.name, hint=hint)
-        return None
+    def damaged(self, task: Task) -> dict[str, list[str]]:
+        """Return the stored results that a task reads and that are not any more what was put into them: which files."""
+        found = [self.outcomes[name] for name in task.after]
+        read = {
+            outcome.task.name: self.store.damaged(outcome.folder, outcome.entry)
+            for outcome in found
+            if outcome.status is Status.STORED and outcome.folder and outcome.entry
+        }
+        return {name: files for name, files in read.items() if files}
+
+    def renew(self, name: str) -> bool:
+        """Take what another build has put in the place of a result, on purpose; False where that is not whole."""
+        found = self.outcomes[name]
+        assert found.folder and found.entry
+        there = self.store.successor(found.folder, found.entry)
+        if there:
+            self.outcomes[name] = replace(found, entry=there[0], state=there[1])
+        return bool(there)
+
+    def distrust(self, name: str, files: Sequence[str], task: Task) -> BuildError:
+        """Have the next build make a damaged result again; return what to tell of it."""
+        folder = self.outcomes[name].folder
+        assert folder
+        self.store.touch(folder, files)
+        self.rotten.add(name)
+        hint = "Run the same command again: it will be made anew."
+        return BuildError(f"'{files[0]}' of {name} was damaged in the store.", where=task.name, hint=hint)
 
     def distrusted(self, task: Task) -> BuildError | None:
         """Return the fault where a task would run what somebody else kept."""
@@ -322,6 +355,7 @@ class _Run:
 
     def end(self, outcome: Outcome) -> None:
         self.outcomes[outcome.task.name] = outcome
+        self.failed = self.failed or outcome.status is Status.FAILED
         if self.shared and outcome.folder and outcome.entry:
             self.shared.offer(outcome.task.name, outcome.folder, outcome.entry, made=outcome.status is Status.RAN)
         self.listen(Ended(outcome))
@@ -334,10 +368,14 @@ class _Run:
         """Keep the memory, if it changed: a build with nothing to do writes nothing. What is ``apart`` is left out."""
         settled = time.monotonic_ns() + keys.TICK
         changed = {}
-        for name, outcome in self.outcomes.items():
+        for name, outcome in list(self.outcomes.items()):
             if not (outcome.entry and outcome.folder) or name in apart:
                 continue
-            state = "" if name in self.rotten else self.store.state_of(outcome.folder, outcome.entry)
+            if self.store.state_of(outcome.folder, outcome.entry) != outcome.state and self.renew(name):
+                outcome = self.outcomes[name]
+            assert outcome.entry
+            # Not what the files are like now: what was done to them since they were read is to be noticed.
+            state = "" if name in self.rotten else outcome.state
             memory = Memory(dict(outcome.task.parts), dict(outcome.upstream), outcome.entry, state)
             if memory != self.memory.get(name):
                 changed[name] = memory
@@ -397,10 +435,11 @@ class _Loop:
         self.tries: dict[str, int] = {}  # of tasks that did not come to an end at once
         self.suspected: set[str] = set()  # they lost a worker or a kernel
         self.elsewhere: list[Task] = []  # another build is at work on them
-        self.parked: list[Task] = []  # they wait for a device
+        self.parked: deque[Task] = deque()  # they wait for a device
         self.asking: dict[Future[None], list[Task]] = {}  # the shared store is asked for their results
         self.done: SimpleQueue[Future[Any]] = SimpleQueue()  # of what flies and is asked, what has come to its end
         self.begun = 0
+        self.most = _most()
         self.told: set[str] = set()
 
     def go(self) -> None:
@@ -437,12 +476,18 @@ class _Loop:
         while (
             len(self.flying) < (1 if suspected or self.is_alone() else self.places())
             and len(self.asking) < ASKED
-            and (task := self.schedule.take())
+            and (task := self.take())
         ):
-            if task.device and self.room.devices and not self.free_device():
-                self.parked.append(task)
-            elif (decision := self.decided(task)) and not self.begin(task, decision):
+            if (decision := self.decided(task)) and not self.begin(task, decision):
                 break
+
+    def take(self) -> Task | None:
+        """Return the next task that waits for nothing, not for a device either."""
+        if self.parked and self.free_device():
+            return self.parked.popleft()
+        while (task := self.schedule.take()) and task.device and self.room.devices and not self.free_device():
+            self.parked.append(task)
+        return task
 
     def decided(self, task: Task) -> Decision | None:
         """Return why a task must run, or end it and return None."""
@@ -497,11 +542,26 @@ class _Loop:
             claim.release(remove=True)  # another build ended it between the question and the claim
             self.schedule.put_back(task)
             return True
-        if fault := run.damaged(task) or run.distrusted(task):
+        if self.spoiled(task, decision):
             claim.release(remove=True)
+        else:
+            self._fly(task, decision, claim, alone)
+        return True
+
+    def spoiled(self, task: Task, decision: Decision) -> bool:
+        """Whether a task cannot read what was looked up for it: it is ended, or decided anew where that is new."""
+        run = self.run
+        damaged = run.damaged(task)
+        if damaged:
+            time.sleep(POLL)  # another build may be about to put another one there
+        lost = {name: files for name, files in damaged.items() if not run.renew(name)}
+        faults = [run.distrust(name, files, task) for name, files in lost.items()]
+        if damaged and not lost:
+            self.schedule.put_back(task)
+        elif fault := faults[0] if faults else run.distrusted(task):
             self.end(Outcome(task, Status.FAILED, reason=decision.reason, error=fault))
-            return True
-        self._fly(task, decision, claim, alone)
+        else:
+            return False
         return True
 
     def _fly(self, task: Task, decision: Decision, claim: Lock, alone: bool) -> None:
@@ -566,8 +626,6 @@ class _Loop:
             self.try_again(flight, error)
         else:
             self.end(self.run.keep(flight, future))
-        if self.parked:
-            self.schedule.put_back(self.parked.pop(0))
 
     def end(self, outcome: Outcome) -> None:
         self.run.end(replace(outcome, tries=self.tries.get(outcome.task.name, 0) + 1))
@@ -577,7 +635,7 @@ class _Loop:
         """After a worker took all others with it: keep what these had finished, run the rest again."""
         for future, flight in self.flying.items():
             if future.done() and not _broken(future):
-                self.end(self.run.keep(flight, future))
+                self.keep(future, flight)
             else:  # beside others, another may have been at fault
                 self.try_again(flight, _killed(flight), forgiven=len(self.flying) > 1)
         _stop(self.executor)
@@ -607,7 +665,10 @@ class _Loop:
 
     def places(self) -> int:
         """Return how many tasks to give to the workers at once; those of a cluster come and go."""
-        return int(getattr(self.executor, "places", self.jobs))
+        places = int(getattr(self.executor, "places", self.jobs))
+        if self.executor and places > self.most:
+            self.tell(f"No more than {self.most} tasks are at work at once: each takes an open file (`ulimit -n`).")
+        return min(places, self.most)
 
     def free_device(self) -> str | None:
         return self.room.device([flight.device for flight in self.flying.values() if flight.device is not None])
@@ -617,6 +678,16 @@ class _Loop:
         if text not in self.told:
             self.told.add(text)
             self.run.listen(Noted(text))
+
+
+def _most() -> int:
+    """Return how many tasks may be at work at once: each holds an open file, its claim, and others are needed too."""
+    try:
+        import resource
+    except ImportError:
+        return sys.maxsize
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if files == resource.RLIM_INFINITY else max(files // 4, files - SPARE)
 
 
 def _submit(executor: Executor, flight: Flight, run: _Run) -> Future[Performed]:

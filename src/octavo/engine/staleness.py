@@ -16,11 +16,15 @@ SHARED = "shared trace:"  # begins the reason of a file that perhaps another tas
 
 @dataclass(frozen=True)
 class Decision:
-    """Either the stored result that can be used, or the reason why the task must run."""
+    """Either the stored result that can be used, or the reason why the task must run.
+
+    ``state`` tells the files of the stored one before they were read.
+    """
 
     key: str
     stored: tuple[Path, Entry] | None
     reason: str
+    state: str = ""
 
 
 def decide(
@@ -32,20 +36,21 @@ def decide(
 ) -> Decision:
     """Look a task up. ``upstream`` has the digest of every result that it depends on."""
     key = keys.of_task(task.parts, upstream)
-    stored = _as_last_time(key, store, memory, digest) or store.find(key, digest)
-    if stored:
-        return Decision(key, stored, "")
+    if stored := _as_last_time(key, store, memory, digest) or store.look_up(key, digest):
+        return Decision(key, stored[:2], "", stored[2])
     return Decision(key, None, _why(task, upstream, store, memory, digest))
 
 
-def _as_last_time(key: str, store: Store, memory: Memory | None, digest: keys.FileDigest) -> tuple[Path, Entry] | None:
+def _as_last_time(
+    key: str, store: Store, memory: Memory | None, digest: keys.FileDigest
+) -> tuple[Path, Entry, str] | None:
     """Return the last result, where nothing has changed since: its files, not touched meanwhile, are not read again."""
     if memory is None or not memory.state or memory.entry.key != key:
         return None
     if any(digest(store.root / decoded(name)) != was for name, was in memory.entry.reads.items()):
         return None
     folder = store.folder_of(memory.entry)
-    return (folder, memory.entry) if store.state_of(folder, memory.entry) == memory.state else None
+    return (folder, memory.entry, memory.state) if store.state_of(folder, memory.entry) == memory.state else None
 
 
 def outputs_digest(entry: Entry, *, kept: bool = False) -> str:
@@ -80,10 +85,10 @@ def _changed_part(reasons: tuple[str, ...], task: Task, memory: Memory) -> str:
 
 def _changed_file(store: Store, memory: Memory, digest: keys.FileDigest) -> str:
     for name, was in memory.entry.reads.items():
-        if digest(store.root / decoded(name)) != was:
+        if (now := digest(store.root / decoded(name))) != was:
             kind = "module" if name.endswith(".py") else "data file"
             kind = SHARED if name in memory.entry.shared else kind
-            return f"{kind} {name} changed"
+            return f"{kind} {name} {'is gone' if now == keys.MISSING else 'changed'}"
     return ""
 
 

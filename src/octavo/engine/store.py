@@ -48,15 +48,32 @@ class Store:
 
     def find(self, key: str, digest: keys.FileDigest) -> tuple[Path, Entry] | None:
         """Return the result of a key whose traced files are as they were, with its folder."""
+        found = self.look_up(key, digest)
+        return found[:2] if found else None
+
+    def look_up(self, key: str, digest: keys.FileDigest) -> tuple[Path, Entry, str] | None:
+        """Return what ``find`` does, and the state of its files before they were read (see ``state_of``)."""
         folder = self._of(key)
         if not folder.is_dir():
             return None
         found = [(candidate, entry) for candidate in sorted(folder.iterdir()) if (entry := load(candidate))]
         for candidate, entry in sorted(found, key=lambda known: bool(known[1].shared)):  # the exact ones first
             unchanged = all(digest(self.root / decoded(name)) == was for name, was in entry.reads.items())
-            if unchanged and _whole(candidate, entry):
-                return candidate, entry
+            state = self.state_of(candidate, entry) if unchanged else ""
+            if state and _whole(candidate, entry):
+                return candidate, entry, state
         return None
+
+    def successor(self, folder: Path, entry: Entry) -> tuple[Entry, str] | None:
+        """Return what another build put in the place of a result, on purpose, and its state; None where none is whole.
+
+        That has read the same files.
+        """
+        there = load(folder)
+        if there is None or there == entry:
+            return None
+        state = self.state_of(folder, there)
+        return (there, state) if state and _whole(folder, there) else None
 
     def digest(self, path: Path) -> str:
         """Return the digest of a file (see keys.of_file), marked as opened by Octavo and not by what it runs."""
@@ -101,16 +118,15 @@ class Store:
         return keys.of([(s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for s in found])
 
     def damaged(self, folder: Path, entry: Entry) -> list[str]:
-        """Return the artifacts of a result that do not hold any more what was put into them, by reading them.
-
-        They are touched, so that the next build reads this result whole, and makes it again.
-        """
+        """Return the artifacts of a result that do not hold any more what was put into them, by reading them."""
         read = (f"{OUT}/", f"{KEPT}/")
-        found = [n for n, (_, was) in entry.outputs.items() if n.startswith(read) and keys.of_file(folder / n) != was]
-        for name in found:
+        return [n for n, (_, was) in entry.outputs.items() if n.startswith(read) and keys.of_file(folder / n) != was]
+
+    def touch(self, folder: Path, names: Iterable[str]) -> None:
+        """Touch files of a result: the next build reads it whole, and makes it again if it is damaged."""
+        for name in names:
             with contextlib.suppress(OSError):
                 os.utime(folder / name)
-        return found
 
     def put(
         self,
@@ -151,37 +167,47 @@ class Store:
         if there and _whole(place, there) and there.shared == entry.shared and not anew:
             shutil.rmtree(made)
             return place, there
+        aside = made.with_name(f"{made.name}.old")
         if place.exists():
-            shutil.rmtree(place)
+            place.rename(aside)  # all of it at once: another build may be reading it
         made.rename(place)
+        shutil.rmtree(aside, ignore_errors=True)
         _flush(place.parent)
         return place, entry
 
     @contextlib.contextmanager
     def temporary(self) -> Iterator[Path]:
         """Yield a folder for unfinished results, on the same disk; what dead builds left in the store is removed."""
-        folder = self.state / "tmp" / str(os.getpid())
+        # Builds in two containers may have one process id; the claim is a file, since NFS locks no folders.
+        folder = self.state / "tmp" / f"{os.getpid()}-{os.urandom(4).hex()}"
         if self.state.is_dir() and not os.access(self.state, os.W_OK):  # a build that needs nothing made goes on
             yield folder
             return
         with locks.held(self.state / "tmp.lock"):
             for other in self.state.glob("tmp/*"):
-                if lock := locks.take(other):  # its build is dead
+                if not self.at_work(other):
                     shutil.rmtree(other, ignore_errors=True)
-                    lock.release()
             for claim in self.state.glob("claims/*"):
                 if lock := locks.take(claim, create=False):
                     lock.release(remove=True)
+            mine = self.claim(folder.name)
             folder.mkdir(parents=True)
-            mine = locks.take(folder)
         try:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
             if mine:
-                mine.release()
+                mine.release(remove=True)
             with contextlib.suppress(OSError):
                 folder.parent.rmdir()
+
+    def at_work(self, unfinished: Path) -> bool:
+        """Whether the build is alive that a folder for unfinished results is of."""
+        claim = self.state / "claims" / unfinished.name
+        lock = locks.take(claim, create=False)
+        if lock:
+            lock.release()
+        return lock is None and claim.exists()
 
     def claim(self, key: str) -> locks.Lock | None:
         """Return the right to make the result of a key, or None where another build is making it.
@@ -195,8 +221,7 @@ class Store:
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
         """Use the store, beside other builds; what needs it alone is waited for."""
-        self.state.mkdir(parents=True, exist_ok=True)
-        lock = locks.take(self.state / "lock", shared=True, wait=True)
+        lock = self._lock(shared=True, wait=True)
         try:
             yield
         finally:
@@ -206,14 +231,19 @@ class Store:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the store alone. Raises BuildError when a build of this project is at work."""
-        self.state.mkdir(parents=True, exist_ok=True)
-        lock = locks.take(self.state / "lock")
+        lock = self._lock()
         if lock is None:
             raise BuildError("A build of this project is at work.", hint="Wait for it to end, or stop it with Ctrl-C.")
         try:
             yield
         finally:
             lock.release()
+
+    def _lock(self, *, shared: bool = False, wait: bool = False) -> locks.Lock | None:
+        while True:
+            self.state.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # who held it has taken the whole folder away
+                return locks.take(self.state / "lock", shared=shared, wait=wait)
 
     def memory(self) -> dict[str, Memory]:
         """Return what is remembered of each task's last result; a damaged file counts as none.

@@ -109,7 +109,8 @@ class Outcome:
     """The end of a task. ``folder`` and ``entry`` are there when it has a result.
 
     ``reason`` says why it ran, or, for a task that was held back, which one it waited for; ``tries`` how often it was
-    begun. ``fetched``: its result came from the shared store in this build.
+    begun. ``fetched``: its result came from the shared store in this build. ``state`` tells its files as they were just
+    before they were read whole, or when they were made.
     """
 
     task: Task
@@ -122,6 +123,7 @@ class Outcome:
     upstream: Mapping[str, str] = field(default_factory=dict)
     tries: int = 1
     fetched: bool = False
+    state: str = ""
 
     @property
     def done(self) -> bool:

@@ -182,7 +182,8 @@ def _remove(folder: Path, trash: Path) -> None:
 
 def _leftovers(store: Store, made: Path) -> Iterator[Path]:
     """Yield what builds that are dead left behind: folders of unfinished results, claims, files half written."""
-    held = (path for place in ("tmp", "claims") for path in sorted((store.state / place).glob("*")))
+    yield from (path for path in sorted((store.state / "tmp").glob("*")) if not store.at_work(path))
+    held = sorted((store.state / "claims").glob("*"))
     half = (*sorted(store.state.glob(f".*{UNFINISHED}")), *sorted(made.rglob(f".*{UNFINISHED}")))
     for path in (*held, *half):
         if lock := locks.take(path, create=False):

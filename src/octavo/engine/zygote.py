@@ -14,6 +14,7 @@ import gc
 import importlib
 import os
 import pickle
+import select
 import selectors
 import signal
 import socket
@@ -25,7 +26,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from octavo.engine import orphans
+from octavo.engine import locks, orphans
 
 IDLE = 600.0  # seconds without a worker after which a zygote ends
 LENGTH = struct.Struct("!Q")
@@ -51,7 +52,9 @@ class Request(NamedTuple):
 def serve(address: Path, modules: Sequence[str], compiled: bool) -> None:
     """Import ``modules``, then fork a worker for each connection to the socket ``address``, until idle for long.
 
-    Where ``compiled``, what had to be compiled for that is kept beside its source, as Python does by itself.
+    Who asks it to end (SIGTERM) interrupts no work: who is connected has a worker, and it ends after its last one, for
+    what that leaves behind is ended here. Where ``compiled``, what had to be compiled for the imports is kept beside
+    its source, as Python does by itself.
     """
     sys.path[:] = [entry for entry in sys.path if entry and Path(entry).resolve() != Path.cwd()]
     gc.disable()  # what is imported stays: looking for garbage in it takes a quarter of the time
@@ -59,16 +62,27 @@ def serve(address: Path, modules: Sequence[str], compiled: bool) -> None:
     added = _import(modules)
     sys.dont_write_bytecode = workers_do_not
     gc.freeze()  # so that a collection in a worker does not touch, and so copy, the pages that all share
+    wake = _hear_signals()
     listener = socket.socket(socket.AF_UNIX)
     unready = address.with_name(f"{address.name}.{os.getpid()}")
     listener.bind(str(unready))
     listener.listen(64)
+    listener.setblocking(False)
+    own = unready.stat()
     unready.rename(address)
     orphans.adopt()
+    workers: set[int] = set()
     try:
-        _loop(listener, added)
+        _loop(listener, wake, workers, added)
     finally:
-        _remove(address, listener)
+        _remove(address, own)
+    with contextlib.suppress(BlockingIOError):  # nobody else waits
+        while True:
+            workers.add(_fork(listener, added))
+    listener.close()
+    while workers:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+        _reap(workers)
 
 
 def send(connection: socket.socket, thing: object, descriptors: Sequence[int] = ()) -> None:
@@ -128,34 +142,49 @@ def _installed_alone() -> Iterator[None]:
         sys.path[:], sys.meta_path[:] = path, finders
 
 
-def _loop(listener: socket.socket, added: Mapping[str, str]) -> None:
+def _hear_signals() -> int:
+    """Have signals do nothing but be told by the descriptor that is returned: a byte for each, its number."""
     wake, waker = os.pipe()
     os.set_blocking(wake, False)
     os.set_blocking(waker, False)
     signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
+    for number in (signal.SIGCHLD, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    selector = selectors.DefaultSelector()
+    return wake
+
+
+def _loop(listener: socket.socket, wake: int, workers: set[int], added: Mapping[str, str]) -> None:
+    """Fork workers until idle for long, or asked to end."""
+    selector = selectors.PollSelector()  # has no descriptor that a worker would inherit
     selector.register(listener, selectors.EVENT_READ)
     selector.register(wake, selectors.EVENT_READ)
-    workers: set[int] = set()
     while (events := selector.select(None if workers else IDLE)) or workers:
         for key, _ in events:
-            if key.fileobj is listener:
-                connection, _ = listener.accept()
-                pid = os.fork()
-                if pid == 0:
-                    selector.close()
-                    listener.close()
-                    _become_worker(connection, added)
-                workers.add(pid)
-                connection.close()
-            else:
-                with contextlib.suppress(BlockingIOError):
-                    os.read(wake, 4096)
-        if ended := set(_ended()):
-            workers -= ended
-            orphans.kill(workers)  # a worker that was killed leaves what its kernel began
+            with contextlib.suppress(BlockingIOError):
+                if key.fileobj is listener:
+                    workers.add(_fork(listener, added))
+                elif signal.SIGTERM in os.read(wake, 4096):
+                    return
+        _reap(workers)
+
+
+def _fork(listener: socket.socket, added: Mapping[str, str]) -> int:
+    """Fork a worker for who has waited longest, and return its process id. Raises BlockingIOError where nobody does."""
+    connection, _ = listener.accept()
+    pid = os.fork()
+    if pid == 0:
+        listener.close()
+        _become_worker(connection, added)
+    connection.close()
+    return pid
+
+
+def _reap(workers: set[int]) -> None:
+    """Take note of the workers that have ended, and end what they left."""
+    if ended := set(_ended()):
+        workers -= ended
+        orphans.kill(workers)  # a worker that was killed leaves what its kernel began
 
 
 def _ended() -> Iterator[int]:
@@ -189,6 +218,8 @@ def _answer(connection: socket.socket, added: Mapping[str, str]) -> None:
     fcntl.fcntl(connection, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(connection, fcntl.F_SETSIG, signal.SIGINT)
     fcntl.fcntl(connection, fcntl.F_SETFL, fcntl.fcntl(connection, fcntl.F_GETFL) | os.O_ASYNC)
+    if select.select([connection], [], [], 0)[0]:
+        raise EOFError  # it was gone before that: no signal comes any more
     try:
         answer = (True, request.call(*request.arguments, *descriptors))
     except Exception as error:
@@ -206,10 +237,13 @@ def _enter(request: Request, added: Mapping[str, str]) -> None:
     os.chdir(request.folder)
 
 
-def _remove(address: Path, listener: socket.socket) -> None:
-    """Remove the socket's file, unless another zygote has taken its place."""
-    listener.close()
-    address.unlink(missing_ok=True)
+def _remove(address: Path, own: os.stat_result) -> None:
+    """Remove the socket's file, unless another zygote has taken its place, or is about to, which replaces it."""
+    with contextlib.suppress(OSError):  # the folder may be gone
+        if lock := locks.take(address.with_suffix(".lock")):
+            if address.exists() and os.path.samestat(address.stat(), own):
+                address.unlink()
+            lock.release()
 
 
 if __name__ == "__main__":

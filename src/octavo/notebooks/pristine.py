@@ -55,10 +55,14 @@ def _finish(code: int) -> NoReturn:
     """End as an interpreter does: threads that must be waited for, what was registered for the end, then nothing."""
     import atexit
 
+    # Each may raise, or be a user's: the others are done all the same.
     with suppress(BaseException):
         threading._shutdown()  # type:ignore[attr-defined]
+    with suppress(BaseException):
         atexit._run_exitfuncs()
+    with suppress(BaseException):
         sys.stdout.flush()
+    with suppress(BaseException):
         sys.stderr.flush()
     os._exit(code)
 
