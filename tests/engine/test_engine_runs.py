@@ -148,7 +148,7 @@ def test_a_traced_file_counts_for_what_it_holds(store: Store, tmp_path: Path) ->
     module.write_text("2")
     assert runner.plan([wanted], store) == {"a": "module lib.py changed"}
     data.unlink()
-    assert runner.plan([wanted], store) == {"a": "data file data.txt changed"}
+    assert runner.plan([wanted], store) == {"a": "data file data.txt is gone"}
     data.write_text("1")
     module.write_text("1")
     assert runner.plan([wanted], store) == {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import py_compile
 import sqlite3
 import subprocess
 import sys
@@ -168,6 +169,13 @@ octavo.value
     found = reads(tmp_path, code)
     assert {"first/mine.py", "first/mine/__init__.py", "first/extra.py", "lib/extra.py"} < set(found)
     assert not [name for name in found if "colorsys" in name or "octavo" in name or name == "lib/mine/__init__.py"]
+
+
+def test_a_module_that_was_compiled_before_is_its_source(tmp_path: Path) -> None:
+    """Python opens what it compiled then; it is the source that is edited."""
+    run(tmp_path, "")
+    py_compile.compile(str(tmp_path / "lib/mine.py"), doraise=True)
+    assert reads(tmp_path, "import mine") == ["lib/mine.py"]
 
 
 def test_asking_what_is_installed_reads_no_folder(tmp_path: Path) -> None:

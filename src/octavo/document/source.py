@@ -297,6 +297,11 @@ def _text_problems(content: Content, text: str, places: problems.Sources) -> Ite
     yield from written.labels(places.lines(content.file), [node for node, _ in walk(content)])
     yield from _affixes(content)
     yield from written.footnotes(_scopes(content, lines, front.length(text)))
+    yield from _typed(content, places)
+
+
+def _typed(content: Content, places: problems.Sources) -> Iterator[DocumentError]:
+    """Yield an error for each role, link and alternative text that the parser passed on as it was typed."""
     for node, place in walk(content):
         for typed in written.roles(node):
             yield DocumentError(

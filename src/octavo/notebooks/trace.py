@@ -209,6 +209,7 @@ class Seen:
         if not path or path.startswith(self.installed):
             return
         self._announce(path)
+        path = _source(path)
         use = _use(mode if isinstance(mode, str) else "", flags if isinstance(flags, int) else 0)
         before = state(path)
         if use.begins_anew or (use.creates and not before):
@@ -424,38 +425,35 @@ def traced(
     Raises NotebookError when a file changed while the run went on: what the run read is not what the file holds now.
     """
     if not file.exists():
+        what = "What it read was not noted, so nobody can say when to run it again."
         hint = "Run the same command again. If it stays so, report it with the notebook [this is a bug]."
-        raise NotebookError(
-            "What it read was not noted, so nobody can say when to run it again.", where=where, hint=hint
-        )
+        raise NotebookError(what, where=where, hint=hint)
     found = json.loads(file.read_text(encoding="utf-8"))
     places = _places(root, ignored)
-    hold_data = places.hold_data
-    read = {_source(name): was for name, was in {**expected, **found["read"]}.items() if hold_data(name)}
+    read = {name: was for name, was in {**expected, **found["read"]}.items() if places.hold_data(name)}
     modules = {name: was for name, was in found["modules"].items() if places.hold_modules(name)}
+    listed = set(filter(places.hold_data, found["listed"]))
     opaque = sorted(set(found["opaque"]) - (BESIDE if beside else set()))
-    changed = _changed({**modules, **read}, found)
-    if changed and not opaque:
-        raise NotebookError(
-            f"'{_named(changed[0], root)}' changed while it ran.", where=where, hint="Run the same command again."
-        )
-    listed = set(filter(hold_data, found["listed"]))
+    if (changed := _changed({**modules, **read}, found)) and not opaque:
+        what = f"'{_named(changed[0], root)}' changed while it ran."
+        raise NotebookError(what, where=where, hint="Run the same command again.")
     changed += [] if opaque else [name for name in sorted(listed) if _filled(name, found)]
     hooked = {*read, *modules, *listed}
-    notes = [f"it talked to {address}: what came from there is not in its key" for address in found["network"]]
     seen = opened if opened and opaque else NOTHING  # whatever else was opened meanwhile, others opened it
     known = {os.path.realpath(n) for n in (*hooked, *found["written"], *found["searched"])}
-    more = {n for n in map(_source, seen.own | seen.perhaps) if n not in known and hold_data(n)}
-    if seen.gap:
-        notes.append(f"{GAP} {seen.gap}; it uses {', '.join(opaque)}. Name in `inputs` what it reads with them")
-    return Traced(
-        _sorted(hooked | more),
-        Doubts(
-            perhaps=tuple(sorted(_named(n, root) for n in more & set(map(_source, seen.perhaps)))),
-            changed=tuple(sorted({_named(n, root) for n in (*changed, *(more & seen.changed))})),
-            notes=tuple(notes),
-        ),
+    more = {n for n in map(_source, seen.own | seen.perhaps) if n not in known and places.hold_data(n)}
+    doubts = Doubts(
+        perhaps=tuple(sorted(_named(n, root) for n in more & set(map(_source, seen.perhaps)))),
+        changed=tuple(sorted({_named(n, root) for n in (*changed, *(more & seen.changed))})),
+        notes=tuple(_notes(found["network"], seen.gap, opaque)),
     )
+    return Traced(_sorted(hooked | more), doubts)
+
+
+def _notes(network: Iterable[str], gap: str, opaque: Iterable[str]) -> Iterator[str]:
+    yield from (f"it talked to {address}: what came from there is not in its key" for address in network)
+    if gap:
+        yield f"{GAP} {gap}; it uses {', '.join(opaque)}. Name in `inputs` what it reads with them"
 
 
 def _changed(read: Mapping[str, State], found: Mapping[str, Any]) -> list[str]:
