@@ -192,7 +192,8 @@ def sweep(name: str) -> pd.DataFrame:
     if name not in known:
         raise NotebookError(
             f"There is no sweep '{name}' to read here.",
-            hint=nearest(name, known) or 'Write its name as a literal, octavo.sweep("name"), and build it first.',
+            hint=nearest(name, known)
+            or 'Write octavo.sweep("name") in a cell, its name as a literal, and build it first.',
         )
     return pd.DataFrame([_row(name, point) for point in known[name]])
 

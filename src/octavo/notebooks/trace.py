@@ -433,7 +433,7 @@ def traced(
     read = {name: was for name, was in {**expected, **found["read"]}.items() if places.hold_data(name)}
     modules = {name: was for name, was in found["modules"].items() if places.hold_modules(name)}
     listed = set(filter(places.hold_data, found["listed"]))
-    opaque = sorted(set(found["opaque"]) - (BESIDE if beside else set()))
+    opaque = sorted(set(found["opaque"]) - (BESIDE if beside and not any(map(_imports_beside, modules)) else set()))
     if (changed := _changed({**modules, **read}, found)) and not opaque:
         what = f"'{_named(changed[0], root)}' changed while it ran."
         raise NotebookError(what, where=where, hint="Run the same command again.")
@@ -448,6 +448,14 @@ def traced(
         notes=tuple(_notes(found["network"], seen.gap, opaque)),
     )
     return Traced(_sorted(hooked | more), doubts)
+
+
+def _imports_beside(file: str) -> bool:
+    """Whether a local module names one of the packages that come along with others."""
+    with suppress(OSError):
+        text = Path(file).read_bytes()
+        return any(name.encode() in text for name in BESIDE)
+    return False
 
 
 def _notes(network: Iterable[str], gap: str, opaque: Iterable[str]) -> Iterator[str]:
