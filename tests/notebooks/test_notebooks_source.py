@@ -128,7 +128,7 @@ def test_magics_hide_nothing_of_what_a_cell_declares(tmp_path: Path) -> None:
     )
     found = load(book(tmp_path / "a.ipynb", tagged, *cells), "a.ipynb")
     assert (found.parameters.names(), found.sweeps, found.draws) == (("a",), ("one", "two"), True)
-    assert found.code == (tagged["source"], *cells)
+    assert found.code == (f"{tagged['source']} parameters", *cells)
     assert [what for what, _ in found.undrawable] == ["Cell 5: 'g' must be drawn by a function, not by [1]."]
 
 

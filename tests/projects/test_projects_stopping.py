@@ -68,10 +68,18 @@ def test_ctrl_c_stops_all_and_keeps_what_was_finished(
     assert (said.code, "1 ran, 1 from the store" in said.out) == (0, True)
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Begin no command with SIGHUP ignored, as all are that somebody began under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @needs_proc
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_other_signals_end_it_as_ctrl_c_does(
-    waiting: tuple[Tiny, subprocess.Popen[str]], number: signal.Signals
+    heard: None, waiting: tuple[Tiny, subprocess.Popen[str]], number: signal.Signals
 ) -> None:
     """Sent to the command alone, as a scheduler does: its code is the signal's, and no kernel is left."""
     project, build = waiting
