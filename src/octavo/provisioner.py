@@ -13,6 +13,7 @@ import select
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,13 @@ def _fork(command: Sequence[str], options: Mapping[str, Any]) -> ForkedProcess:
         raise Unfit(f"it asks for {', '.join(unknown)}")
     if options.get("independent"):
         raise Unfit("it shall outlive its manager")
+    with suppress(ConnectionError, EOFError):  # it may have been ended just then: there is another one now
+        return _asked(arguments, options)
+    return _asked(arguments, options)
+
+
+def _asked(arguments: Sequence[str], options: Mapping[str, Any]) -> ForkedProcess:
+    """Have a process forked. Raises EOFError or ConnectionError where nobody heard."""
     folder = Path(options.get("cwd") or Path.cwd())
     environment = dict(options.get("env") or os.environ)
     opened: list[int] = []

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -240,6 +241,14 @@ def test_a_killed_zygote_costs_nothing_that_runs(kernel: Callable[..., Kernel]) 
     one = kernel()
     os.kill(one.zygote(), signal.SIGKILL)
     assert one.run("print(1)") == "1"
+    assert kernel().forked()
+
+
+def test_a_zygote_that_is_killed_while_it_is_asked_is_asked_no_more(kernel: Callable[..., Kernel]) -> None:
+    """It was connected to and has read nothing: a kernel is forked from another all the same."""
+    zygote = kernel().zygote()
+    os.kill(zygote, signal.SIGSTOP)
+    threading.Timer(0.5, os.kill, (zygote, signal.SIGKILL)).start()
     assert kernel().forked()
 
 
