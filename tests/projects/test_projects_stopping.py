@@ -86,7 +86,7 @@ def test_other_signals_end_it_as_ctrl_c_does(
     build.send_signal(number)
     _, err = build.communicate(timeout=20)
     assert build.returncode == 128 + number
-    assert err.strip() == "Stopped. What was finished is kept; run the same command to go on."
+    assert err.splitlines()[-1] == "Stopped. What was finished is kept; run the same command to go on."
     assert project.still_working(1) == []
 
 
