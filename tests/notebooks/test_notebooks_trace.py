@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from octavo.errors import NotebookError
-from octavo.notebooks.trace import MARKS, TRACE, Traced, traced
+from octavo.notebooks.trace import MARKS, TRACE, Traced, installed, state, traced
 from octavo.notebooks.watch import Watch, find
 
 RUN = """
@@ -202,6 +202,25 @@ def test_what_a_forked_child_opens_is_not_explained(tmp_path: Path) -> None:
     opened = watch.end()
     seen = {Path(path).name for path in opened.own | opened.perhaps}
     assert "a.txt" in seen and "b.csv" not in seen
+
+
+def test_declared_inputs_are_those_of_the_run(tmp_path: Path) -> None:
+    """They count though nothing was seen to open them, and one that is edited while the run goes on is told."""
+    before = {str(tmp_path / "a.txt"): state(str(tmp_path / "a.txt"))}
+    run(tmp_path, "")
+    now = {str(tmp_path / "a.txt"): state(str(tmp_path / "a.txt"))}
+    trace = tmp_path / "trace.json"
+    assert traced(trace, tmp_path, (), "a notebook", expected=now).reads == (tmp_path / "a.txt",)
+    with pytest.raises(NotebookError, match=r"'a\.txt' changed while it ran\."):
+        traced(trace, tmp_path, (), "a notebook", expected=before)
+
+
+def test_a_project_may_lie_in_its_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `python -m venv .` all of the project is below the environment's folder, and is no part of it."""
+    assert sys.prefix in installed(str(tmp_path))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    for root in (tmp_path, tmp_path / "project"):
+        assert not any(str(root / "data.csv").startswith(f"{folder}{os.sep}") for folder in installed(str(root)))
 
 
 def test_a_root_with_a_colon_is_a_root(tmp_path: Path) -> None:

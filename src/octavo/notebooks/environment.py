@@ -53,7 +53,7 @@ def kernel_variables(name: str) -> list[dict[str, Any]]:
     places += [Path(prefix) / "share" / "jupyter" for prefix in (sys.prefix, "/usr/local", "/usr")]
     found = []
     for place in places:
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, AttributeError):  # not there, no JSON, no table
             specification = json.loads((place / "kernels" / name / "kernel.json").read_bytes())
             found += [specification["env"]] if specification.get("env") else []
     return found
