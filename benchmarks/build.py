@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from octavo import project
-from octavo.pipeline import cores, point_name
+from octavo.planning import cores, point_name
 
 ROOT = Path(__file__).parents[1]
 OCTAVO = (sys.executable, "-c", "from octavo.cli import main; main()")

@@ -14,7 +14,8 @@ from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
 
-from octavo.engine.runner import Performed, build
+from octavo.engine.pool import Performed
+from octavo.engine.runner import build
 from octavo.engine.store import Store
 from octavo.engine.task import Task
 

@@ -57,14 +57,14 @@ class Here(Executor):
 
 def seed(folder: Path, count: int) -> None:
     """Write a project of ``count`` points and fill its store."""
-    from octavo import pipeline, project
+    from octavo import planning, project
     from octavo.engine import runner
 
     (folder / "notebooks").mkdir(parents=True)
     (folder / "pyproject.toml").write_text(PROJECT.format(count=count), encoding="utf-8")
     executed = work.notebook(CELLS)
     (folder / "notebooks" / "trivial.ipynb").write_text(executed, encoding="utf-8")
-    whole = pipeline.make_plan(project.read(folder))
+    whole = planning.make_plan(project.read(folder))
     actions = {name: Recorded(int(given["n"]), executed) for name, given in whole.parameters.items()}  # type: ignore[arg-type]
     tasks = [dataclasses.replace(task, action=actions[task.name]) for task in whole.tasks]
     runner.build(tasks, whole.store(), make_executor=Here, jobs=1, listen=lambda event: None)

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import msgspec
 
-from octavo import pipeline
+from octavo import pipeline, planning
 from octavo.engine.store import OUT, write_atomically
 from octavo.errors import UsageError, nearest
 from octavo.model import RESULTS, RUN, BuildResults, Point, Scalar
 from octavo.notebooks import debugging
 from octavo.notebooks.execute import RunPoint, read_record
 from octavo.notebooks.trace import MARKS, TRACE
+from octavo.planning import Plan
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Session:
     environment: Mapping[str, str]
 
 
-def prepare(whole: pipeline.Plan, name: str) -> Session:
+def prepare(whole: Plan, name: str) -> Session:
     """Write the notebook of the point ``name``, and what it reads of sweeps, into ``build/debug/``; run nothing.
 
     Raises UsageError for a name that is no point's.
@@ -68,7 +69,7 @@ class _Run:
     action: RunPoint
 
 
-def _run(whole: pipeline.Plan, name: str) -> _Run:
+def _run(whole: Plan, name: str) -> _Run:
     actions = {task.name: task.action for task in whole.tasks if type(task.action) is RunPoint}
     points = whole.points.get(name, ())
     if name not in actions and len(points) == 1:
@@ -80,10 +81,10 @@ def _run(whole: pipeline.Plan, name: str) -> _Run:
         raise UsageError(
             f"'{name}' has {len(points)} points.", hint=f"Name one of them: octavo debug {(failed or points)[0]}"
         )
-    if name in {task.name for task in whole.tasks} | set(pipeline.TARGETS):
+    if name in {task.name for task in whole.tasks} | set(planning.TARGETS):
         raise UsageError(f"'{name}' is no point of a notebook.", hint=f"The notebooks: {', '.join(whole.points)}.")
     known = (*whole.points, *actions)
-    hint = pipeline.meant(whole, name) or nearest(name, known)
+    hint = planning.meant(whole, name) or nearest(name, known)
     raise UsageError(f"There is no point '{name}'.", hint=hint or f"The notebooks: {', '.join(whole.points)}.")
 
 
@@ -103,7 +104,7 @@ def _keep(target: Path, book: bytes) -> Path | None:
     return target.rename(place)
 
 
-def _sweeps(whole: pipeline.Plan, action: RunPoint) -> tuple[dict[str, tuple[Point, ...]], tuple[str, ...]]:
+def _sweeps(whole: Plan, action: RunPoint) -> tuple[dict[str, tuple[Point, ...]], tuple[str, ...]]:
     """Return what the sweeps that a notebook reads recorded, and the names of those that are not up to date."""
     store = whole.store()
     memory = store.memory()
@@ -118,7 +119,7 @@ def _sweeps(whole: pipeline.Plan, action: RunPoint) -> tuple[dict[str, tuple[Poi
     return found, tuple(sweep for sweep in action.sweeps if sweep not in found)
 
 
-def _environment(whole: pipeline.Plan, action: RunPoint) -> dict[str, str]:
+def _environment(whole: Plan, action: RunPoint) -> dict[str, str]:
     """Return the environment of the point's run, in which values are shown and not recorded."""
     own = {k: v for k, v in os.environ.items() if k not in (RUN, TRACE, MARKS, RESULTS)}
     kernels = {"JUPYTER_DEFAULT_PROVISIONER_NAME": "octavo"} if whole.project.kernels == "forked" else {}

@@ -15,6 +15,7 @@ Exit codes of the ``octavo`` command (docs/reference.md lists them for users):
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 
 NAMED = 5  # names of tasks that are told beside the first
@@ -143,3 +144,19 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Return ``did you mean 'x'?`` for the closest known name, or an empty string."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f"did you mean '{close[0]}'?" if close else ""
+
+
+def disk_error(error: OSError) -> BuildError:
+    """Turn a fault of the disk into words."""
+    where = str(error.filename or "")
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        hint = "Free some space and run the same command again."
+        return BuildError(f"The disk takes no more: {error.strerror}.", where=where, hint=hint)
+    if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        return BuildError("This cannot be written to.", where=where, hint="Make the folder writable and run again.")
+    if error.errno in (errno.ENOLCK, errno.EOPNOTSUPP):
+        hint = "Its file system has no locks. Put the project, or .octavo alone by a link, on a disk of this machine."
+        return BuildError(f"This cannot be locked: {error.strerror}.", where=where, hint=hint)
+    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+        return BuildError("A file stands where a folder must be.", where=where, hint="Move it away and run again.")
+    return BuildError(f"{error.strerror or error}.", where=where)

@@ -69,11 +69,11 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
 
 
 def _items(session: pytest.Session) -> Iterator[ResultItem]:
-    from octavo import pipeline, project
+    from octavo import pipeline, planning, project
     from octavo.errors import OctavoError
 
     try:
-        plan = pipeline.make_plan(project.read(project.find_root(session.config.rootpath)))
+        plan = planning.make_plan(project.read(project.find_root(session.config.rootpath)))
         outcomes = pipeline.build(plan, ("notebooks",), lambda event: None)
         verdicts = pipeline.compare(plan, outcomes)
     except OctavoError as error:

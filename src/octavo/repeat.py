@@ -24,6 +24,7 @@ from octavo.engine.store import Store
 from octavo.engine.task import Outcome, Status
 from octavo.figures import accepted, compare
 from octavo.model import Results, Source, Verdict
+from octavo.planning import Plan
 
 AGAIN = "again"  # why a point ran
 
@@ -46,7 +47,7 @@ def choose(points: Sequence[str], share: float | None) -> tuple[str, ...]:
     return tuple(point for point in points if point in chosen)
 
 
-def repeat(whole: pipeline.Plan, outcomes: Mapping[str, Outcome], share: float | None, listen: Listener) -> Repeated:
+def repeat(whole: Plan, outcomes: Mapping[str, Outcome], share: float | None, listen: Listener) -> Repeated:
     """Execute the points of a plan again, or a random ``share``, and compare with their ``outcomes`` in the store."""
     every = [name for names in whole.points.values() for name in names if outcomes.get(name) and outcomes[name].done]
     points = choose(every, share)
@@ -93,7 +94,7 @@ def _copy(outcome: Outcome, store: Store) -> None:
     shutil.copytree(outcome.folder, store.folder_of(outcome.entry))
 
 
-def _snapshot(whole: pipeline.Plan, outcomes: Mapping[str, Outcome], points: Sequence[str]) -> accepted.Snapshot:
+def _snapshot(whole: Plan, outcomes: Mapping[str, Outcome], points: Sequence[str]) -> accepted.Snapshot:
     nowhere = Source("", {}, "")
     found = {name: pipeline.result_of(whole, outcomes[name], outcomes, nowhere) for name in points}
     return accepted.snapshot(Results(found))

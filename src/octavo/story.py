@@ -7,17 +7,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from octavo import pipeline, printing
+from octavo import pipeline, planning, printing
 from octavo.engine.store import ENTRY
 from octavo.engine.task import Memory
 from octavo.errors import UsageError, nearest
 from octavo.model import Record
 from octavo.notebooks.execute import read_record
+from octavo.planning import Plan
 
 SHOWN = 12  # characters of a digest that are printed
 
 
-def story(whole: pipeline.Plan, name: str) -> dict[str, Any]:
+def story(whole: Plan, name: str) -> dict[str, Any]:
     """Return what is known of ``name``: a result (``compare.att``), a notebook of one point, a point or an output.
 
     The keys are those of ``octavo why --json``. What was never built has only ``name``, ``task`` and ``would_run``.
@@ -72,7 +73,7 @@ def text(told: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _task(whole: pipeline.Plan, name: str) -> str:
+def _task(whole: Plan, name: str) -> str:
     tasks = [task.name for task in whole.tasks]
     notebook = name.partition(".")[0]
     if name in tasks:
@@ -83,7 +84,7 @@ def _task(whole: pipeline.Plan, name: str) -> str:
         raise UsageError(
             f"'{name}' has {len(whole.points[name])} points.", hint=f"Name one of them: {whole.points[name][0]}"
         )
-    hint = pipeline.meant(whole, name)
+    hint = planning.meant(whole, name)
     if not hint and notebook in set(whole.points) - set(whole.single()):
         points = whole.points[notebook]
         what = f"'{notebook}' is a sweep: each of its {len(points)} points records results of its own."
@@ -94,7 +95,7 @@ def _task(whole: pipeline.Plan, name: str) -> str:
     raise UsageError(f"Nothing is named '{name}'.", hint=hint or nearest(name, known) or otherwise)
 
 
-def _results(whole: pipeline.Plan, notebook: str) -> list[str]:
+def _results(whole: Plan, notebook: str) -> list[str]:
     """Return the names of what a notebook recorded when it last ran."""
     store = whole.store()
     memory: Memory | None = store.memory().get(whole.points[notebook][0])

@@ -17,7 +17,7 @@ from octavo.engine.cluster import DaskExecutor, Home, installed
 from octavo.engine.cluster_worker import Site, zygotes
 from octavo.engine.events import Listener, Noted
 from octavo.engine.forked import ForkedExecutor, Zygote, begin_beside, forkable, umask
-from octavo.engine.runner import ExecutorMaker, processes
+from octavo.engine.pool import ExecutorMaker, processes
 from octavo.engine.zygote import SINGLE, Request, send
 from octavo.errors import UsageError
 from octavo.notebooks import forking
@@ -32,7 +32,7 @@ WORKERS = (
     "papermill",
     "IPython",
     "ipykernel.kernelspec",
-    "octavo.engine.runner",
+    "octavo.engine.pool",
     "octavo.engine.zygote",
     "octavo.notebooks.engine",
     "octavo.notebooks.execute",

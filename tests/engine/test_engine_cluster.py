@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from octavo.engine import cluster, remote, runner, travel
+from octavo.engine import cluster, forecast, pool, remote, runner, travel
 from octavo.engine import key as keys
 from octavo.engine.store import Store
 from octavo.engine.task import Task
@@ -132,7 +132,7 @@ class Faraway(Executor):
                 continue
             (folder / "out").mkdir(parents=True)
             (folder / "out" / "record.json").write_text("{}")
-            future.set_result(runner.Performed((), 0.1))
+            future.set_result(pool.Performed((), 0.1))
         self.given = []
 
 
@@ -159,7 +159,7 @@ def test_a_cluster_out_of_reach_ends_the_build_and_what_was_finished_is_kept(tmp
     store, tasks = Store(tmp_path / "s", tmp_path), many(20)
     with pytest.raises(Unreachable, match="The build lost it"):
         runner.build(tasks, store, make_executor=lambda: Faraway(5, last=8), jobs=1, listen=lambda event: None)
-    assert len(runner.plan(tasks, store)) == 12
+    assert len(forecast.plan(tasks, store)) == 12
 
 
 def test_a_task_costs_the_runner_little_however_many_there_are(tmp_path: Path) -> None:

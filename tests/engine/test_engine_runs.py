@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from octavo.engine import forecast, pool, runner
 from octavo.engine import key as keys
-from octavo.engine import runner
 from octavo.engine.events import Ended, Event, Planned, Started
 from octavo.engine.store import Store
 from octavo.engine.task import LAST, REASONS, Outcome, Status, Task
@@ -90,10 +90,10 @@ def test_what_is_made_is_stored_and_not_made_again(store: Store) -> None:
     """The second build takes all from the store, and `plan` says beforehand that it will."""
     action = Write("a")
     tasks = [task("a", action), task("b", Write("b"), "a")]
-    assert runner.plan(tasks, store) == {"a": "new", "b": "upstream: a will run"}
+    assert forecast.plan(tasks, store) == {"a": "new", "b": "upstream: a will run"}
     first = build(store, *tasks)
     assert first["b"].folder and (first["b"].folder / "out/text").read_text() == "ba"
-    assert runner.plan(tasks, store) == {}
+    assert forecast.plan(tasks, store) == {}
     assert statuses(build(store, *tasks)) == {"a": "stored", "b": "stored"}
     assert len(action.runs) == 1
 
@@ -112,7 +112,7 @@ def test_every_part_of_a_key_reruns_and_is_the_reason(store: Store, part: str) -
     """A key is complete: whichever part changes, the task runs again and says which part it was."""
     before, after = Task("a", {part: "1"}, Write()), Task("a", {part: "2"}, Write())
     build(store, before)
-    assert runner.plan([after], store) == {"a": f"{part} changed"}
+    assert forecast.plan([after], store) == {"a": f"{part} changed"}
     assert statuses(build(store, after)) == {"a": "ran"}
     assert statuses(build(store, before)) == {"a": "stored"}, "what was made before is still good"
 
@@ -132,10 +132,10 @@ def test_the_first_reason_in_the_fixed_order_is_given(store: Store, tmp_path: Pa
     made = build(store, *tasks([]))["a"]
     build(store, tasks(["upstream: below"])[0])  # its other result is known, but not what `a` makes of it
     for first in range(len(every)):
-        assert runner.plan(tasks(every[first:]), store) == {"a": f"{every[first]} changed"}
+        assert forecast.plan(tasks(every[first:]), store) == {"a": f"{every[first]} changed"}
     assert made.folder
     (made.folder / "out/text").unlink()
-    assert runner.plan(tasks([]), store) == {"a": "missing output"}
+    assert forecast.plan(tasks([]), store) == {"a": "missing output"}
 
 
 def test_a_traced_file_counts_for_what_it_holds(store: Store, tmp_path: Path) -> None:
@@ -146,12 +146,12 @@ def test_a_traced_file_counts_for_what_it_holds(store: Store, tmp_path: Path) ->
     wanted = task("a", Write("a", (data, module)))
     build(store, wanted)
     module.write_text("2")
-    assert runner.plan([wanted], store) == {"a": "module lib.py changed"}
+    assert forecast.plan([wanted], store) == {"a": "module lib.py changed"}
     data.unlink()
-    assert runner.plan([wanted], store) == {"a": "data file data.txt is gone"}
+    assert forecast.plan([wanted], store) == {"a": "data file data.txt is gone"}
     data.write_text("1")
     module.write_text("1")
-    assert runner.plan([wanted], store) == {}
+    assert forecast.plan([wanted], store) == {}
 
 
 def test_results_that_stayed_the_same_cause_nothing_further(store: Store) -> None:
@@ -168,10 +168,10 @@ def test_results_that_stayed_the_same_cause_nothing_further(store: Store) -> Non
 def test_upstream_results_that_come_and_go_are_named(store: Store) -> None:
     """A reader runs again when a result that it reads is new or gone, and says which."""
     build(store, task("a"), task("b"), task("r", Write("r"), "a", "b"))
-    assert runner.plan([task("a"), task("r", Write("r"), "a")], store) == {"r": "upstream: b is gone"}
+    assert forecast.plan([task("a"), task("r", Write("r"), "a")], store) == {"r": "upstream: b is gone"}
     three = [task("a"), task("b"), task("c")]
     build(store, *three)
-    assert runner.plan([*three, task("r", Write("r"), "a", "b", "c")], store) == {"r": "upstream: c is new"}
+    assert forecast.plan([*three, task("r", Write("r"), "a", "b", "c")], store) == {"r": "upstream: c is new"}
 
 
 def test_a_lost_output_is_made_again(store: Store) -> None:
@@ -188,7 +188,7 @@ def test_a_lost_output_is_made_again(store: Store) -> None:
             (folder / "out/text").write_text("b")  # as long as before
         else:
             (folder / "entry.json").write_text('{"key": "')
-        assert runner.plan([wanted], store) == {"a": "missing output"}
+        assert forecast.plan([wanted], store) == {"a": "missing output"}
     assert statuses(build(store, wanted)) == {"a": "ran"}
 
 
@@ -217,7 +217,7 @@ def test_what_is_forced_runs_and_the_same_results_cause_nothing_further(store: S
     action = Write("a", log="first")
     tasks = [task("a", action), task("b", Write("b"), "a")]
     build(store, *tasks)
-    assert runner.plan(tasks, store, ["a"]) == {"a": "forced", "b": "upstream: a will run"}
+    assert forecast.plan(tasks, store, ["a"]) == {"a": "forced", "b": "upstream: a will run"}
     action.log = "second"
     outcomes = build(store, *tasks, forced=["a"])
     assert statuses(outcomes) == {"a": "ran", "b": "stored"} and outcomes["a"].reason == "forced"
@@ -273,7 +273,7 @@ def test_faults_of_the_disk_are_told_in_words(store: Store, number: int, words: 
     outcomes = build(store, task("a"), task("b", Write(error=OSError(number, "Some error", "out/text"))))
     assert statuses(outcomes) == {"a": "ran", "b": "failed"}
     assert words in str(outcomes["b"].error)
-    assert runner.plan([task("a")], store) == {}
+    assert forecast.plan([task("a")], store) == {}
 
 
 def test_ctrl_c_keeps_what_was_finished(store: Store) -> None:
@@ -281,7 +281,7 @@ def test_ctrl_c_keeps_what_was_finished(store: Store) -> None:
     tasks = [task("a"), task("b", Write(error=KeyboardInterrupt()))]
     with pytest.raises(KeyboardInterrupt):
         build(store, *tasks, jobs=1)
-    assert runner.plan(tasks, store) == {"b": "new"}
+    assert forecast.plan(tasks, store) == {"b": "new"}
     assert not (store.state / "tmp").exists()
 
 
@@ -385,7 +385,7 @@ def test_errors_cross_from_a_worker_whole() -> None:
 def test_real_processes_run_tasks_and_survive_one_that_dies(store: Store) -> None:
     """With real workers: a task that kills its worker fails by name, the others are made."""
     tasks = [Task(name, {"code": name}, Die() if name == "dies" else Write(name)) for name in ("a", "dies", "b")]
-    with runner.processes(2) as (make_executor, _):
+    with pool.processes(2) as (make_executor, _):
         outcomes = runner.build(tasks, store, make_executor=make_executor, jobs=2, listen=lambda event: None)
     assert statuses(outcomes) == {"a": "ran", "b": "ran", "dies": "failed"}
     assert isinstance(outcomes["dies"].error, BuildError)
@@ -460,7 +460,7 @@ def test_damage_while_a_build_is_at_work_is_seen_by_the_next(store: Store) -> No
     (store.state / "last.json").unlink()
     (file,) = (store.state / "store").glob("*/*/out/text")
     statuses(build(store, task("fit"), Task("slow", {"code": "1"}, During(lambda: file.write_text("fIt"))), jobs=1))
-    assert runner.plan([task("fit")], store) == {"fit": "missing output"}
+    assert forecast.plan([task("fit")], store) == {"fit": "missing output"}
 
 
 class Both(AtOnce):
@@ -491,5 +491,5 @@ def test_a_folder_of_a_build_killed_at_its_beginning_is_removed(
     old.mkdir()
     new.mkdir()
     os.utime(old, (0, 0))
-    with runner.processes(1) as (_, scratch):
+    with pool.processes(1) as (_, scratch):
         assert sorted(tmp_path.iterdir()) == [new, Path(scratch)]

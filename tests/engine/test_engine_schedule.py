@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from octavo.engine import runner
+from octavo.engine import pool, runner
 from octavo.engine.events import Event, Noted
 from octavo.engine.graph import ordered
 from octavo.engine.remote import within
@@ -98,7 +98,7 @@ class Breaks(Executor):
 def test_points_are_held_back_before_memory_runs_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What needed 40 of 100 last time runs two at once, not four, and the build says so."""
     store = Store(tmp_path / ".octavo", tmp_path)
-    monkeypatch.setattr(runner, "_memory_of_children", lambda: 40)
+    monkeypatch.setattr(pool, "_memory_of_children", lambda: 40)
     names = "abcdef"
     first, _ = build(store, [Task(n, {"code": n + "1"}, Hungry()) for n in names], Room(100))
     assert max(map(len, first.seen)) > 2, "nothing is known of them yet"
@@ -190,7 +190,7 @@ def test_a_point_sees_its_device_alone(tmp_path: Path, monkeypatch: pytest.Monke
         seen.append(os.environ[DEVICES])
         return ()
 
-    runner.perform("a", look, tmp_path / "made", {}, "3")
+    pool.perform("a", look, tmp_path / "made", {}, "3")
     assert seen == ["3"]
 
 

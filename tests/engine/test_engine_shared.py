@@ -17,7 +17,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from test_engine_runs import AtOnce, Write, statuses, task
 
-from octavo.engine import runner
+from octavo.engine import forecast, runner
 from octavo.engine.events import Event, Noted
 from octavo.engine.shared import Place, Shared, sharing
 from octavo.engine.store import DOUBTS, Store
@@ -626,13 +626,13 @@ def test_a_forecast_asks_only_when_told_to(machine: Callable[..., Machine], fick
     two = machine("two", "fickle://lab")
     store = Store(two.root / ".octavo", two.root)
     new = task("c", Write("c"), "b")
-    seen = runner.forecast([*tasks, new], store)
+    seen = forecast.forecast([*tasks, new], store)
     assert (asked, seen.offered) == ([], ())
     assert seen.stale == {"a": "new", "b": "upstream: a will run", "c": "upstream: a will run"} | {
         "c": "upstream: b will run"
     }
-    seen = runner.forecast([*tasks, new], store, shared=two.shared([]))
+    seen = forecast.forecast([*tasks, new], store, shared=two.shared([]))
     assert (dict(seen.stale), seen.offered, seen.fetched) == ({"c": "new"}, ("a", "b"), ())
     assert not [path for path in asked if "/objects/" in path] and not (two.root / ".octavo").exists()
     two.build(*tasks)
-    assert runner.forecast(tasks, store).fetched == ("a", "b")
+    assert forecast.forecast(tasks, store).fetched == ("a", "b")

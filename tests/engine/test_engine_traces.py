@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from octavo.engine import runner
+from octavo.engine import forecast, runner
 from octavo.engine.events import Ended, Event, Started
 from octavo.engine.store import Store
 from octavo.engine.task import Entry, Outcome, Task
@@ -93,12 +93,12 @@ def test_a_shared_file_that_changes_has_each_run_alone(store: Store) -> None:
     build(store, *two(store))
     (store.root / "f").write_text("2")
     reason = "shared trace: f changed"
-    assert runner.plan(two(store), store) == {"a": reason, "b": reason}
+    assert forecast.plan(two(store), store) == {"a": reason, "b": reason}
     outcomes, order = build(store, *alone(store))
     assert order in (["+a", "-a", "+b", "-b"], ["+b", "-b", "+a", "-a"])
     assert [list(entry(outcomes, name).reads) for name in "ab"] == [["f"], ["g"]]
     (store.root / "f").write_text("3")
-    assert runner.plan(two(store), store) == {"a": "data file f changed"}
+    assert forecast.plan(two(store), store) == {"a": "data file f changed"}
     (store.root / "g").write_text("3")
     outcomes, order = build(store, *two(store))
     assert sorted(order[:2]) == ["+a", "+b"], "what they are known to read is no reason to run alone"
@@ -130,4 +130,4 @@ def test_what_changed_after_it_was_read_serves_one_build(store: Store) -> None:
     """Nobody knows any more what was read: the next build runs it again."""
     task = Task("a", {"code": "a"}, Read(store.root, ("f",), changed=("f",)))
     build(store, task)
-    assert runner.plan([task], store) == {"a": "data file f changed"}
+    assert forecast.plan([task], store) == {"a": "data file f changed"}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from octavo import project
+from octavo import project, sections
 from octavo.errors import OctavoError, Problems, UsageError
 
 SWEEP = '[tool.octavo.sweeps.fit]\nnotebook = "notebooks/fit.ipynb"\n'
@@ -236,7 +236,7 @@ def test_the_nearest_project_upwards_is_found(tmp_path: Path) -> None:
 
 def test_the_schema_is_made_of_the_same_records() -> None:
     """The JSON schema knows every key, its type, and refuses what it does not know."""
-    schema = project.json_schema()
+    schema = sections.json_schema()
     section = schema["$defs"]["OctavoSection"]
     assert set(section["properties"]) == {
         *("title", "jobs", "gpus", "kernels", "store", "executor", "on", "paper", "slides", "media", "sweeps"),

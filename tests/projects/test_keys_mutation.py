@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import pytest
 
-from octavo.pipeline import outputs
+from octavo.planning import outputs
 
 if TYPE_CHECKING:
     from tests.conftest import Content, Tiny

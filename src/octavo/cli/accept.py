@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from octavo import pipeline, project
+from octavo import pipeline, planning, project
 from octavo.checks.report import counted
 from octavo.errors import UsageError
 
@@ -36,7 +36,7 @@ def accept(folder: Path, names: tuple[str, ...], because: str, everything: bool,
     if bool(names) == everything:
         what = "Both names and --all are given." if names else "Nothing is named."
         raise UsageError(what, hint="Name what to accept (octavo check tells the names), or give --all alone.")
-    plan = pipeline.make_plan(project.read(project.find_root(folder)))
+    plan = planning.make_plan(project.read(project.find_root(folder)))
     taken = pipeline.accept(plan, names, reason)
     if as_json:
         accepted = [{"name": v.name, "kind": v.kind, "was": v.state} for v in taken]

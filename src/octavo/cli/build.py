@@ -10,13 +10,14 @@ from pathlib import Path
 
 import click
 
-from octavo import pipeline, project
+from octavo import pipeline, planning, project
 from octavo.cli import progress
 from octavo.cli.main import errors_json, words
 from octavo.cli.status import all_of, show
 from octavo.engine.graph import ordered
 from octavo.engine.task import Outcome, Status
 from octavo.errors import BuildError, OctavoError, Problems, Repeated, each_of
+from octavo.planning import Plan
 
 
 @click.command()
@@ -54,9 +55,9 @@ def build(
     octavo build --on tcp://10.0.0.7:8786    points run on a Dask cluster
     """
     begun = time.monotonic()
-    plan = pipeline.make_plan(project.running_on(project.read(project.find_root(folder)), on))
+    plan = planning.make_plan(project.running_on(project.read(project.find_root(folder)), on))
     if to is not None:
-        targets = pipeline.chosen(targets, [name.strip() for name in to.split(",")])
+        targets = planning.chosen(targets, [name.strip() for name in to.split(",")])
     if dry_run:
         show(plan, targets, force, as_json=as_json)
         return
@@ -81,7 +82,7 @@ def show_json(outcomes: dict[str, Outcome], error: OctavoError | None) -> None:
         raise click.exceptions.Exit(error.exit_code)
 
 
-def told(counts: progress.Counts, seconds: float, plan: pipeline.Plan) -> str:
+def told(counts: progress.Counts, seconds: float, plan: Plan) -> str:
     """Return the last line of a build."""
     ran, stored = counts.ended[Status.RAN], counts.ended[Status.STORED]
     if not ran and not counts.fetched:

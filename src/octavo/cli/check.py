@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import click
 
-from octavo import pipeline, project
+from octavo import pipeline, planning, project
 from octavo.checks import report as reports
 from octavo.checks.rules import RULES
 from octavo.cli import progress
@@ -19,6 +19,7 @@ from octavo.cli.build import told_once
 from octavo.cli.main import errors_json, words
 from octavo.engine.task import Outcome
 from octavo.errors import CheckError, OctavoError, Problems, RuleError, UsageError, each_of, nearest
+from octavo.planning import Plan
 
 WHAT = ("results", "figures", "paper", "bib")
 
@@ -64,7 +65,7 @@ def check(
         print("\n".join(f"{rule.id} ({rule.severity}): {rule.asks} {rule.way_out}" for rule in RULES))
         return
     _check_line(what, both=from_scratch and sample is not None)
-    plan = pipeline.make_plan(project.read(project.find_root(folder)))
+    plan = planning.make_plan(project.read(project.find_root(folder)))
     if from_scratch or sample:
         _check_again(plan, sample, as_json=as_json)
     with progress.shown(quiet=as_json) as (listen, _):
@@ -83,7 +84,7 @@ def check(
     sys.exit(code)
 
 
-def _check_again(plan: pipeline.Plan, share: float | None, *, as_json: bool) -> NoReturn:
+def _check_again(plan: Plan, share: float | None, *, as_json: bool) -> NoReturn:
     """Execute points again, say what they gave, and exit."""
     from octavo.repeat import repeat
 
@@ -106,7 +107,7 @@ def _check_again(plan: pipeline.Plan, share: float | None, *, as_json: bool) -> 
     sys.exit(code)
 
 
-def targets(plan: pipeline.Plan, what: tuple[str, ...]) -> tuple[str, ...]:
+def targets(plan: Plan, what: tuple[str, ...]) -> tuple[str, ...]:
     """Return what is built for a check: everything, or the notebooks, or the parsed documents."""
     parsed = tuple(task.name for task in plan.tasks if task.name.endswith(".content"))
     paper = tuple(task.name for task in plan.tasks if task.name in ("paper.content", "paper.pdf", "paper.latex"))
@@ -123,7 +124,7 @@ def untold(outcomes: dict[str, Outcome]) -> dict[str, Outcome]:
     return found
 
 
-def look(plan: pipeline.Plan, outcomes: dict[str, Outcome], what: tuple[str, ...]) -> reports.Report:
+def look(plan: Plan, outcomes: dict[str, Outcome], what: tuple[str, ...]) -> reports.Report:
     """Return what a check of ``what`` finds in a build."""
     report = reports.Report()
     if "results" in what or "figures" in what:

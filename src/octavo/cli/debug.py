@@ -10,8 +10,9 @@ from pathlib import Path
 
 import click
 
-from octavo import debugging, pipeline, project
+from octavo import debugging, planning, project
 from octavo.errors import BuildError, CheckError
+from octavo.planning import Plan
 
 
 @click.command()
@@ -30,14 +31,14 @@ def debug(folder: Path, point: str, no_open: bool, as_json: bool) -> None:
     octavo debug compare               a notebook that runs once
     octavo debug compare --no-open     write the copy, for another editor
     """
-    plan = pipeline.make_plan(project.read(project.find_root(folder)))
+    plan = planning.make_plan(project.read(project.find_root(folder)))
     session = debugging.prepare(plan, point)
     print(told_json(session, plan) if as_json else told(session, plan), flush=True)
     if not no_open:
         open_in_lab(session, plan)
 
 
-def told(session: debugging.Session, plan: pipeline.Plan) -> str:
+def told(session: debugging.Session, plan: Plan) -> str:
     """Return what was made ready, as it is printed."""
     relative = plan.project.relative
     lines = [relative(session.notebook)]
@@ -50,7 +51,7 @@ def told(session: debugging.Session, plan: pipeline.Plan) -> str:
     return "\n".join(lines)
 
 
-def told_json(session: debugging.Session, plan: pipeline.Plan) -> str:
+def told_json(session: debugging.Session, plan: Plan) -> str:
     """Return what was made ready, for ``--json``."""
     relative = plan.project.relative
     made = {
@@ -65,7 +66,7 @@ def told_json(session: debugging.Session, plan: pipeline.Plan) -> str:
     return json.dumps(made, indent=1, ensure_ascii=False)
 
 
-def open_in_lab(session: debugging.Session, plan: pipeline.Plan) -> None:
+def open_in_lab(session: debugging.Session, plan: Plan) -> None:
     """Run JupyterLab on the notebook until the user ends it.
 
     Raises CheckError when it is missing, BuildError when it fails.

@@ -12,7 +12,7 @@ import click
 
 from octavo import __version__
 from octavo.cli import streams
-from octavo.errors import OctavoError, Problems, each_of, nearest
+from octavo.errors import OctavoError, Problems, disk_error, each_of, nearest
 
 VERBS = {
     "build": "Bring the paper, the deck and their figures up to date.",
@@ -117,8 +117,6 @@ def main() -> None:
         print(words(error), file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:
-        from octavo.engine.runner import disk_error
-
         fault = disk_error(error)
         if "--json" in sys.argv:
             print(json.dumps({"errors": errors_json(fault)}, indent=1, ensure_ascii=False))

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import click
 
-from octavo import pipeline, project
+from octavo import pipeline, planning, project
 from octavo.cli import progress
 from octavo.cli.build import told_once
 from octavo.cli.main import words
 from octavo.errors import each_of
+from octavo.planning import Plan
 from octavo.preview.board import Board
 from octavo.preview.live import Tell, live
 from octavo.preview.making import DOCUMENTS, HTML, PDF, Made, making, notebooks
@@ -42,7 +43,7 @@ def serve(folder: Path, port: int, opened: bool) -> None:
     octavo serve --open        open the browser, too
     octavo serve --port 0      take a port that is free
     """
-    plan = pipeline.make_plan(project.read(project.find_root(folder)))
+    plan = planning.make_plan(project.read(project.find_root(folder)))
     needed, board = set(notebooks(plan)), Board()
     with serving(port, board) as server:
         print(
@@ -59,7 +60,7 @@ def serve(folder: Path, port: int, opened: bool) -> None:
                 print("\nStopped.", file=sys.stderr)
 
 
-def run(plan: pipeline.Plan, needed: set[str]) -> None:
+def run(plan: Plan, needed: set[str]) -> None:
     """Bring the notebooks up to date that the paper needs. One that fails is told of; the last results are shown."""
     if not any(name in needed for name in pipeline.stale(plan, FORMATS)):
         return

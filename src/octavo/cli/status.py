@@ -8,10 +8,11 @@ from pathlib import Path
 
 import click
 
-from octavo import pipeline, project
+from octavo import pipeline, planning, project, sections
 from octavo.engine.events import Event, Noted
-from octavo.engine.runner import Forecast
+from octavo.engine.forecast import Forecast
 from octavo.errors import UsageError
+from octavo.planning import Plan
 
 
 @click.command()
@@ -36,13 +37,13 @@ def status(folder: Path, targets: tuple[str, ...], as_json: bool, shared: bool, 
     octavo status --shared     ask the shared store, which takes the network
     """
     if schema:
-        print(json.dumps(project.json_schema(), indent=1))
+        print(json.dumps(sections.json_schema(), indent=1))
         return
-    show(pipeline.make_plan(project.read(project.find_root(folder))), targets, as_json=as_json, shared=shared)
+    show(planning.make_plan(project.read(project.find_root(folder))), targets, as_json=as_json, shared=shared)
 
 
 def show(
-    plan: pipeline.Plan,
+    plan: Plan,
     targets: tuple[str, ...],
     forced: tuple[str, ...] = (),
     *,
@@ -52,7 +53,7 @@ def show(
     """Print what would run, and why; with ``shared``, also what would be fetched."""
     if shared and not plan.project.store:
         raise UsageError("This project has no shared store.", hint="Name one: `store = …` in [tool.octavo].")
-    chosen = pipeline.select(plan, (*targets, *forced) if targets else ())
+    chosen = planning.select(plan, (*targets, *forced) if targets else ())
     seen = pipeline.foreseen(plan, targets, forced, _tell if shared else None)
     if as_json:
         told: dict[str, object] = {"total": len(chosen), "stale": seen.stale}

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import click
 
-from octavo import pipeline, project
+from octavo import planning, project
 from octavo.cli.main import Named
 from octavo.cli.status import all_of
 from octavo.engine import upkeep
 from octavo.engine.store import Store
+from octavo.planning import Plan
 
 KEPT = 30.0  # days for which a result is kept that nothing uses
 UNITS = ("B", "kB", "MB", "GB", "TB")
@@ -94,7 +95,7 @@ def gc(folder: Path, keep_days: float, dry_run: bool, as_json: bool) -> None:
     octavo store gc                     what is older than 30 days
     octavo store gc --keep-days 0       all that nothing uses
     """
-    plan = pipeline.make_plan(project.read(project.find_root(folder)))
+    plan = planning.make_plan(project.read(project.find_root(folder)))
     gone = collected(plan, keep_days, dry_run=dry_run)
     if as_json:
         results = [plan.project.relative(path) for path in gone.results]
@@ -109,7 +110,7 @@ def gc(folder: Path, keep_days: float, dry_run: bool, as_json: bool) -> None:
     print(f"{'Would remove' if dry_run else 'Removed'} {len(gone.results)} results{left}: {size(gone.size)}.")
 
 
-def collected(plan: pipeline.Plan, keep_days: float, *, dry_run: bool) -> upkeep.Collected:
+def collected(plan: Plan, keep_days: float, *, dry_run: bool) -> upkeep.Collected:
     """Remove what nothing uses, or say what would be removed. Raises BuildError while a build is at work."""
     kept, made, now = plan.store(), plan.project.build, time.time()
     if dry_run:
@@ -128,7 +129,7 @@ def du(folder: Path, as_json: bool) -> None:
     \b
     octavo store du            a line for each notebook and document
     """
-    plan = pipeline.make_plan(project.read(project.find_root(folder)))
+    plan = planning.make_plan(project.read(project.find_root(folder)))
     rows = by_source(upkeep.shares(plan.store(), upkeep.used(plan.store(), plan.tasks)))
     freed = collected(plan, KEPT, dry_run=True).size
     if as_json:

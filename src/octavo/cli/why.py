@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from octavo import pipeline, project
+from octavo import planning, project
 from octavo import story as stories
 
 
@@ -25,5 +25,5 @@ def why(folder: Path, name: str, as_json: bool) -> None:
     octavo why fit/seed=3              a point of a sweep
     octavo why paper.pdf               an output
     """
-    told = stories.story(pipeline.make_plan(project.read(project.find_root(folder))), name)
+    told = stories.story(planning.make_plan(project.read(project.find_root(folder))), name)
     print(json.dumps(told, indent=1, ensure_ascii=False) if as_json else stories.text(told))

@@ -21,10 +21,9 @@ import msgspec
 
 from octavo.engine import key as keys
 from octavo.engine.cluster_worker import TREE, Answer, Job, Lacks, Made, Refused, Site, Vanished, take, work
-from octavo.engine.runner import disk_error
 from octavo.engine.store import KEPT, OUT, load
 from octavo.engine.travel import PIECE, Held, Piece, pieces, read_tree
-from octavo.errors import BuildError, OctavoError, Unreachable
+from octavo.errors import BuildError, OctavoError, Unreachable, disk_error
 
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster

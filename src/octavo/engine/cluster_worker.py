@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from octavo.engine import key as keys
 from octavo.engine.forked import AGAIN, Zygote, begin_beside, unread
-from octavo.engine.runner import Performed, disk_error
+from octavo.engine.pool import Performed
 from octavo.engine.task import Action
 from octavo.engine.travel import Held, Mirror, Piece
 from octavo.engine.zygote import Request, receive, send
-from octavo.errors import BuildError, OctavoError
+from octavo.errors import BuildError, OctavoError, disk_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,17 +15,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from octavo import pipeline, project
+from octavo import pipeline, planning, project
 from octavo.document import parser
 from octavo.engine import upkeep
 from octavo.engine.events import Ended, Event
+from octavo.engine.forecast import forecast
 from octavo.engine.graph import needed
-from octavo.engine.runner import build, disk_error, forecast, perform, processes
+from octavo.engine.pool import perform, processes
+from octavo.engine.runner import build
 from octavo.engine.store import OUT
 from octavo.engine.task import Outcome, Status, Task
-from octavo.errors import BuildError, OctavoError, UsageError, raise_all
+from octavo.errors import BuildError, OctavoError, UsageError, disk_error, raise_all
 from octavo.outputs import WriteDocument
-from octavo.pipeline import Plan
+from octavo.planning import Plan
 from octavo.preview import watch
 
 CONTENT, PDF, HTML = "paper.content", "paper.pdf", "paper.html"
@@ -119,8 +121,8 @@ class Maker:
         self.basis = None
         try:
             known = self.whole if self.whole and _is_there(self.whole) else None
-            whole = known or pipeline.make_plan(project.read(self.root))  # which tells what is not there
-            self.whole = whole = pipeline.with_documents(whole)
+            whole = known or planning.make_plan(project.read(self.root))  # which tells what is not there
+            self.whole = whole = planning.with_documents(whole)
             found = self.basis = basis(whole)
             raise_all([_missing(whole, name) for name in found.missing])
             outcomes = self._documents(whole, found, finished)

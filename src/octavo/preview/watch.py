@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from octavo.engine.task import Memory
-from octavo.pipeline import Plan
-from octavo.project import CONFIG
+from octavo.planning import Plan
+from octavo.sections import CONFIG
 
 PERIOD = 0.05  # seconds from one look to the next
 SETTLED = 0.02  # seconds for which nothing more may be saved: an editor may write a file in two steps
