@@ -440,6 +440,31 @@ def test_what_another_build_makes_anew_on_purpose_is_taken(store: Store) -> None
     assert statuses(build(store, task("now", now))) == {"now": "stored"}
 
 
+@pytest.mark.parametrize("ran", [False, True])
+def test_what_read_a_result_that_is_made_anew_meanwhile_runs_again(store: Store, ran: bool) -> None:
+    """Another build forces a result while a task reads it: what was made of the old one is not kept under the new key."""
+    now, runs = Write("before"), []
+    if not ran:
+        build(store, task("now", now))
+
+    def reader(folder: Path, upstream: Mapping[str, Path]) -> tuple[Path, ...]:
+        text = (upstream["now"] / "text").read_text()
+        runs.append(text)
+        if len(runs) == 1:
+            now.text = "after"
+            build(store, task("now", now), forced=["now"])
+        (folder / "out" / "text").write_text(text)
+        return ()
+
+    both = task("now", now), Task("reader", {"code": "r"}, reader, ("now",))
+    outcomes = build(store, *both, jobs=1)
+    assert runs == ["before", "after"]
+    assert statuses(outcomes) == {"now": "ran" if ran else "stored", "reader": "ran"}
+    folder = outcomes["reader"].folder
+    assert folder and (folder / "out/text").read_text() == "after"
+    assert statuses(build(store, *both)) == {"now": "stored", "reader": "stored"}
+
+
 def test_a_forced_result_is_published_as_it_is_now(store: Store) -> None:
     """Also where no task reads it: what a build says of its results is true of the files at its end."""
     now = Write("a", log="1")

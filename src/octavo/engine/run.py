@@ -18,7 +18,7 @@ from octavo.engine.pool import Performed
 from octavo.engine.shared import Shared
 from octavo.engine.staleness import SHARED, Decision, decide, outputs_digest
 from octavo.engine.store import DOUBTS, KEPT, NO_DOUBTS, Store
-from octavo.engine.task import Doubts, Memory, Outcome, Status, Task
+from octavo.engine.task import Doubts, Entry, Memory, Outcome, Status, Task
 from octavo.errors import BuildError, OctavoError, Unreachable, disk_error
 
 FORCED = "forced"
@@ -64,7 +64,7 @@ class Run:
     def upstream(self, task: Task) -> dict[str, str]:
         """Return the digest of each result that a task depends on."""
         found = {name: self.outcomes[name].entry for name in task.after}
-        return {name: outputs_digest(entry, kept=task.kept) for name, entry in found.items() if entry}
+        return {name: _digest_for(task, entry) for name, entry in found.items() if entry}
 
     def seconds(self) -> dict[str, float]:
         """Return what each task took last time."""
@@ -137,6 +137,20 @@ class Run:
         if there:
             self.outcomes[name] = replace(found, entry=there[0], state=there[1])
         return bool(there)
+
+    def outdated(self, task: Task) -> bool:
+        """Whether another build has put another result, on purpose, in the place of one that a task read meanwhile."""
+        found = {name: self.outcomes[name] for name in task.after}
+        replaced = [
+            name
+            for name, outcome in found.items()
+            if outcome.folder
+            and outcome.entry
+            and self.store.state_of(outcome.folder, outcome.entry) != outcome.state
+            and self.renew(name)
+        ]
+        before = {name: outcome.entry for name, outcome in found.items()}
+        return any(_digest_for(task, self.outcomes[name].entry) != _digest_for(task, before[name]) for name in replaced)
 
     def distrust(self, name: str, files: Sequence[str], task: Task) -> BuildError:
         """Have the next build make a damaged result again; return what to tell of it."""
@@ -225,3 +239,9 @@ class Run:
                 raise
             # A file that is changed within one tick of the clock looks unchanged: none is, after this.
             time.sleep(max(0, settled - time.monotonic_ns()) / 1e9)
+
+
+def _digest_for(task: Task, entry: Entry | None) -> str:
+    """Return the digest of what a task takes from another's result."""
+    assert entry
+    return outputs_digest(entry, kept=task.kept)

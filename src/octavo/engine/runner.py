@@ -125,7 +125,8 @@ class _Loop:
         _stop(self.executor)
         done = [(future, flight) for future, flight in self.flying.items() if future.done() and not future.exception()]
         for future, flight in [*self.ended, *done]:
-            self.run.end(self.run.keep(flight, future))
+            if not self.run.outdated(flight.task):
+                self.run.end(self.run.keep(flight, future))
         for flight in self.flying.values():
             flight.claim.release(remove=True)
 
@@ -285,6 +286,9 @@ class _Loop:
             self.try_again(flight, _killed(flight))
         elif isinstance(error, KernelError) or (flight.task.retry_errors and isinstance(error, OctavoError)):
             self.try_again(flight, error)
+        elif self.run.outdated(flight.task):
+            flight.claim.release(remove=True)
+            self.schedule.put_back(flight.task)  # it may have read the old one, or half of it
         else:
             self.end(self.run.keep(flight, future))
 
