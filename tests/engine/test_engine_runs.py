@@ -442,7 +442,7 @@ def test_what_another_build_makes_anew_on_purpose_is_taken(store: Store) -> None
 
 @pytest.mark.parametrize("ran", [False, True])
 def test_what_read_a_result_that_is_made_anew_meanwhile_runs_again(store: Store, ran: bool) -> None:
-    """Another build forces a result while a task reads it: what was made of the old one is not kept under the new key."""
+    """Another build forces a result while a task reads it: what was made of the old one is not kept."""
     now, runs = Write("before"), []
     if not ran:
         build(store, task("now", now))

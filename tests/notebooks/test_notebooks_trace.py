@@ -171,6 +171,17 @@ octavo.value
     assert not [name for name in found if "colorsys" in name or "octavo" in name or name == "lib/mine/__init__.py"]
 
 
+@pytest.mark.parametrize("ask", ["importlib.import_module", "importlib.util.find_spec", "__import__"])
+def test_a_module_that_importlib_finds_nowhere_counts(tmp_path: Path, ask: str) -> None:
+    """Settings that a name chooses, a package that may be there: no statement imports them."""
+    code = f"""
+import importlib.util
+try: {ask}('settings')
+except ImportError: pass
+"""
+    assert {"settings.py", "settings/__init__.py"} <= set(reads(tmp_path, code))
+
+
 def test_a_module_that_was_compiled_before_is_its_source(tmp_path: Path) -> None:
     """Python opens what it compiled then; it is the source that is edited."""
     run(tmp_path, "")

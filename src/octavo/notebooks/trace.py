@@ -74,9 +74,21 @@ def load_ipython_extension(shell: Any) -> None:
         return
     seen = Seen(*json.loads(os.environ.get(MARKS) or "[]"))
     sys.addaudithook(seen.hook())
+    sys.meta_path.append(_Last(seen))
     seen.write(Path(target))  # that it is there says that the run is traced
     shell.events.register("post_run_cell", lambda _result: seen.write(Path(target)))
     atexit.register(lambda: seen.write(Path(target)))
+
+
+class _Last:
+    """The last of the finders, which finds nothing: what importlib looks for in vain raises no event."""
+
+    def __init__(self, seen: Seen) -> None:
+        self.seen = seen
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        """Note a module that no other finder found."""
+        self.seen.takers["import"]("import", (name, None, sys.path))
 
 
 class Seen:
