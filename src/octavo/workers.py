@@ -219,15 +219,22 @@ def zygote(kind: str, modules: Sequence[str], variables: Mapping[str, str]) -> Z
 
 
 def imports(notebooks: Iterable[Notebook]) -> tuple[str, ...]:
-    """Return what kernels import, for the process that they are forked from."""
+    """Return what kernels import, for the process that they are forked from.
+
+    A package that has the name of a module beside some notebook is left out: that notebook is to find its own.
+    """
     found: set[str] = set()
+    local: set[str] = set()
     drawing: tuple[str, ...] = ()
     for notebook in notebooks:
         imported = imported_by(notebook)
         found |= imported.foreign
+        local |= imported.local
         drawing = drawing or (DRAWING if may_draw(notebook, imported) else ())
     # Those that cost nothing, or are there anyway, would only make one process unfit for another project.
-    costly = {name for name in found if name.split(".")[0] not in {*sys.stdlib_module_names, "octavo", "IPython"}}
+    costly = {
+        name for name in found if name.split(".")[0] not in {*sys.stdlib_module_names, *local, "octavo", "IPython"}
+    }
     preloaded = (*KERNELS, *drawing)
     return (*preloaded, *sorted(costly - set(preloaded)), WARM)
 

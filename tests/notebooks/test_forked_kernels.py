@@ -127,6 +127,21 @@ def test_what_a_notebook_sees_is_the_same(
     assert different == {}
 
 
+def test_a_module_beside_the_notebook_stands_before_a_package(tiny: Callable[..., Tiny]) -> None:
+    """Another notebook imports the package of that name: the process that kernels are forked from has not loaded it."""
+    project = tiny(
+        {
+            "pyproject.toml": '[tool.octavo.sweeps.own]\nnotebook = "lab/own.ipynb"\n',
+            "lab/own.ipynb": ["import causaldata, octavo\noctavo.value('whose', causaldata.WHOSE)"],
+            "lab/causaldata.py": "WHOSE = 'own'",
+            "notebooks/other.ipynb": ["import causaldata, octavo\noctavo.value('path', causaldata.__name__)"],
+        }
+    )
+    said = project.octavo("build")
+    assert said.code == 0, said.err
+    assert "own" in project.octavo("why", "own.whose").out
+
+
 def test_random_numbers_are_not_shared(tiny: Callable[..., Tiny]) -> None:
     """Points that are forked from one process draw numbers of their own, as started ones do."""
     project = tiny({f"notebooks/r{n}.ipynb": [RANDOM, f"{n}"] for n in range(3)})

@@ -12,10 +12,14 @@ from octavo.notebooks.source import Notebook, imported
 
 @dataclass(frozen=True)
 class Imported:
-    """What imports lead to: the files of local modules, at any depth, sorted, and what all name that is elsewhere."""
+    """What imports lead to: the files of local modules, at any depth, sorted, and what all name that is elsewhere.
+
+    ``local`` are the first names of the local ones.
+    """
 
     files: tuple[Path, ...]
     foreign: frozenset[str]
+    local: frozenset[str]
 
     @property
     def packages(self) -> frozenset[str]:
@@ -47,8 +51,10 @@ def resolved(names: Iterable[str], folders: tuple[Path, ...]) -> Imported:
                 found = set(_imports(file, name))
                 named |= found
                 todo += found
-    foreign = frozenset(name for name in named if name and not any(_files(name.split(".")[0], folders)))
-    return Imported(tuple(sorted(files)), foreign)
+    tops = {name: name.split(".")[0] for name in named if name}
+    local = frozenset(top for top in tops.values() if any(_files(top, folders)))
+    foreign = frozenset(name for name, top in tops.items() if top not in local)
+    return Imported(tuple(sorted(files)), foreign, local)
 
 
 def _files(name: str, folders: tuple[Path, ...]) -> Iterator[Path]:
