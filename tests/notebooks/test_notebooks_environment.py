@@ -46,6 +46,27 @@ def test_packages_of_every_place_are_in_the_key(tmp_path: Path, monkeypatch: pyt
     assert {"one-1.0", "two-2.0"} <= {*environment()}
 
 
+def test_a_package_that_is_installed_again_under_its_version_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a folder or a repository: its files count. Where it lies, its programs and what Python compiled do not."""
+    info = tmp_path / "site-packages" / "lab-1.0.dist-info"
+    info.mkdir(parents=True)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(info.parent)])
+    indexed = environment()
+    rows = "lab.py,sha256={0},10\nlab-1.0.dist-info/direct_url.json,sha256={1},9\n"
+
+    def installed(content: str, where: str, **info_of: bool) -> tuple[str, ...]:
+        (info / "direct_url.json").write_text(json.dumps({"url": f"file:///{where}", "dir_info": info_of}))
+        others = f"../../../bin/lab,sha256={where},8\n__pycache__/lab.cpython-311.pyc,,\n" if where else ""
+        (info / "RECORD").write_text(rows.format(content, where) + others)
+        return environment()
+
+    assert installed("one", "here") == installed("one", "there") != installed("two", "here")
+    assert indexed != installed("one", "here")
+    assert installed("one", "here", editable=True) == installed("two", "here", editable=True), "its sources are traced"
+
+
 def value(project: Tiny) -> object:
     return json.loads(project.read("build/results.json"))["notebooks"]["n"][0]["record"]["values"]["x"]["number"]
 

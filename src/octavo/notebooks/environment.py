@@ -17,15 +17,35 @@ def environment() -> tuple[str, ...]:
     """Return the kind of machine, the interpreter's version, and the names and versions of what is installed, sorted.
 
     Read from the names of the ``.dist-info`` folders, a hundred times quicker than from their metadata. Octavo itself
-    is left out: what of it can change a result is in the key as its recorder. Last come the user's own settings of
-    IPython and matplotlib, which every kernel reads, with their digests.
+    is left out: what of it can change a result is in the key as its recorder. Last come what was installed from
+    elsewhere than an index, and the user's own settings of IPython and matplotlib, which every kernel reads, with their
+    digests.
     """
     python = f"{platform.python_implementation()} {platform.python_version()}"
     folders = {Path(entry) for entry in sys.path if entry.endswith(("site-packages", "dist-packages"))}
     kinds = ("*.dist-info", "*.egg-info")
     names = {p.stem for folder in folders if folder.is_dir() for kind in kinds for p in folder.glob(kind)}
     packages = sorted(n for n in names if not n.startswith("octavo-"))
-    return (f"{sys.platform} {platform.machine()}", python, *packages, *_settings())
+    origins = [p for folder in folders for p in folder.glob("*.dist-info/direct_url.json")]
+    direct = sorted(f"{p.parent.stem} {_content(p)}" for p in origins if not p.parent.name.startswith("octavo-"))
+    return (f"{sys.platform} {platform.machine()}", python, *packages, *direct, *_settings())
+
+
+def _content(origin: Path) -> str:
+    """Return a digest of the files of a package that came from a folder or a repository, by its list of them.
+
+    Such a package is installed again under the same version. Not in it is what differs from place to place: its
+    programs, which name the environment. The sources of one that is ``editable`` are traced where they lie.
+    """
+    with suppress(OSError, ValueError, AttributeError):
+        if json.loads(origin.read_bytes()).get("dir_info", {}).get("editable"):
+            return "editable"
+        files = (origin.parent / "RECORD").read_text(encoding="utf-8").splitlines()
+        own = sorted(
+            f for f in files if not f.startswith("..") and not f.startswith(origin.parent.name) and ".pyc," not in f
+        )
+        return hashlib.sha256("\n".join(own).encode()).hexdigest()
+    return ""
 
 
 def _settings() -> Iterator[str]:
