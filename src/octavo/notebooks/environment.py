@@ -98,6 +98,7 @@ def recorder_files() -> tuple[Path, ...]:
         "saved.py",
         "notebooks/kernel.py",
         "notebooks/pristine.py",
+        "notebooks/questions.py",
         "notebooks/trace.py",
     )
     styles = sorted((package / "figures" / "styles").glob("*.mplstyle"))

@@ -28,6 +28,7 @@ from urllib.parse import unquote, urlsplit
 from octavo.errors import NotebookError
 from octavo.filenames import counts, encodable
 from octavo.model import Doubts
+from octavo.notebooks import questions
 from octavo.notebooks.watch import PYTHON, Opened, mark
 
 TRACE = "OCTAVO_TRACE"
@@ -75,6 +76,7 @@ def load_ipython_extension(shell: Any) -> None:
     seen = Seen(*json.loads(os.environ.get(MARKS) or "[]"))
     sys.addaudithook(seen.hook())
     sys.meta_path.append(_Last(seen))
+    questions.listen(seen.miss, seen.installed)
     seen.write(Path(target))  # that it is there says that the run is traced
     shell.events.register("post_run_cell", lambda _result: seen.write(Path(target)))
     atexit.register(lambda: seen.write(Path(target)))
@@ -101,6 +103,7 @@ class Seen:
         self.written: set[str] = set()
         self.appended: dict[str, State] = {}  # written to behind what was there, which was not read yet
         self.removed: set[str] = set()
+        self.missed: dict[str, None] = {}  # asked for, and not there
         self.listed: dict[str, str] = {}
         self.listing = 0  # the thread that lists a folder here
         self.modules: dict[str, State] = {}
@@ -115,6 +118,7 @@ class Seen:
             "sqlite3.connect": self._database,
             "os.listdir": self._list,
             "os.scandir": self._list,
+            "os.mkdir": self._make,
             "os.remove": self._remove,
             "os.rmdir": self._remove,
             "shutil.rmtree": self._remove,
@@ -159,6 +163,16 @@ class Seen:
             self.listing = threading.get_ident()
             self.listed[path] = names(path) if _below(path, (self.root,)) else ""
             self.listing = 0
+
+    def miss(self, asked: object) -> None:
+        """Note what is not there, of which the run may have made something else because it is not."""
+        path = _path(asked)
+        if path and state(path) is None:
+            self.missed[path] = None
+
+    def _make(self, _: str, arguments: tuple[Any, ...]) -> None:
+        if arguments[2] in (-1, None) and (path := _path(arguments[0])) and not state(path):
+            self.written.add(path)
 
     def _remove(self, _: str, arguments: tuple[Any, ...]) -> None:
         if arguments[1] in (-1, None) and (path := _path(arguments[0])):  # else it is from an open folder
@@ -245,8 +259,8 @@ class Seen:
         """Write what was seen so far, if there is more than last time."""
         if _had_children():
             self.opaque["child processes"] = None
-        seen = (self.read, self.written, self.removed, self.listed, self.sought, self.network, self.opaque, sys.modules)
-        size = tuple(map(len, seen))
+        more = (self.sought, self.network, self.opaque, sys.modules)
+        size = tuple(map(len, (self.read, self.written, self.removed, self.missed, self.listed, *more)))
         if size == self.told:
             return
         for name in self._new_modules():
@@ -264,7 +278,8 @@ class Seen:
         # Where an import looked: that it lists a folder is no reading of the folder.
         entries = [entry for entry in sys.path_importer_cache if not entry.startswith(self.installed)]
         searched = [os.path.abspath(entry) for entry in entries]  # noqa: PTH100
-        others = {"removed": self.removed, "searched": searched, "network": self.network, "opaque": self.opaque}
+        others = {"removed": self.removed, "missed": self.missed, "searched": searched, "network": self.network}
+        others["opaque"] = self.opaque
         target.write_text(json.dumps({**found, **others}, default=sorted), encoding="utf-8")
         self.told = size
 
@@ -450,7 +465,10 @@ def traced(
         what = f"'{_named(changed[0], root)}' changed while it ran."
         raise NotebookError(what, where=where, hint="Run the same command again.")
     changed += [] if opaque else [name for name in sorted(listed) if _filled(name, found)]
-    hooked = {*read, *modules, *listed}
+    missed = set(filter(places.hold_data, found["missed"]))
+    made = {name for name in missed if state(name)}
+    changed += [] if opaque else sorted(made - set(found["written"]))
+    hooked = {*read, *modules, *listed, *(missed - made)}
     seen = opened if opened and opaque else NOTHING  # whatever else was opened meanwhile, others opened it
     known = {os.path.realpath(n) for n in (*hooked, *found["written"], *found["searched"])}
     more = {n for n in map(_source, seen.own | seen.perhaps) if n not in known and places.hold_data(n)}
