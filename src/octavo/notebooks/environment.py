@@ -12,6 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+INFOS = (".dist-info", ".egg-info")
+ORIGIN = "direct_url.json"  # where an installer notes from where a package came, if not from an index
+
 
 def environment() -> tuple[str, ...]:
     """Return the kind of machine, the interpreter's version, and the names and versions of what is installed, sorted.
@@ -22,28 +25,25 @@ def environment() -> tuple[str, ...]:
     digests.
     """
     python = f"{platform.python_implementation()} {platform.python_version()}"
-    folders = {Path(entry) for entry in sys.path if entry.endswith(("site-packages", "dist-packages"))}
-    kinds = ("*.dist-info", "*.egg-info")
-    names = {p.stem for folder in folders if folder.is_dir() for kind in kinds for p in folder.glob(kind)}
-    packages = sorted(n for n in names if not n.startswith("octavo-"))
-    origins = [p for folder in folders for p in folder.glob("*.dist-info/direct_url.json")]
-    direct = sorted(f"{p.parent.stem} {_content(p)}" for p in origins if not p.parent.name.startswith("octavo-"))
-    return (f"{sys.platform} {platform.machine()}", python, *packages, *direct, *_settings())
+    folders = {entry for entry in sys.path if entry.endswith(("site-packages", "dist-packages"))}
+    there = [(folder, name) for folder in folders if os.path.isdir(folder) for name in os.listdir(folder)]  # noqa: PTH112, PTH208
+    infos = {name.rpartition(".")[0]: f"{folder}/{name}" for folder, name in there if name.endswith(INFOS)}
+    others = sorted((name, info) for name, info in infos.items() if not name.startswith("octavo-"))
+    direct = [f"{name} {_content(Path(info))}" for name, info in others if os.path.exists(f"{info}/{ORIGIN}")]  # noqa: PTH110
+    return (f"{sys.platform} {platform.machine()}", python, *dict(others), *direct, *_settings())
 
 
-def _content(origin: Path) -> str:
+def _content(info: Path) -> str:
     """Return a digest of the files of a package that came from a folder or a repository, by its list of them.
 
     Such a package is installed again under the same version. Not in it is what differs from place to place: its
     programs, which name the environment. The sources of one that is ``editable`` are traced where they lie.
     """
     with suppress(OSError, ValueError, AttributeError):
-        if json.loads(origin.read_bytes()).get("dir_info", {}).get("editable"):
+        if json.loads((info / ORIGIN).read_bytes()).get("dir_info", {}).get("editable"):
             return "editable"
-        files = (origin.parent / "RECORD").read_text(encoding="utf-8").splitlines()
-        own = sorted(
-            f for f in files if not f.startswith("..") and not f.startswith(origin.parent.name) and ".pyc," not in f
-        )
+        files = (info / "RECORD").read_text(encoding="utf-8").splitlines()
+        own = sorted(f for f in files if not f.startswith("..") and not f.startswith(info.name) and ".pyc," not in f)
         return hashlib.sha256("\n".join(own).encode()).hexdigest()
     return ""
 
