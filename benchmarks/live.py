@@ -160,7 +160,8 @@ octavo.table("rows", pd.DataFrame({{name: np.arange(8) * 1.5 for name in ("one",
 """
     cell = nbformat.v4.new_code_cell(code, id="made")
     kernel = {"name": "python3", "language": "python", "display_name": "Python 3"}
-    return nbformat.v4.new_notebook(cells=[cell], metadata={"kernelspec": kernel})
+    made: nbformat.NotebookNode = nbformat.v4.new_notebook(cells=[cell], metadata={"kernelspec": kernel})
+    return made
 
 
 def measure(name: str, root: Path, saves: int, builds: int) -> Measured:

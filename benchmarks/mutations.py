@@ -10,7 +10,7 @@ import argparse
 import copy
 import io
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,7 @@ def drift(plain: dict[str, FigureRecord]) -> str:
     return f"| 0.1 %, as drift or the same | {len(KINDS)} | {len(KINDS) - len(changed)} | | {', '.join(changed) or 0} |"
 
 
-def alarms(name: str, plain: dict[str, FigureRecord], redraw: Callable[[str], Iterator[FigureRecord]] | Any) -> str:
+def alarms(name: str, plain: dict[str, FigureRecord], redraw: Callable[[str], Iterable[FigureRecord]]) -> str:
     """Return the row of one way to draw the same figures again: which of them seem to have changed."""
     found = [kind for kind in KINDS if any(told(plain[kind], again) for again in redraw(kind))]
     return f"| {name} | {len(KINDS)} | {', '.join(found) or 0} |"

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,7 +36,7 @@ class Cluster:
                 env={**os.environ, "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "5s", **environment},
             )
 
-    def scheduler(self, host: str = "127.0.0.1", **options: object) -> Cluster:
+    def scheduler(self, host: str = "127.0.0.1", **environment: str) -> Cluster:
         """Start the scheduler and wait for its address."""
         file = self.folder / "scheduler.json"
         where = ("--host", host, "--port", "0", "--dashboard-address", f"{host}:0", "--no-dashboard")
@@ -46,14 +46,20 @@ class Cluster:
             *where,
             "--scheduler-file",
             str(file),
-            **options,  # type: ignore[arg-type]
+            **environment,
         )
         self.until(lambda: file.exists() and bool(file.read_text()), "the scheduler")
         self.address = json.loads(file.read_text())["address"]
         return self
 
     def worker(
-        self, name: str, threads: int = 1, host: str = "127.0.0.1", options: Sequence[str] = (), **environment: object
+        self,
+        name: str,
+        threads: int = 1,
+        host: str = "127.0.0.1",
+        options: Sequence[str] = (),
+        under: Sequence[str] = (),
+        **environment: str,
     ) -> None:
         """Start a worker, without a nanny that would start it again, and wait until it is known."""
         self.start(
@@ -63,17 +69,18 @@ class Cluster:
             *("--name", name, "--nthreads", str(threads), "--host", host, "--no-nanny", "--no-dashboard"),
             *("--dashboard-address", f"{host}:0", "--local-directory", str(self.folder / name)),
             *options,
-            **environment,  # type: ignore[arg-type]
+            under=under,
+            **environment,
         )
         self.until(lambda: "Registered to" in self.log(name), f"the worker {name}")
 
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text()
 
-    def until(self, holds: object, what: str) -> None:
+    def until(self, holds: Callable[[], object], what: str) -> None:
         """Wait until something holds."""
         end = time.monotonic() + 60
-        while not holds():  # type: ignore[operator]
+        while not holds():
             assert time.monotonic() < end, f"{what} did not start: {[self.log(name) for name in self.processes]}"
             time.sleep(0.05)
 

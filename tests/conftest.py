@@ -62,7 +62,9 @@ class Tiny:
         """Return a file's text."""
         return (self.root / name).read_text(encoding="utf-8")
 
-    def begin(self, *arguments: str, under: Sequence[str] = (), **options: object) -> subprocess.Popen[str]:
+    def begin(
+        self, *arguments: str, under: Sequence[str] = (), preexec_fn: Callable[[], object] | None = None
+    ) -> subprocess.Popen[str]:
         """Start the command in the project, in a process group of its own; ``under`` is a command that starts it."""
         environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "120"}
         environment.pop("PYTEST_CURRENT_TEST", None)  # ipykernel does not watch the standard streams where it is set
@@ -74,12 +76,18 @@ class Tiny:
             text=True,
             start_new_session=True,
             env=environment,
-            **options,  # type: ignore[call-overload]
+            preexec_fn=preexec_fn,
         )
 
-    def octavo(self, *arguments: str, timeout: float = 120, **options: object) -> Said:
+    def octavo(
+        self,
+        *arguments: str,
+        timeout: float = 120,
+        under: Sequence[str] = (),
+        preexec_fn: Callable[[], object] | None = None,
+    ) -> Said:
         """Run the command in the project to its end. No command may ever show a traceback."""
-        process = self.begin(*arguments, **options)
+        process = self.begin(*arguments, under=under, preexec_fn=preexec_fn)
         try:
             out, err = process.communicate(timeout=timeout)
         except BaseException:
@@ -123,7 +131,7 @@ def notebook(cells: list[str]) -> str:
         cell.id = f"cell-{number}"
         made.append(cell)
     kernel = {"name": "python3", "language": "python", "display_name": "Python 3"}
-    return nbformat.writes(nbformat.v4.new_notebook(cells=made, metadata={"kernelspec": kernel})) + "\n"
+    return f"{nbformat.writes(nbformat.v4.new_notebook(cells=made, metadata={'kernelspec': kernel}))}\n"
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]  # comes with ipykernel
+import psutil  # comes with ipykernel
 
 LIMIT = 3600.0  # seconds that a command may take
 KIB = 1024 / 1e6  # in MB

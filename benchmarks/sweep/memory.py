@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil  # type: ignore[import-untyped]  # comes with ipykernel
+import psutil  # comes with ipykernel
 
 from benchmarks.sweep import measure, work
 

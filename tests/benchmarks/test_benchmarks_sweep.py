@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import psutil
 import pytest
 from benchmarks.sweep import __main__ as command
 from benchmarks.sweep import measure, own, sequence, table, tools, work
@@ -113,7 +114,7 @@ folder = Path({str(tmp_path)!r})
 both = f"{{later}} {{sys.executable}} -c '{{burn.format(0.3)}}'; until test -e burnt; do sleep 0.05; done"
 first = measure.run(["sh", "-c", both], folder, os.environ, folder / "log").processor
 second = measure.run(["true"], folder, os.environ, folder / "log").processor
-measure.psutil.Process().children()[0].kill()
+psutil.Process().children()[0].kill()
 time.sleep(0.2)
 third = measure.run(["true"], folder, os.environ, folder / "log").processor
 print(first, second, third)
@@ -140,9 +141,9 @@ def test_a_command_that_takes_too_long_is_ended(tmp_path: Path, monkeypatch: pyt
 def working(group: int) -> list[int]:
     """Return the processes of a group that have not ended."""
     found = []
-    for process in measure.psutil.process_iter():
-        with contextlib.suppress(measure.psutil.NoSuchProcess, ProcessLookupError):
-            if os.getpgid(process.pid) == group and process.status() != measure.psutil.STATUS_ZOMBIE:
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process.pid)
     return found
 
@@ -156,9 +157,9 @@ from benchmarks.sweep import measure
 folder = Path({str(tmp_path)!r})
 measure.adopt()
 measure.run(["sh", "-c", "setsid sleep 60 & echo $$ > parent"], folder, os.environ, folder / "log")
-before = [child.pid for child in measure.psutil.Process().children()]
+before = [child.pid for child in psutil.Process().children()]
 measure.end_all()
-print(len(before), [pid for pid in before if measure.psutil.pid_exists(pid)])
+print(len(before), [pid for pid in before if psutil.pid_exists(pid)])
 """
     said = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert said.stdout.split() == ["1", "[]"]
@@ -260,11 +261,11 @@ def test_the_bound_and_the_memory_are_measured(real: Bench) -> None:
     memory: Any = own.memory(real)
     assert memory["zygote"] < memory["forked"]["imported"] < memory["forked"]["done"]
     assert memory["cold"]["imported"] < memory["cold"]["done"]
-    assert not [p for p in measure.psutil.process_iter() if str(real.scratch) in " ".join(_command_line(p))]
+    assert not [p for p in psutil.process_iter() if str(real.scratch) in " ".join(_command_line(p))]
 
 
 def _command_line(process: Any) -> list[str]:
-    with contextlib.suppress(measure.psutil.Error):
+    with contextlib.suppress(psutil.Error):
         return list(process.cmdline())
     return []
 

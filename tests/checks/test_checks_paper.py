@@ -118,7 +118,7 @@ def test_check_paper_through_the_command(tiny: Callable[..., Tiny]) -> None:
 
 def test_a_rule_of_the_paper_is_waived_under_its_name(tiny: Callable[..., Tiny]) -> None:
     """With the reason, which is told each time; a rule that there is not is told, not passed over."""
-    project = tiny({**PAPER, "paper/paper.md": PAPER["paper/paper.md"].replace("Some words.", "TBD.")})  # type: ignore[union-attr]
+    project = tiny(PAPER).replace("paper/paper.md", "Some words.", "TBD.")
     config = (project.root / "pyproject.toml").read_text()
     waiver = "[tool.octavo.waivers.paper]\n{} = 'It is the name of a company.'\n"
     (project.root / "pyproject.toml").write_text(config + waiver.format("paper-finished"))

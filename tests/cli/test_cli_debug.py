@@ -28,7 +28,7 @@ sys.exit(int(os.environ.get("CODE", "0")))
 
 def run_by_hand(path: Path) -> list[str]:
     """Run a notebook where it lies, as JupyterLab does; return what its cells print."""
-    book = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    book = nbformat.read(path, as_version=4)
     NotebookClient(book, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}).execute()
     cells = [cell for cell in book.cells if cell.cell_type == "code"]
     return ["".join(o.get("text", "") for o in cell.outputs).strip() for cell in cells]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from octavo import tools
 from octavo.document import bridge, fidelity, mathml, numbering, pandoc, tables
 from octavo.document.pandoc import attributes, element, words
 from octavo.paper import matter
@@ -223,7 +224,7 @@ def _citation(patch: Patch, output: str, how: str) -> None:
     if how == "unlinked":
         if output == "latex":
             _edit(patch, r"\\usepackage\[hidelinks\]\{hyperref\}", r"\\usepackage[draft]{hyperref}")
-        run = pandoc.tools.run
+        run = tools.run
 
         def unlinked(name: str, *args: Any, **options: Any) -> Any:
             if options.get("stdin"):
@@ -231,7 +232,7 @@ def _citation(patch: Patch, output: str, how: str) -> None:
                 options["stdin"] = options["stdin"].replace(linked, bare)
             return run(name, *args, **options)
 
-        patch.setattr(pandoc.tools, "run", unlinked)
+        patch.setattr(tools, "run", unlinked)
         return
     gone = {"bare": ("prefix", "suffix"), "full": ("partial",)}.get(how, ())
 
@@ -249,12 +250,12 @@ def _references(patch: Patch, output: str, _: str) -> None:
         _edit(patch, r"\\bibliography\{.*?\}", "")
     else:
         # citeproc puts them at the end where no place is named
-        run = pandoc.tools.run
+        run = tools.run
 
         def without(name: str, arguments: Any, *args: Any, **options: Any) -> Any:
             return run(name, [a for a in arguments if a != "--citeproc"], *args, **options)
 
-        patch.setattr(pandoc.tools, "run", without)
+        patch.setattr(tools, "run", without)
 
 
 def _appendix(patch: Patch, output: str, _: str) -> None:
@@ -267,7 +268,7 @@ def _appendix(patch: Patch, output: str, _: str) -> None:
 def _front(patch: Patch, output: str, how: str) -> None:
     what = how.split()[0]
     kept = matter.metadata
-    empty = {
+    empty: dict[str, Node] = {
         "title": {"title": {"inlines": words("x")}, "pagetitle": "x"},
         "author": {"author": []},
         "abstract": {"abstract": {"blocks": []}},

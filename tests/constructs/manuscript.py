@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.drawn import drawn
 
@@ -12,6 +13,9 @@ from octavo import paper
 from octavo.document import source
 from octavo.document.source import Content
 from octavo.model import Column, Medium, Record, Result, Results, Source, Table, Value
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
@@ -58,8 +62,8 @@ def _results(folder: Path) -> Results:
         for name, width in (("column", 3.35), ("wide", 7.0))
     )
 
-    def draw(figure: object) -> None:
-        axes = figure.subplots()  # type: ignore[attr-defined]
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
         axes.plot([1, 3, 2])
         axes.set_xlabel("Weight (g)")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ class PdfReading(Reading):
     """The letters of a PDF in the order in which they were set."""
 
     def __init__(self, path: Path) -> None:
-        import pypdfium2  # type: ignore[import-untyped]
+        import pypdfium2
         from pypdf import PdfReader
 
         document = pypdfium2.PdfDocument(path)
@@ -255,7 +255,9 @@ class PdfReading(Reading):
         return [o for o in self.letters if o.page == first.page and abs(o.box[1] - first.box[1]) < points]
 
 
-def _holds_fact(fact: Fact, box: Any, rules: Sequence[Box], text: str, letters: Sequence[Letter]) -> bool:
+def _holds_fact(
+    fact: Fact, box: Callable[[str], Box], rules: Sequence[Box], text: str, letters: Sequence[Letter]
+) -> bool:
     kind, *pieces = fact
     if kind in ("sup", "sub"):
         base, script = (box(piece) for piece in pieces)
@@ -309,7 +311,7 @@ def _stand_in_rows(rows: Sequence[Sequence[str]], text: str, letters: Sequence[L
 
 
 def _letters(page: Any, number: int, shapes: Sequence[Box]) -> Iterator[Letter]:
-    import pypdfium2.raw as raw  # type: ignore[import-untyped]
+    import pypdfium2.raw as raw
 
     text = page.get_textpage()
     height = page.get_height()
@@ -400,7 +402,9 @@ def _linked(letters: Sequence[Letter], reader: Any) -> Iterator[Letter]:
             corners = [float(v) for v in given.get("/QuadPoints", [])]  # a link over two lines has two boxes
             boxes = [corners[i : i + 8] for i in range(0, len(corners), 8)]
             edges = [(min(b[::2]), min(b[1::2]), max(b[::2]), max(b[1::2])) for b in boxes]
-            edges = edges or [tuple(float(v) for v in given["/Rect"])]
+            if not edges:
+                left, low, right, high = (float(v) for v in given["/Rect"])
+                edges = [(left, low, right, high)]
             action = given.get("/A", {})
             address = str(action.get("/URI", ""))
             goal = "" if address else _goal(given.get("/Dest", action.get("/D")), named, reader)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.constructs.manuscript import Manuscript
@@ -10,13 +11,19 @@ from tests.constructs.pdf import PdfReading
 from tests.constructs.reading import Reading
 from tests.constructs.rows import CAPTIONS
 
-READERS = {"pdf": PdfReading, "latex": PdfReading, "docx": DocxReading, "jats": JatsReading, "html": HtmlReading}
+READERS: dict[str, Callable[[Path], Reading]] = {
+    "pdf": PdfReading,
+    "latex": PdfReading,
+    "docx": DocxReading,
+    "jats": JatsReading,
+    "html": HtmlReading,
+}
 PROGRAMS = {"latex": "latexmk", "html": "chromium"}  # what is needed to look at an output
 
 
 def reading(manuscript: Manuscript, output: str, folder: Path) -> Reading:
     """Write an output into ``folder`` and read it back."""
-    made: Reading = READERS[output](manuscript.write(output, folder))
+    made = READERS[output](manuscript.write(output, folder))
     if isinstance(made, PdfReading):
         made.captions = CAPTIONS
     return made

@@ -65,9 +65,9 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def outcome(root: Path, text: str, warm: Path | None) -> str:
     """Return what becomes of a text: the parsed document, or all that is told of it."""
-    for name, content in {"paper/text.md": text, "paper/part.md": "A {nonsense}`x`.\n", "refs.bib": BIB}.items():
+    for name, written in {"paper/text.md": text, "paper/part.md": "A {nonsense}`x`.\n", "refs.bib": BIB}.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(content, encoding="utf-8")
+        (root / name).write_text(written, encoding="utf-8")
     (root / "paper/own.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     (root / "work").mkdir()
     try:
@@ -105,7 +105,7 @@ def test_many_texts_one_after_another_are_each_as_if_alone(tmp_path: Path, warm:
     (tmp_path / "sample/paper").mkdir(parents=True)
     (tmp_path / "sample/paper/paper.md").write_text(SAMPLE, encoding="utf-8")
     for file, root in ((study, REPOSITORY), (tmp_path / "sample/paper/paper.md", tmp_path / "sample")):
-        made = []
+        made: list[bytes] = []
         for place in (warm, None, warm):
             work = tmp_path / f"{root.name}{len(made)}-work"
             work.mkdir()

@@ -38,7 +38,8 @@ def test_a_second_zygote_that_does_not_start_is_tried_and_told_once() -> None:
     """All calls are made without it; nobody waits for it again, and the user reads one line, not one for each point."""
     variables = dict(os.environ)
     own = Zygote("workers", ("operator",), "test", variables)
-    broken, told = Broken("kernels", (), "test", variables), []
+    broken = Broken("kernels", (), "test", variables)
+    told: list[OSError] = []
     executor = ForkedExecutor(own, variables, operator.call, broken, lambda arguments: True, told.append)
     assert [executor.submit(sum, n, 1).result(60) for n in range(4)] == [1, 2, 3, 4]
     assert (len(broken.tries), list(map(str, told))) == (1, ["The process that they are forked from did not start."])
@@ -102,8 +103,8 @@ def test_a_zygote_that_is_asked_to_end_serves_who_waits(own: Zygote) -> None:
     os.kill(pid, signal.SIGSTOP)
     waits = [own.connect() for _ in range(3)]
     for connection in waits:
-        arguments = ("/bin/sleep", ["sleep", "60"], {})
-        send(connection, Request(os.posix_spawn, arguments, dict(os.environ), "/", 0o022))
+        request = Request(os.posix_spawn, ("/bin/sleep", ["sleep", "60"], {}), dict(os.environ), "/", 0o022)
+        send(connection, request)
     os.kill(pid, signal.SIGTERM)
     os.kill(pid, signal.SIGCONT)
     answers = [receive(connection) for connection in waits]

@@ -5,16 +5,15 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from octavo.engine import key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
-    from conftest import Tiny
+    from tests.conftest import Tiny
 
 
 def test_what_cannot_be_a_file_is_missing(tmp_path: Path) -> None:
@@ -27,10 +26,8 @@ def test_a_file_without_permission_is_unreadable(tmp_path: Path) -> None:
     """It is neither missing nor a fault of the build: whoever asked for it was refused too."""
     (tmp_path / "a.txt").write_text("1")
 
-    @contextmanager
-    def refused(path: Path) -> Iterator[None]:  # root, as whom tests may run, is refused nothing
+    def refused(path: Path) -> AbstractContextManager[None]:  # root, as whom tests may run, is refused nothing
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
-        yield
 
     assert key.of_file(tmp_path / "a.txt", refused) == key.UNREADABLE
 

@@ -230,7 +230,7 @@ def test_the_longest_begin_first(store: Store) -> None:
     slow = {"a": 0.0, "b": 0.02, "c": 0.01}
     clock = iter([t for seconds in slow.values() for t in (0.0, seconds)])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runner.time, "perf_counter", lambda: next(clock))
+        patch.setattr("octavo.engine.runner.time.perf_counter", lambda: next(clock))
         build(store, *map(task, slow), jobs=1)
     events: list[Event] = []
     build(store, *(task(name, code=f"new {name}") for name in slow), events=events, jobs=1)

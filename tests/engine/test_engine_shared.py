@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import fsspec
 import msgspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
-from test_engine_runs import AtOnce, Write, statuses, task
+from tests.engine.test_engine_runs import AtOnce, Write, statuses, task
 
 from octavo.engine import forecast, runner
 from octavo.engine.events import Event, Noted
@@ -64,16 +64,14 @@ class Changing(Write):
         return super().__call__(folder, upstream)
 
 
-class Fickle(MemoryFileSystem):
+class Fickle(MemoryFileSystem):  # type: ignore[misc]
     """A place that does as it is told: ``fault`` is called with the operation and the path before each one."""
 
     protocol = "fickle"
     store: dict[str, Any] = {}
     pseudo_dirs = [""]
     cachable = False
-
-    @staticmethod
-    def fault(operation: str, path: str) -> None: ...
+    fault: ClassVar[Callable[[str, str], object]] = staticmethod(lambda operation, path: None)
 
     @classmethod
     def _strip_protocol(cls, path: str) -> str:
@@ -102,7 +100,7 @@ def fickle(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Fickle]]:
     monkeypatch.setattr(Fickle, "store", {})
     monkeypatch.setattr(Fickle, "pseudo_dirs", [""])
     yield Fickle
-    Fickle.fault = staticmethod(lambda operation, path: None)  # type: ignore[method-assign]
+    Fickle.fault = staticmethod(lambda operation, path: None)
 
 
 @pytest.fixture
@@ -166,7 +164,7 @@ def test_only_what_a_build_needs_is_fetched(machine: Callable[..., Machine], fic
     tasks = [task("a", Write("a")), task("b", Write("b" * 10))]
     machine("one", "fickle://lab").build(*tasks)
     read: list[str] = []
-    fickle.fault = staticmethod(lambda operation, path: read.append(path))  # type: ignore[method-assign]
+    fickle.fault = staticmethod(lambda operation, path: read.append(path))
     assert fetched(machine("two", "fickle://lab").build(tasks[0])) == ["a"]
     assert len([path for path in read if "/objects/" in path]) == 1
 
@@ -181,9 +179,9 @@ def test_an_entry_is_written_after_all_that_it_names(machine: Callable[..., Mach
             if operation == "write" and next(calls) == step:
                 raise ConnectionResetError("the writer died")
 
-        fickle.fault = staticmethod(die)  # type: ignore[method-assign]
+        fickle.fault = staticmethod(die)
         machine(f"one-{step}", "fickle://lab").build(task("a", Write("a", log="seen")))
-        fickle.fault = staticmethod(lambda operation, path: None)  # type: ignore[method-assign]
+        fickle.fault = staticmethod(lambda operation, path: None)
         action = Write("a", log="seen")
         other = machine(f"two-{step}", "fickle://lab")
         got = other.build(task("a", action))
@@ -337,7 +335,7 @@ def test_a_result_holds_only_where_the_files_it_read_are_the_same(
 ) -> None:
     """What was traced is part of the key: with other data here nothing is fetched and the point runs."""
     asked: list[str] = []
-    fickle.fault = staticmethod(lambda *what: asked.append(" ".join(what)))  # type: ignore[method-assign]
+    fickle.fault = staticmethod(lambda *what: asked.append(" ".join(what)))
     runs = []
     for name, content in (("one", "1"), ("two", "2"), ("three", "1")):
         at = machine(name, "fickle://lab")
@@ -408,7 +406,7 @@ def test_a_build_with_nothing_to_do_asks_nothing(machine: Callable[..., Machine]
     one = machine("one", "fickle://lab")
     one.build(*tasks)
     asked: list[str] = []
-    fickle.fault = staticmethod(lambda operation, path: asked.append(path))  # type: ignore[method-assign]
+    fickle.fault = staticmethod(lambda operation, path: asked.append(path))
     one.build(*tasks)
     assert asked == []
 
@@ -445,7 +443,7 @@ def test_a_place_that_fails_is_told_once_and_the_build_succeeds(
         if asked == operation:
             raise error
 
-    fickle.fault = staticmethod(fail)  # type: ignore[method-assign]
+    fickle.fault = staticmethod(fail)
     one = machine("one", "fickle://lab")
     got = one.build(*(task(str(n), Write(str(n))) for n in range(8)))
     assert set(statuses(got).values()) == {"ran"}
@@ -463,12 +461,12 @@ def test_a_place_that_takes_nothing_is_still_read(machine: Callable[..., Machine
         if operation == "write":
             raise PermissionError("Access Denied")
 
-    fickle.fault = staticmethod(refuse)  # type: ignore[method-assign]
+    fickle.fault = staticmethod(refuse)
     two = machine("two", "fickle://lab")
     got = two.build(task("new", Write("new")), task("newer", Write("newer")), *tasks)
     assert fetched(got) == ["a", "b"]
     assert two.notes == ["Nothing more is sent to the shared store fickle://lab: Access Denied."]
-    fickle.fault = staticmethod(lambda operation, path: None)  # type: ignore[method-assign]
+    fickle.fault = staticmethod(lambda operation, path: None)
     two.build(task("new", Write("new")), task("newer", Write("newer")), *tasks)
     assert fetched(machine("three", "fickle://lab").build(task("new"), task("newer"))) == ["new", "newer"], (
         "it is made up"
@@ -485,7 +483,7 @@ def test_a_place_that_hangs_costs_one_wait(machine: Callable[..., Machine], fick
         asked.append(operation)
         hang.wait(REASONABLE)
 
-    fickle.fault = staticmethod(wait)  # type: ignore[method-assign]
+    fickle.fault = staticmethod(wait)
     one = machine("one", "fickle://lab", patience=0.3)
     begun = time.monotonic()
     try:
@@ -511,7 +509,7 @@ def test_a_place_that_dies_in_the_middle_costs_what_it_had_not_given(
         if "/objects/" in path:
             dead.set()
 
-    fickle.fault = staticmethod(die)  # type: ignore[method-assign]
+    fickle.fault = staticmethod(die)
     two = machine("two", "fickle://lab")
     got = two.build(*tasks)
     assert fetched(got) == ["first"] and sorted(statuses(got).values()) == ["ran"] * 6 + ["stored"]
@@ -529,14 +527,14 @@ def test_sending_does_not_hold_the_build_up_and_is_waited_for_in_bounds(
         if operation == "write" and "/objects/" in path:
             slow.wait(REASONABLE)
 
-    fickle.fault = staticmethod(crawl)  # type: ignore[method-assign]
+    fickle.fault = staticmethod(crawl)
     one = machine("one", "fickle://lab", wait=0.3)
     begun = time.monotonic()
     got = one.build(*tasks)
     assert time.monotonic() - begun < REASONABLE / 2
     assert set(statuses(got).values()) == {"ran"}
     assert one.notes == ["3 result(s) were not sent in 0 seconds. The next build sends them."]
-    fickle.fault = staticmethod(lambda operation, path: None)  # type: ignore[method-assign]
+    fickle.fault = staticmethod(lambda operation, path: None)
     slow.set()
     one.wait = REASONABLE
     one.build(*tasks)
@@ -581,7 +579,7 @@ def test_tasks_of_one_key_are_fetched_once(machine: Callable[..., Machine], fick
     twins = [Task(name, {"code": "same"}, Write("x")) for name in ("a", "b")]
     machine("one", "fickle://lab").build(*twins)
     asked: list[str] = []
-    fickle.fault = staticmethod(lambda operation, path: asked.append(path))  # type: ignore[method-assign]
+    fickle.fault = staticmethod(lambda operation, path: asked.append(path))
     two = machine("two", "fickle://lab")
     assert (fetched(two.build(*twins)), two.notes) == (["a", "b"], [])
     assert len([path for path in asked if "/objects/" in path]) == 1
@@ -622,7 +620,7 @@ def test_a_forecast_asks_only_when_told_to(machine: Callable[..., Machine], fick
     tasks, *_ = chain()
     machine("one", "fickle://lab").build(*tasks)
     asked: list[str] = []
-    fickle.fault = staticmethod(lambda operation, path: asked.append(path))  # type: ignore[method-assign]
+    fickle.fault = staticmethod(lambda operation, path: asked.append(path))
     two = machine("two", "fickle://lab")
     store = Store(two.root / ".octavo", two.root)
     new = task("c", Write("c"), "b")

@@ -53,12 +53,13 @@ def build(store: Store, *tasks: Task, jobs: int = 3) -> tuple[dict[str, Outcome]
     """Return the outcomes, and what was begun and ended in which order."""
     heard: list[Event] = []
     outcomes = runner.build(tasks, store, make_executor=AtOnce, jobs=jobs, listen=heard.append)
-    begun = [f"+{e.name}" if isinstance(e, Started) else f"-{e.outcome.task.name}" for e in heard if _told(e)]
-    return outcomes, begun
+    return outcomes, [told for event in heard if (told := _told(event))]
 
 
-def _told(event: Event) -> bool:
-    return isinstance(event, Started) or (isinstance(event, Ended) and bool(event.outcome.reason))
+def _told(event: Event) -> str:
+    if isinstance(event, Started):
+        return f"+{event.name}"
+    return f"-{event.outcome.task.name}" if isinstance(event, Ended) and event.outcome.reason else ""
 
 
 def entry(outcomes: Mapping[str, Outcome], name: str) -> Entry:

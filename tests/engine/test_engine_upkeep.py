@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from octavo.engine import upkeep
+from octavo.engine import key, upkeep
 from octavo.engine.store import Store
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ DAY = 86_400
 
 def folder_of(project: Tiny, task: str) -> Path:
     """Return the folder of a task's result."""
-    told = json.loads(project.octavo("why", task, "--json").out)
-    return project.root / told["where"]
+    where: str = json.loads(project.octavo("why", task, "--json").out)["where"]
+    return project.root / where
 
 
 def flip(file: Path, position: int = -1) -> None:
@@ -174,14 +174,14 @@ def test_a_disk_that_cannot_read_a_file(study: Tiny, monkeypatch: pytest.MonkeyP
     """A sector that is lost is damage as well, not the end of the search."""
     store = Store(study.root / ".octavo", study.root)
     folder = folder_of(study, "fit/a=1")
-    read = upkeep.keys.of_file
+    read = key.of_file
 
     def lost(path: Path) -> str:
         if path.is_relative_to(folder):
             raise OSError(5, "Input/output error", str(path))
         return read(path)
 
-    monkeypatch.setattr(upkeep.keys, "of_file", lost)
+    monkeypatch.setattr(key, "of_file", lost)
     seen = upkeep.verify(store)
     assert [(d.task, d.removed) for d in seen.damaged] == [("fit/a=1", True)]
 

@@ -50,7 +50,7 @@ TABLE = pd.DataFrame(
         "y": np.random.default_rng(3).gamma(3.0, 1.0, 60),
     }
 )
-BOTH = {"x": X, "series": {"first": A, "second": B}}
+BOTH: Data = {"x": X, "series": {"first": A, "second": B}}
 ONE = {"x": X, "series": {"first": A}}
 
 

@@ -14,7 +14,7 @@ Change = Callable[[Data], Data]
 def values(data: Data) -> np.ndarray[Any, Any]:
     """Return the numbers of which one is moved."""
     if "series" in data:
-        return next(iter(data["series"].values()))  # type: ignore[no-any-return]
+        return next(iter(data["series"].values()))
     return data["z"] if "z" in data else data["x"]  # type: ignore[no-any-return]
 
 
@@ -31,7 +31,7 @@ def moved(factor: float) -> Change:
 def dropped(data: Data) -> Data:
     if "z" in data:
         return {**data, "z": data["z"][:-1]}
-    cut = {name: data[name][:-1] for name in ("x", "half", "categories") if name in data and len(data[name]) == 6}
+    cut: Data = {name: data[name][:-1] for name in ("x", "half", "categories") if name in data and len(data[name]) == 6}
     return {**data, **cut, "series": {name: y[:-1] for name, y in data["series"].items()}}
 
 

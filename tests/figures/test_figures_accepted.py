@@ -18,7 +18,7 @@ def results(folder: Path, **values: Value) -> Results:
     """Return a notebook 'one' with a table, a figure of two formats, and values."""
     (folder / "figures").mkdir(exist_ok=True, parents=True)
     (folder / "figures/line.column.svg").write_text(SVG, encoding="utf-8")
-    drawings = tuple(Drawing("column", f, f"figures/line.column.{f}", 1.0, 0.5, "d") for f in ("svg", "pdf"))  # type: ignore[arg-type]
+    drawings = tuple(Drawing("column", f, f"figures/line.column.{f}", 1.0, 0.5, "d") for f in ("svg", "pdf"))
     table = Table((Column("name", "Name", "left"), Column("est", "Estimate", digits=0)), (("lasso", 1402.4),))
     record = Record(values or {"x": Value(1.5, unit="USD")}, {"t": table}, {"line": Figure("A line.", drawings)})
     return Results({"one": Result(record, folder, Source("notebooks/one.ipynb", {}, "abc"))})

@@ -9,14 +9,14 @@ from octavo.figures.compare import compare, without
 from octavo.figures.record import FigureRecord, Panel, Series
 from octavo.model import Align, Column, Scalar, Table, Value, Verdict
 
-NAMED = (("name", "left"), ("est", "right"))
+NAMED: tuple[tuple[str, Align], ...] = (("name", "left"), ("est", "right"))
 
 
 def value(number: float | str, **options: object) -> Snapshot:
     return Snapshot(values={"one.x": print_value(Value(number, **{"unit": "USD", "digits": 0, **options}))})  # type: ignore[arg-type]
 
 
-def table(*rows: tuple[Scalar, ...], columns: tuple[tuple[str, Align], ...] = NAMED, group: str = "") -> Snapshot:  # type: ignore[assignment]
+def table(*rows: tuple[Scalar, ...], columns: tuple[tuple[str, Align], ...] = NAMED, group: str = "") -> Snapshot:
     made = tuple(Column(name, name.title(), align, 0, group) for name, align in columns)
     return Snapshot(tables={"one.t": print_table(Table(made, rows))})
 

@@ -11,6 +11,7 @@ import msgspec
 from tests.formulas import corpus, settings
 from tests.formulas.compare import compare
 from tests.formulas.corpus import Formula
+from tests.formulas.marks import Mark
 
 from octavo.document import shape
 from octavo.document.source import Content, Node
@@ -114,7 +115,7 @@ def pictures(formulas: Sequence[Formula], content: Content, folder: Path) -> lis
     return found
 
 
-def _by_tex(content: Content, made: Sequence[list[settings.Mark]]) -> dict[str, list[settings.Mark]]:
+def _by_tex(content: Content, made: Sequence[list[Mark]]) -> dict[str, list[Mark]]:
     return dict(zip([node["value"] for node in corpus.displays(content)], made, strict=True))
 
 

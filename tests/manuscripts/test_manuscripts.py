@@ -65,7 +65,7 @@ def plain(text: str) -> str:
 
 def pdf_text(path: Path) -> str:
     """Return what a PDF says."""
-    import pypdfium2  # type: ignore[import-untyped]
+    import pypdfium2
 
     document = pypdfium2.PdfDocument(str(path))
     text = "".join(page.get_textpage().get_text_range() for page in document)
@@ -92,7 +92,7 @@ def tagged(path: Path, kind: str) -> int:
             return 0
         return (node.get("/S") == f"/{kind}") + count(node.get("/K", 0))
 
-    return count(PdfReader(path).trailer["/Root"]["/StructTreeRoot"])
+    return count(PdfReader(path).root_object["/StructTreeRoot"])
 
 
 def titles() -> dict[str, tuple[str, ...]]:

@@ -60,7 +60,7 @@ def test_what_ran_is_written_where_the_run_is_stopped() -> None:
 def test_what_ran_is_written_once_in_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of slow cells each one is found in the file, not only the last: the machine may fail."""
     clock = iter(range(0, 1000, 2))  # two seconds between one look at it and the next
-    monkeypatch.setattr(engine.time, "monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr("octavo.notebooks.engine.time.monotonic", lambda: float(next(clock)))
     assert run().written == ["there.ipynb"] * 20
 
 

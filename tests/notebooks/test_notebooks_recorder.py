@@ -39,8 +39,8 @@ def recorded(run: Run) -> Record:
 
 def test_values_are_recorded_as_they_are(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     """Numbers of any library become plain ones; whole numbers print without decimals; the notebook shows each."""
-    octavo.value("att", np.float64(1794.342), se=np.float32(632.5), ci=(551.5, 3038), unit="USD", digits=0)
-    octavo.value("n", np.int64(722))
+    octavo.value("att", np.float64(1794.342), se=np.float32(632.5), ci=(551.5, 3038), unit="USD", digits=0)  # type: ignore[arg-type]
+    octavo.value("n", np.int64(722))  # type: ignore[arg-type]
     octavo.value("text", "none")
     values = recorded(run).values
     assert values["att"] == Value(1794.342, se=632.5, low=551.5, high=3038.0, unit="USD", digits=0)

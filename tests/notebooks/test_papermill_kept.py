@@ -203,7 +203,7 @@ def written(cells: list[Cell]) -> str:
         ],
         metadata={"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}},
     )
-    return nbformat.writes(book)
+    return str(nbformat.writes(book))
 
 
 @pytest.fixture(scope="module")

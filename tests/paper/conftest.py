@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.drawn import drawn
@@ -12,6 +13,9 @@ from octavo import paper
 from octavo.document import source
 from octavo.document.source import Content
 from octavo.model import Column, Medium, Record, Result, Results, Source, Table, Value
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 REPOSITORY = Path(__file__).parents[2]
 STYLE = "figures/paper.mplstyle"
@@ -305,8 +309,8 @@ def made(folder: Path, effect: float = 1794.34, alt: str = "A line that goes up 
     )
     figures = folder / "figures"
 
-    def draw(figure: object) -> None:
-        axes = figure.subplots()  # type: ignore[attr-defined]
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
         axes.plot([1, 3, 2], label="a curve")
         axes.set_xlabel("Weight (g)")
         axes.legend()

@@ -12,6 +12,7 @@ from octavo.document import pandoc, source
 from octavo.errors import DocumentError
 from octavo.model import Results
 from octavo.paper.writers import docx
+from octavo.paper.writers.latex import macros
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +37,7 @@ def test_no_formula_loses_a_sign(tmp_path: Path) -> None:
     content = parsed(tmp_path, "\n\n".join(f"$$\n{formula}\n$$" for formula in every))
     nodes = [node for node, _ in source.walk(content) if node["type"] == "math"]
     assert len(nodes) == len(every) > 90
-    written = pandoc.expanded([node["value"] for node in nodes], docx.macros(content))
+    written = pandoc.expanded([node["value"] for node in nodes], macros(content))
     lost = docx._lost(written, [node["html"] for node in nodes], tmp_path)
     assert {node["value"] for node, words in zip(nodes, lost, strict=True) if words} == UNKNOWN
 

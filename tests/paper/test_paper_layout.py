@@ -53,9 +53,11 @@ def measured(file: Path) -> tuple[Page, int]:
         first, second = ([c for c in body if (c["x0"] > page.width / 2) is late] for late in (False, True))
         lines = sorted({round(c["matrix"][5], 1) for c in second}, reverse=True)
         steps = Counter(round(a - b, 1) for a, b in pairwise(lines))
-        ends = [*(f(c[k] for c in side) for side in (first, second) for f, k in ((min, "x0"), (max, "x1")))]
-        base = page.height - lines[0], page.height - lines[-1]
-        return Page(*ends, *base, size, steps.most_common(1)[0][0]), count
+        (left, left_end), (right, right_end) = (
+            (min(c["x0"] for c in side), max(c["x1"] for c in side)) for side in (first, second)
+        )
+        top, bottom = page.height - lines[0], page.height - lines[-1]
+        return Page(left, left_end, right, right_end, top, bottom, size, steps.most_common(1)[0][0]), count
 
 
 @pytest.mark.skipif(not shutil.which("latexmk"), reason="TeX is not installed (latexmk)")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from octavo.document import bridge
+from octavo.document.pandoc import Element
 from octavo.errors import BuildError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def test_a_link_without_an_end_stops_the_build(
 ) -> None:
     """A writer that forgets an anchor is found: its link would be dead without a word."""
 
-    def forgetful(self: bridge.Bridge, node: bridge.Node) -> list[bridge.Element]:
+    def forgetful(self: bridge.Bridge, node: bridge.Node) -> list[Element]:
         kept = self.numbering.targets
         self.numbering.targets = {name: target for name, target in kept.items() if name != node.get("identifier")}
         made = carry(self, node)

@@ -47,11 +47,11 @@ def content_of(root: Path, text: str) -> Content:
     return source.parse(path, root, root / "references.bib", root / "work")
 
 
-def written(content: Content, root: Path, form: str, venue: str, **options: str) -> Path:
+def written(content: Content, root: Path, form: str, venue: str, stage: str = "preprint") -> Path:
     """Write the paper in one form."""
     bibliography = root / "references.bib"
     return paper.write(
-        form, content, Results({}), root / form, root=root, bibliography=bibliography, venue=venue, **options
+        form, content, Results({}), root / form, root=root, bibliography=bibliography, venue=venue, stage=stage
     )
 
 

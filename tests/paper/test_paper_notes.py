@@ -106,7 +106,7 @@ def of_word(path: Path) -> dict[str, str]:
 
 def of_pdf(path: Path) -> dict[str, str]:
     """Return them as a PDF prints them."""
-    import pypdfium2  # type: ignore[import-untyped]
+    import pypdfium2
 
     pages = [page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(path)]
     return of_text("\n".join(pages).replace("\ufeff", " "))

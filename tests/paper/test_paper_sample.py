@@ -96,7 +96,7 @@ def text_of(path: Path) -> str:
     elif path.suffix == ".xml":
         text = "".join(etree.parse(str(path)).getroot().itertext())
     else:
-        import pypdfium2  # type: ignore[import-untyped]
+        import pypdfium2
 
         document = pypdfium2.PdfDocument(str(path))
         text = "".join(page.get_textpage().get_text_range() for page in document).replace("\ufffe", "")
@@ -156,7 +156,9 @@ COUNTED = tuple(
 @pytest.mark.parametrize("form", COUNTED)
 def test_every_number_reference_and_citation_is_in_the_output(said: dict[str, str], form: str) -> None:
     """Numbers are counted once and are the same in every format, in captions and references; citations have years."""
-    unmarked = {"jats": ("3. the third", "Keywords: apples, pears.", "Proof. Trivial", "Algorithm 1. Cross")}
+    unmarked: dict[str, tuple[str, ...]] = {
+        "jats": ("3. the third", "Keywords: apples, pears.", "Proof. Trivial", "Algorithm 1. Cross")
+    }
     unmarked["docx"] = unmarked["jats"][:1]  # Word counts lists; XML names keywords, proofs and algorithms by elements
     wanted = [text for text in (*NUMBERED, *REFERRED, *FRONT) if not text.startswith(unmarked.get(form, ("\0",)))]
     assert [text for text in wanted if not stands(text, said[form])] == []

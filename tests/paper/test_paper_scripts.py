@@ -14,6 +14,7 @@ from zipfile import ZipFile
 
 import pytest
 from pypdf import PdfReader
+from pypdf.generic import DictionaryObject
 
 from octavo import assets
 from octavo.document import source, typst
@@ -127,7 +128,7 @@ def squashed(text: str) -> str:
 
 def said_by(path: Path) -> str:
     """Return all that a PDF says, as who copies it reads it."""
-    import pypdfium2  # type: ignore[import-untyped]
+    import pypdfium2
 
     document = pypdfium2.PdfDocument(path)
     return squashed("".join(page.get_textpage().get_text_bounded() for page in document))
@@ -144,8 +145,12 @@ def outline(items: Any) -> Iterator[str]:
 
 def fonts_of(path: Path) -> list[Any]:
     """Return the fonts of a PDF."""
-    pages = PdfReader(path).pages
-    return [font.get_object() for page in pages for font in page["/Resources"].get("/Font", {}).values()]
+    found: list[Any] = []
+    for page in PdfReader(path).pages:
+        resources = page["/Resources"]
+        assert isinstance(resources, DictionaryObject)
+        found += [font.get_object() for font in resources.get("/Font", {}).values()]
+    return found
 
 
 def embedded(font: Any) -> bool:

@@ -37,7 +37,7 @@ def table(rows: str, *options: str, caption: str = "A caption.") -> str:
 
 def compiled(sample: Sample, root: Path, text: str, venue: str) -> tuple[str, LatexLog]:
     """Set a text by LaTeX; return what the PDF says, and what LaTeX said."""
-    import pypdfium2  # type: ignore[import-untyped]
+    import pypdfium2
 
     content = fill(locate(parsed(sample, root, HEAD.format("") + text), root), sample.results)
     out = root / "latex"

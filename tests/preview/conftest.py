@@ -86,6 +86,10 @@ class Preview:
             if not state["working"] and holds(state):
                 return state
 
+    def until_read(self, words: str) -> State:
+        """Return the first state from now on in which some words stand in the paper's page."""
+        return self.until(lambda state: words in self.page())
+
     def page(self) -> str:
         """Return the paper's page as it is served."""
         status, body = self.ask("/paper.html")

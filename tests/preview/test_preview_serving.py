@@ -31,7 +31,7 @@ def test_what_is_saved_is_what_a_build_makes(project: Tiny, serve: Serve, tmp_pa
     project.replace("paper/part.md", "Included", "Other")
     preview.until(lambda state: state["files"] != second["files"])
     project.replace("bib/refs.bib", "Smith, Ann", "Smythe, Ann")
-    last = preview.until(lambda state: "Smythe" in preview.page())
+    last = preview.until_read("Smythe")
     assert "Other words." in preview.page() and last["errors"] == [] and last["stale"] == {}
 
     served = {name: preview.ask(f"/{name}")[1] for name in ("paper.pdf", "paper.html")}
@@ -84,7 +84,7 @@ def test_a_notebook_is_not_run_and_it_is_told(project: Tiny, serve: Serve) -> No
     state = preview.until(lambda state: bool(state["stale"]))
     assert state["stale"] == {"count": "code changed"} and state["errors"] == []
     project.replace("paper/paper.md", "We count", "We still count")
-    preview.until(lambda state: "We still count" in preview.page())
+    preview.until_read("We still count")
     assert "432" in preview.page()
 
     assert project.octavo("build", "paper", "--to", "pdf,html").code == 0
@@ -195,7 +195,7 @@ def test_a_file_saved_in_two_steps_is_one_change(project: Tiny, serve: Serve) ->
     for number in range(5):
         (project.root / "paper/paper.md").write_text("")
         project.write({"paper/paper.md": PAPER.replace("We count", f"We count {number} times")})
-        preview.until(lambda state, number=number: f"We count {number} times" in preview.page())
+        preview.until_read(f"We count {number} times")
     assert not [state for state in preview.seen if state["errors"]]
 
 
@@ -206,9 +206,9 @@ def test_what_was_made_for_earlier_sentences_is_removed(project: Tiny, serve: Se
     before = stored(project)
     for number in range(4):
         project.write({"paper/paper.md": PAPER.replace("We count", f"We count {number} times")})
-        preview.until(lambda state, number=number: f"We count {number} times" in preview.page())
+        preview.until_read(f"We count {number} times")
     project.write({"paper/paper.md": PAPER.replace("We count", "We count 2 times")})
-    preview.until(lambda state: "We count 2 times" in preview.page())
+    preview.until_read("We count 2 times")
     preview.end()
     after = stored(project)
     assert before < after and 3 <= len(after - before) <= 6, (

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -117,10 +117,10 @@ def began(folder: Path, number: int, build: subprocess.Popen[str]) -> dict[int, 
         time.sleep(0.05)
 
 
-def gone(pids: object, seconds: float = 10) -> bool:
+def gone(pids: Collection[int], seconds: float = 10) -> bool:
     """Whether all these processes end within some seconds."""
     end = time.monotonic() + seconds
-    while alive := [pid for pid in pids if Path(f"/proc/{pid}").exists()]:  # type: ignore[attr-defined]
+    while alive := [pid for pid in pids if Path(f"/proc/{pid}").exists()]:
         if time.monotonic() > end:
             return not alive
         time.sleep(0.05)

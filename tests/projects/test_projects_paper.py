@@ -78,7 +78,7 @@ def ran(said: Said) -> set[str]:
 
 def says(path: Path) -> str:
     """Return the text of a PDF."""
-    import pypdfium2  # type: ignore[import-untyped]
+    import pypdfium2
 
     document = pypdfium2.PdfDocument(str(path))
     text = "".join(page.get_textpage().get_text_range() for page in document)

@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from test_projects_building import ran
-from test_projects_proofs import outputs
-from test_projects_proofs import project as documents  # noqa: F401 (a fixture)
+from tests.projects.test_projects_building import ran
+from tests.projects.test_projects_proofs import outputs
+from tests.projects.test_projects_proofs import project as documents  # noqa: F401 (a fixture)
 
 if TYPE_CHECKING:
     from tests.conftest import Said, Tiny
@@ -308,10 +308,15 @@ def test_a_host_that_is_not_known_is_not_believed(tiny: Callable[..., Tiny], tmp
     assert not (tmp_path / "ssh/lab").exists()
 
 
+def frozen(server: Server) -> list[str]:
+    server.process.send_signal(signal.SIGSTOP)
+    return server.environment
+
+
 AWAY: dict[str, Callable[[Server], list[str]]] = {
     "no server": lambda server: to_s3(9),
     "no bucket": lambda server: to_s3(server.port, "nobodys"),
-    "a frozen server": lambda server: server.process.send_signal(signal.SIGSTOP) or server.environment,
+    "a frozen server": frozen,
 }
 
 

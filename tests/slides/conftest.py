@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from made_deck import GRID, MATHML, at, deck_of, slide, text
+from tests.slides.made_deck import GRID, MATHML, at, deck_of, slide, text
 
 from octavo.slides import template
 from octavo.slides.deck import (

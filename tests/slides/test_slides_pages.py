@@ -7,8 +7,8 @@ from io import BytesIO
 
 import pytest
 from lxml import html
-from made_deck import GRID, MATHML, at, deck_of, slide, text
 from pypdf import PdfReader
+from tests.slides.made_deck import GRID, MATHML, at, deck_of, slide, text
 
 from octavo.errors import OctavoError
 from octavo.slides import layout

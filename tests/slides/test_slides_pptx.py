@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_deck import GRID, at, deck_of, slide, text
 from pptx import Presentation
 from pptx.util import Pt
+from tests.slides.made_deck import GRID, at, deck_of, slide, text
 
 from octavo.errors import OctavoError
 from octavo.slides import layout, measure, template
@@ -23,6 +23,13 @@ ROOT = Path(__file__).parents[2]
 def show(deck: Deck, template_file: Path) -> Any:
     """The deck written and opened again."""
     return Presentation(BytesIO(pptx.write(deck, template_file)))
+
+
+def layout_of(show: Any, name: str) -> Any:
+    """Return a layout of a template."""
+    found = show.slide_layouts.get_by_name(name)
+    assert found is not None, name
+    return found
 
 
 def test_one_slide_a_heading(show: Any, deck: Deck) -> None:
@@ -181,7 +188,7 @@ def test_a_table_too_wide_is_an_error(template_file: Path) -> None:
 def test_a_missing_layout_is_an_error(deck: Deck, tmp_path: Path, template_file: Path) -> None:
     """A template without a layout that the deck needs is named, with what it needs and the nearest name."""
     show = Presentation(str(template_file))
-    show.slide_layouts.get_by_name("Two columns").element.cSld.set("name", "Two colums")
+    layout_of(show, "Two columns").element.cSld.set("name", "Two colums")
     show.save(str(tmp_path / "mine.pptx"))
     with pytest.raises(OctavoError, match=r"mine.pptx: The template has no layout named 'Two columns'") as caught:
         pptx.write(deck, tmp_path / "mine.pptx")
@@ -191,7 +198,7 @@ def test_a_missing_layout_is_an_error(deck: Deck, tmp_path: Path, template_file:
 def test_a_layout_without_a_placeholder_is_an_error(deck: Deck, tmp_path: Path, template_file: Path) -> None:
     """A layout that lacks a placeholder is named, with the placeholders that it needs."""
     show = Presentation(str(template_file))
-    layout = show.slide_layouts.get_by_name("Title and figure")
+    layout = layout_of(show, "Title and figure")
     picture = next(p for p in layout.placeholders if p.placeholder_format.type.name == "PICTURE")
     picture._element.getparent().remove(picture._element)
     show.save(str(tmp_path / "mine.pptx"))
@@ -210,7 +217,7 @@ def test_a_template_of_ones_own(deck: Deck, tmp_path: Path, template_file: Path)
     """Layouts are found by name, sample slides are left out, and the places are the template's."""
     show = Presentation(str(template_file))
     show.slides.add_slide(show.slide_layouts[1])
-    layout = show.slide_layouts.get_by_name("Title and text")
+    layout = layout_of(show, "Title and text")
     body = next(p for p in layout.placeholders if p.placeholder_format.type.name == "BODY")
     body.left = Pt(90)
     show.save(str(tmp_path / "mine.pptx"))

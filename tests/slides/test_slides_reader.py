@@ -39,7 +39,7 @@ def heading(title: str, line: int = 10) -> Node:
 
 def notes(words: str = "Say this.") -> Node:
     """Speaker notes."""
-    return node("div", para(words), **{"class": "notes"})
+    return {**node("div", para(words)), "class": "notes"}
 
 
 def big(number: str, label: str) -> Node:

@@ -8,7 +8,7 @@ import pytest
 
 from octavo.document import source
 from octavo.errors import OctavoError
-from octavo.model import Column, Drawing, Figure, Record, Result, Results, Source, Table, Value
+from octavo.model import Column, Drawing, Figure, Format, Record, Result, Results, Source, Table, Value
 from octavo.slides import build
 from octavo.slides.deck import Big, Deck, Formula, Listing, Paragraph, Picture, Shown, plain
 from octavo.slides.reader import read
@@ -117,7 +117,8 @@ def made(content: source.Content) -> Deck:
 def results(picture: Picture) -> Results:
     """Results that no notebook had to make."""
     table = Table((Column("e", "Estimator", align="left"), Column("a", "Estimate", digits=0)), (("AIPW", -1620.4),))
-    drawings = tuple(Drawing("slide", kind, path.name, 11.5, 5.2, "0") for kind, path in picture.files.items())
+    kinds: tuple[Format, ...] = ("svg", "pdf", "png")
+    drawings = tuple(Drawing("slide", kind, picture.files[kind].name, 11.5, 5.2, "0") for kind in kinds)
     value = Value(1794.34, low=551.4, high=3037.6, unit="USD", digits=0)
     record = Record({"att": value}, {"estimates": table}, {"overlap": Figure("Two lines", drawings)})
     folder = picture.files["svg"].parent

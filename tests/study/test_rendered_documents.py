@@ -59,13 +59,17 @@ def contents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Content]:
 
 def test_the_paper_has_the_length_of_a_conference_paper() -> None:
     """Six to nine pages, all fonts embedded, tagged for readers who listen."""
-    import pypdf
+    from pypdf import PdfReader
+    from pypdf.generic import DictionaryObject
 
-    reader = pypdf.PdfReader(BUILD / "paper" / "paper.pdf")
+    reader = PdfReader(BUILD / "paper" / "paper.pdf")
     assert 6 <= len(reader.pages) <= 9
-    assert reader.trailer["/Root"]["/MarkInfo"]["/Marked"]
+    marks = reader.root_object["/MarkInfo"]
+    assert isinstance(marks, DictionaryObject) and marks["/Marked"]
     for page in reader.pages:
-        for font in page["/Resources"].get("/Font", {}).values():
+        resources = page["/Resources"]
+        assert isinstance(resources, DictionaryObject)
+        for font in resources.get("/Font", {}).values():
             descendant = font.get_object()["/DescendantFonts"][0].get_object()
             assert {"/FontFile2", "/FontFile3"} & set(descendant["/FontDescriptor"].get_object())
 
