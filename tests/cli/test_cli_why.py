@@ -43,6 +43,22 @@ def test_a_table_a_figure_and_what_was_never_built(study: Tiny) -> None:
     assert study.octavo("why", "new").out.endswith("  It has not been built yet.\n")
 
 
+def test_the_story_of_what_was_gone_back_to(study: Tiny) -> None:
+    """Who goes back to an earlier version is told of its result, which a build would take, and not of the last run."""
+    before = study.octavo("why", "all.sum", "--json").out
+    study.write({"data/n.txt": "8\n"})
+    assert study.octavo("build", "all").code == 0
+    assert study.octavo("why", "all.sum").out.startswith("all.sum = 96\n")
+    study.write({"data/n.txt": "7\n"})
+    assert study.octavo("why", "all.sum", "--json").out == before
+    assert study.octavo("debug", "all", "--no-open").code == 0
+    (point, *_) = json.loads(study.read("build/debug/all.results.json"))["notebooks"]["fit"]
+    assert point["record"]["values"]["twice"]["number"] == 14
+    (study.root / ".octavo/last.json").unlink()
+    assert study.octavo("why", "all.sum", "--json").out == before
+    assert "cannot read" not in study.octavo("debug", "all", "--no-open").out
+
+
 def test_a_name_that_nothing_has(study: Tiny, tiny: Callable[..., Tiny]) -> None:
     """The nearest name is offered; a sweep's points are to be named one by one."""
     said = study.octavo("why", "all.summ")
