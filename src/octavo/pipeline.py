@@ -357,11 +357,11 @@ def _attached(executed: Path, digest: str, source: Path, drawn: Sequence[Outcome
 
 
 def _last(store: Store, task: Task, memory: Memory | None) -> Outcome:
-    """Return the last result of a task, as far as it is still there."""
-    found = store.find(memory.entry.key, keys.of_file) if memory else None
-    if not found or not memory:
+    """Return the last result of a task, as far as it is still there; it may be stale."""
+    folder = store.whole(memory.entry) if memory else None
+    if not folder or not memory:
         return Outcome(task, Status.HELD)
-    return Outcome(task, Status.STORED, *found, upstream=memory.upstream)
+    return Outcome(task, Status.STORED, folder, memory.entry, upstream=memory.upstream)
 
 
 def _why_absent(outcome: Outcome) -> str:

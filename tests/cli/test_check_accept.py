@@ -344,12 +344,13 @@ def test_a_broken_record_fails_the_check_and_not_the_build(accepted: Tiny) -> No
 
 
 def test_the_page_of_a_partial_build_keeps_the_other_notebooks(accepted: Tiny) -> None:
-    """`octavo build NOTEBOOK` does not make the others vanish."""
-    accepted.write({"notebooks/two.ipynb": ["import octavo\noctavo.value('y', 2)"]})
+    """`octavo build NOTEBOOK` does not make the others vanish, nor those that are stale for what they read."""
+    accepted.write({"notebooks/two.ipynb": ["import octavo\noctavo.value('y', 2)"], "data/x.txt": "1794.4\n"})
     assert accepted.octavo("build", "two").code == 0
     page = accepted.read("build/index.html")
     assert "one.x" in page
     assert "two.y" in page
+    assert "has not been built yet" not in page
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,11 @@ class Store:
         place = self.folder_of(entry)
         return place if place.is_dir() else None
 
+    def whole(self, entry: Entry) -> Path | None:
+        """Return the folder of a result, or None where it is gone or damaged."""
+        place = self.folder_of(entry)
+        return place if load(place) == entry and _whole(place, entry) else None
+
     def folder_of(self, entry: Entry) -> Path:
         """Return where a result lies, or lay."""
         return self._of(entry.key) / trace_of(entry.reads)
