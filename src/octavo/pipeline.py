@@ -152,6 +152,8 @@ def _publish(whole: Plan, outcomes: Mapping[str, Outcome], *, whole_build: bool)
             {n: (outputs_digest(o.entry), dict(whole.parameters.get(n, {}))) for n, o in outcomes.items() if o.entry}
         )
         publication.add_made("results.json", of, lambda: _results_json(whole, outcomes))
+    done = {name for name, outcome in outcomes.items() if outcome.done}
+    publication.forget_failed(whole.parameters.keys() - done)
     shown, files = built(whole, outcomes), publication.files(complete)
     publication.add_made("index.html", landing.key(shown, files), lambda: landing.page(shown, files))
     if complete:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -12,6 +12,8 @@ import msgspec
 from octavo.engine.locks import READ_ONLY
 from octavo.engine.store import sealed, unsealed, write_atomically
 from octavo.errors import BuildError
+
+FAILED = ".failed.ipynb"  # what the name of a notebook ends with, as far as it ran until it failed
 
 
 class Shown(msgspec.Struct, frozen=True, array_like=True):
@@ -60,13 +62,19 @@ class Publication:
     def finish(self) -> None:
         """Say that everything was added: what an earlier build published and this one did not is removed."""
         self.whole = True
-        for failed in list(self.build.glob("notebooks/**/*.failed.ipynb")):
-            failed.unlink()
         for target in sorted(self.before.keys() - self.now.keys()):
             place = self.build / target
-            place.unlink(missing_ok=True)
+            if place.is_file() or place.is_symlink():  # what else stands there by now is not ours
+                place.unlink()
             if place.parent != self.build and place.parent.is_dir() and not any(place.parent.iterdir()):
                 place.parent.rmdir()
+
+    def forget_failed(self, left: Container[str]) -> None:
+        """Remove the notebooks that failed runs left of all points but those that are ``left``."""
+        for failed in list(self.build.glob(f"notebooks/**/*{FAILED}")):
+            target = failed.relative_to(self.build).as_posix()
+            if target not in self.now and target.removeprefix("notebooks/").removesuffix(FAILED) not in left:
+                failed.unlink()
 
     def remember(self) -> None:
         """Keep the list of what is published, if it changed."""
