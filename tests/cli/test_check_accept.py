@@ -198,6 +198,8 @@ def test_points_that_do_not_reproduce_are_found(tiny: Callable[..., Tiny]) -> No
     assert project.octavo("check", "--sample", "none").code == 2
     both = project.octavo("check", "--from-scratch", "--sample", "20%")
     assert both.code == 2 and "`--sample` a part of them.\n  Take one of the two out." in both.err, both
+    more = project.octavo("check", "bib", "--from-scratch")
+    assert more.code == 2 and "looks at nothing else: not at 'bib'.\n  Take it out" in more.err, more
 
 
 def test_a_point_is_executed_again_whatever_its_name(tiny: Callable[..., Tiny]) -> None:

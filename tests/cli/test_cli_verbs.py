@@ -96,6 +96,9 @@ def test_json_of_each_verb_parses_and_is_alone_on_stdout(tiny: Callable[..., Tin
         said = project.octavo(verb, "--json")
         assert said.code == 2
         assert json.loads(said.out)["errors"][0]["where"] == "pyproject.toml:2"
+    said = project.octavo("build", "--json", "--jsn")
+    assert said.code == 2 and "No such option" in json.loads(said.out)["errors"][0]["what"] and "Usage:" in said.err
+    assert {rule["severity"] for rule in json.loads(project.octavo("check", "--rules", "--json").out)}
 
 
 def test_from_any_folder_of_the_project(tiny: Callable[..., Tiny]) -> None:
