@@ -17,10 +17,14 @@ FAILED = ".failed.ipynb"  # what the name of a notebook ends with, as far as it 
 
 
 class Shown(msgspec.Struct, frozen=True, array_like=True):
-    """A file in ``build/``: the key of what it shows, and what the system tells of it without reading it."""
+    """A file in ``build/``: the key of what it shows, what the system tells of it without reading it, whose it is.
+
+    ``task`` is empty for what is made of all results.
+    """
 
     key: str
     state: tuple[int, ...] = ()
+    task: str = ""
 
 
 class Publication:
@@ -35,34 +39,35 @@ class Publication:
         self.ledger = ledger
         self.before = _read(ledger)
         self.now: dict[str, Shown] = {}
-        self.whole = False
+        self.gone: set[str] = set()
 
-    def add(self, source: Path, target: str, digest: str) -> None:
-        """Show the file ``source``, whose SHA-256 is ``digest``, as ``build/target``.
+    def add(self, source: Path, target: str, digest: str, task: str) -> None:
+        """Show the file ``source`` of a task's result, whose SHA-256 is ``digest``, as ``build/target``.
 
         Raises BuildError when the file does not hold that any more.
         """
-        self.add_made(target, digest, lambda: whole(source, digest))
+        self.add_made(target, digest, lambda: whole(source, digest), task)
 
-    def add_made(self, target: str, key: str, make: Callable[[], bytes]) -> None:
+    def add_made(self, target: str, key: str, make: Callable[[], bytes], task: str = "") -> None:
         """Show what ``make`` returns as ``build/target``; it is not called while ``key`` is as it was."""
         place = self.build / target
         state = _state(place)
-        if not state or self.before.get(target) != Shown(key, state):
+        if not state or self.before.get(target) != Shown(key, state, task):
             content = make()
             if not place.is_file() or place.read_bytes() != content:
                 write_atomically(place, content)
             state = _state(place)
-        self.now[target] = Shown(key, state)
+        self.now[target] = Shown(key, state, task)
 
-    def files(self, complete: bool) -> tuple[str, ...]:
-        """Return what is shown in folders of ``build/``; unless the publication is complete, with what was before."""
-        return tuple(sorted(name for name in ({} if complete else self.before) | self.now if "/" in name))
+    def files(self) -> tuple[str, ...]:
+        """Return what is shown in folders of ``build/``, with what was before and is not removed."""
+        return tuple(sorted(name for name in (self.before.keys() - self.gone) | self.now.keys() if "/" in name))
 
-    def finish(self) -> None:
-        """Say that everything was added: what an earlier build published and this one did not is removed."""
-        self.whole = True
-        for target in sorted(self.before.keys() - self.now.keys()):
+    def remove(self, made_no_more: Callable[[str], bool]) -> None:
+        """Remove what was published in folders before and is not now, as far as its task makes it no more."""
+        left = {name: shown.task for name, shown in self.before.items() if "/" in name and name not in self.now}
+        self.gone = {name for name, task in left.items() if made_no_more(task)}
+        for target in sorted(self.gone):
             place = self.build / target
             if place.is_file() or place.is_symlink():  # what else stands there by now is not ours
                 place.unlink()
@@ -78,7 +83,7 @@ class Publication:
 
     def remember(self) -> None:
         """Keep the list of what is published, if it changed."""
-        known = self.now if self.whole else {**self.before, **self.now}
+        known = {n: shown for n, shown in self.before.items() if n not in self.gone} | self.now
         if known != self.before:
             try:
                 write_atomically(self.ledger, sealed(known))
