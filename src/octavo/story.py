@@ -39,7 +39,7 @@ def story(whole: Plan, name: str) -> dict[str, Any]:
     if memory is None:
         return told
     folder = store.folder(memory.entry)
-    ran = datetime.fromtimestamp((folder / ENTRY).stat().st_mtime, UTC) if folder else None
+    ran = datetime.fromtimestamp(memory.entry.ran or (folder / ENTRY).stat().st_mtime, UTC) if folder else None
     told |= {
         "key": memory.entry.key,
         "made_of": {part: memory.parts[part] for part in sorted(memory.parts)},

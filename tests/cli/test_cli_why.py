@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,14 @@ def test_the_story_of_what_was_gone_back_to(study: Tiny) -> None:
     (study.root / ".octavo/last.json").unlink()
     assert study.octavo("why", "all.sum", "--json").out == before
     assert "cannot read" not in study.octavo("debug", "all", "--no-open").out
+
+
+def test_a_copy_of_the_store_tells_when_it_ran(study: Tiny) -> None:
+    """A store that was copied without the times of its files tells when a result ran, not when it was copied."""
+    before = study.octavo("why", "all", "--json").out
+    for entry in (study.root / ".octavo/store").glob("*/*/entry.json"):
+        os.utime(entry, (2_000_000_000, 2_000_000_000))
+    assert study.octavo("why", "all", "--json").out == before
 
 
 def test_a_name_that_nothing_has(study: Tiny, tiny: Callable[..., Tiny]) -> None:

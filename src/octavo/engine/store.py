@@ -14,6 +14,7 @@ import hashlib
 import os
 import shutil
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,7 +156,8 @@ class Store:
         traced |= dict.fromkeys(doubts.changed, CHANGED)
         files = sorted(p for p in made.rglob("*") if p.is_file())
         outputs = {p.relative_to(made).as_posix(): (p.stat().st_size, keys.of_file(p)) for p in files}
-        entry = Entry(key, outputs, traced, round(seconds, 3), memory, doubts.perhaps, doubts.notes)
+        perhaps, notes, now = doubts.perhaps, doubts.notes, int(time.time())
+        entry = Entry(key, outputs, traced, round(seconds, 3), memory, perhaps, notes, ran=now)
         return self.adopt(made, entry, anew=anew)
 
     def adopt(self, made: Path, entry: Entry, *, anew: bool = False) -> tuple[Path, Entry]:
