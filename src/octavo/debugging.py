@@ -106,16 +106,12 @@ def _keep(target: Path, book: bytes) -> Path | None:
 
 def _sweeps(whole: Plan, action: RunPoint) -> tuple[dict[str, tuple[Point, ...]], tuple[str, ...]]:
     """Return what the sweeps that a notebook reads recorded, and the names of those that are not up to date."""
-    store = whole.store()
-    memory = store.memory()
     found: dict[str, tuple[Point, ...]] = {}
     for sweep, points in action.sweeps.items():
-        if pipeline.stale(whole, [task for task, _ in points]):
-            continue
-        entries = [(memory[task].entry, parameters) for task, parameters in points]
-        found[sweep] = tuple(
-            Point(dict(parameters), read_record(store.folder_of(entry) / OUT)) for entry, parameters in entries
-        )
+        now = pipeline.foreseen(whole, [task for task, _ in points]).known
+        folders = [(now[task].folder if task in now else None, parameters) for task, parameters in points]
+        if all(folder for folder, _ in folders):
+            found[sweep] = tuple(Point(dict(p), read_record(folder / OUT)) for folder, p in folders if folder)
     return found, tuple(sweep for sweep in action.sweeps if sweep not in found)
 
 

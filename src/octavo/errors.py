@@ -148,7 +148,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def disk_error(error: OSError) -> BuildError:
     """Turn a fault of the disk into words."""
-    where = str(error.filename or "")
+    where = str(error.filename2 or error.filename or "")  # of two, a file is moved to the second
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         hint = "Free some space and run the same command again."
         return BuildError(f"The disk takes no more: {error.strerror}.", where=where, hint=hint)
@@ -159,4 +159,6 @@ def disk_error(error: OSError) -> BuildError:
         return BuildError(f"This cannot be locked: {error.strerror}.", where=where, hint=hint)
     if error.errno in (errno.EEXIST, errno.ENOTDIR):
         return BuildError("A file stands where a folder must be.", where=where, hint="Move it away and run again.")
+    if error.errno == errno.EISDIR:
+        return BuildError("A folder stands where a file must be.", where=where, hint="Move it away and run again.")
     return BuildError(f"{error.strerror or error}.", where=where)

@@ -5,8 +5,9 @@ It wires the rooms to the engine.
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from functools import partial
@@ -143,20 +144,28 @@ def _publish(whole: Plan, outcomes: Mapping[str, Outcome], *, whole_build: bool)
                     key = keys.of(digest, whole.notebooks[notebook].text, digests)
                     file, text = outcome.folder / source, whole.project.root / notebook_of(whole, notebook)
                     made = partial(_attached, file, digest, text, drawn)
-                    publication.add_made(target, key, made)
+                    publication.add_made(target, key, made, name)
                 else:
-                    publication.add(outcome.folder / source, target, digest)
+                    publication.add(outcome.folder / source, target, digest, name)
     complete = whole_build and all(outcome.done for outcome in outcomes.values())
     if complete:
         of = keys.of(
             {n: (outputs_digest(o.entry), dict(whole.parameters.get(n, {}))) for n, o in outcomes.items() if o.entry}
         )
         publication.add_made("results.json", of, lambda: _results_json(whole, outcomes))
-    shown, files = built(whole, outcomes), publication.files(complete)
+    done = {name for name, outcome in outcomes.items() if outcome.done}
+    publication.forget_failed(whole.parameters.keys() - done)
+    publication.remove((lambda task: True) if complete else _made_no_more(whole, done))
+    shown, files = built(whole, outcomes), publication.files()
     publication.add_made("index.html", landing.key(shown, files), lambda: landing.page(shown, files))
-    if complete:
-        publication.finish()
     publication.remember()
+
+
+def _made_no_more(whole: Plan, done: Collection[str]) -> Callable[[str], bool]:
+    """Return of which tasks nothing is shown any more but what they made: of those ``done``, and their notebooks'."""
+    planned = {task.name for task in whole.tasks}
+    entire = {name for name, points in whole.points.items() if set(whole.with_drawings(points)) <= set(done)}
+    return lambda task: task in done or (task not in planned and re.split("[/@]", task)[0] in entire)
 
 
 def built(whole: Plan, outcomes: Mapping[str, Outcome]) -> landing.Built:
@@ -357,11 +366,11 @@ def _attached(executed: Path, digest: str, source: Path, drawn: Sequence[Outcome
 
 
 def _last(store: Store, task: Task, memory: Memory | None) -> Outcome:
-    """Return the last result of a task, as far as it is still there."""
-    found = store.find(memory.entry.key, keys.of_file) if memory else None
-    if not found or not memory:
+    """Return the last result of a task, as far as it is still there; it may be stale."""
+    folder = store.whole(memory.entry) if memory else None
+    if not folder or not memory:
         return Outcome(task, Status.HELD)
-    return Outcome(task, Status.STORED, *found, upstream=memory.upstream)
+    return Outcome(task, Status.STORED, folder, memory.entry, upstream=memory.upstream)
 
 
 def _why_absent(outcome: Outcome) -> str:

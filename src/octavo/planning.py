@@ -27,6 +27,7 @@ from octavo.notebooks.modules import Imported, imported_by
 from octavo.notebooks.source import Notebook, load
 from octavo.outputs import WriteDocument
 from octavo.project import Document, Project, Sweep
+from octavo.publish import FAILED
 from octavo.sections import CONFIG
 from octavo.workers import imports, may_draw
 
@@ -247,7 +248,7 @@ def _points(
     for point in sweep.points:
         name = point_name(sweep.name, point)
         called = f"{notebook.name} ({name.partition('/')[2]})" if point else notebook.name
-        failed = project.build / "notebooks" / f"{name}.failed.ipynb"
+        failed = project.build / "notebooks" / f"{name}{FAILED}"
         yield Task(
             name=name,
             parts={**parts, "parameter": keys.of(point, shared.draws)},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -13,12 +13,18 @@ from octavo.engine.locks import READ_ONLY
 from octavo.engine.store import sealed, unsealed, write_atomically
 from octavo.errors import BuildError
 
+FAILED = ".failed.ipynb"  # what the name of a notebook ends with, as far as it ran until it failed
+
 
 class Shown(msgspec.Struct, frozen=True, array_like=True):
-    """A file in ``build/``: the key of what it shows, and what the system tells of it without reading it."""
+    """A file in ``build/``: the key of what it shows, what the system tells of it without reading it, whose it is.
+
+    ``task`` is empty for what is made of all results.
+    """
 
     key: str
     state: tuple[int, ...] = ()
+    task: str = ""
 
 
 class Publication:
@@ -33,44 +39,51 @@ class Publication:
         self.ledger = ledger
         self.before = _read(ledger)
         self.now: dict[str, Shown] = {}
-        self.whole = False
+        self.gone: set[str] = set()
 
-    def add(self, source: Path, target: str, digest: str) -> None:
-        """Show the file ``source``, whose SHA-256 is ``digest``, as ``build/target``.
+    def add(self, source: Path, target: str, digest: str, task: str) -> None:
+        """Show the file ``source`` of a task's result, whose SHA-256 is ``digest``, as ``build/target``.
 
         Raises BuildError when the file does not hold that any more.
         """
-        self.add_made(target, digest, lambda: whole(source, digest))
+        self.add_made(target, digest, lambda: whole(source, digest), task)
 
-    def add_made(self, target: str, key: str, make: Callable[[], bytes]) -> None:
+    def add_made(self, target: str, key: str, make: Callable[[], bytes], task: str = "") -> None:
         """Show what ``make`` returns as ``build/target``; it is not called while ``key`` is as it was."""
         place = self.build / target
         state = _state(place)
-        if not state or self.before.get(target) != Shown(key, state):
+        if not state or self.before.get(target) != Shown(key, state, task):
             content = make()
             if not place.is_file() or place.read_bytes() != content:
                 write_atomically(place, content)
             state = _state(place)
-        self.now[target] = Shown(key, state)
+        self.now[target] = Shown(key, state, task)
 
-    def files(self, complete: bool) -> tuple[str, ...]:
-        """Return what is shown in folders of ``build/``; unless the publication is complete, with what was before."""
-        return tuple(sorted(name for name in ({} if complete else self.before) | self.now if "/" in name))
+    def files(self) -> tuple[str, ...]:
+        """Return what is shown in folders of ``build/``, with what was before and is not removed."""
+        return tuple(sorted(name for name in (self.before.keys() - self.gone) | self.now.keys() if "/" in name))
 
-    def finish(self) -> None:
-        """Say that everything was added: what an earlier build published and this one did not is removed."""
-        self.whole = True
-        for failed in list(self.build.glob("notebooks/**/*.failed.ipynb")):
-            failed.unlink()
-        for target in sorted(self.before.keys() - self.now.keys()):
+    def remove(self, made_no_more: Callable[[str], bool]) -> None:
+        """Remove what was published in folders before and is not now, as far as its task makes it no more."""
+        left = {name: shown.task for name, shown in self.before.items() if "/" in name and name not in self.now}
+        self.gone = {name for name, task in left.items() if made_no_more(task)}
+        for target in sorted(self.gone):
             place = self.build / target
-            place.unlink(missing_ok=True)
+            if place.is_file() or place.is_symlink():  # what else stands there by now is not ours
+                place.unlink()
             if place.parent != self.build and place.parent.is_dir() and not any(place.parent.iterdir()):
                 place.parent.rmdir()
 
+    def forget_failed(self, left: Container[str]) -> None:
+        """Remove the notebooks that failed runs left of all points but those that are ``left``."""
+        for failed in list(self.build.glob(f"notebooks/**/*{FAILED}")):
+            target = failed.relative_to(self.build).as_posix()
+            if target not in self.now and target.removeprefix("notebooks/").removesuffix(FAILED) not in left:
+                failed.unlink()
+
     def remember(self) -> None:
         """Keep the list of what is published, if it changed."""
-        known = self.now if self.whole else {**self.before, **self.now}
+        known = {n: shown for n, shown in self.before.items() if n not in self.gone} | self.now
         if known != self.before:
             try:
                 write_atomically(self.ledger, sealed(known))

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from octavo import pipeline, planning, printing
-from octavo.engine.store import ENTRY
+from octavo.engine.forecast import Forecast
+from octavo.engine.store import ENTRY, Store
 from octavo.engine.task import Memory
 from octavo.errors import UsageError, nearest
 from octavo.model import Record
@@ -25,15 +26,20 @@ def story(whole: Plan, name: str) -> dict[str, Any]:
     Raises UsageError when nothing has that name.
     """
     task = _task(whole, name)
+    if task is None:
+        raise _unknown(whole, name)
     store = whole.store()
-    memory = store.memory().get(task)
-    told: dict[str, Any] = {"name": name, "task": task, "would_run": pipeline.stale(whole, [task]).get(task)}
+    seen = pipeline.foreseen(whole, [task])
+    memory = _made(store, seen, task)
+    if task != name and _without_field(name) not in _results(store, memory, task):
+        raise _unknown(whole, name)
+    told: dict[str, Any] = {"name": name, "task": task, "would_run": seen.stale.get(task)}
     if task in whole.parameters:
         told["parameters"] = dict(whole.parameters[task])
     if memory is None:
         return told
     folder = store.folder(memory.entry)
-    ran = datetime.fromtimestamp((folder / ENTRY).stat().st_mtime, UTC) if folder else None
+    ran = datetime.fromtimestamp(memory.entry.ran or (folder / ENTRY).stat().st_mtime, UTC) if folder else None
     told |= {
         "key": memory.entry.key,
         "made_of": {part: memory.parts[part] for part in sorted(memory.parts)},
@@ -73,32 +79,48 @@ def text(told: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _task(whole: Plan, name: str) -> str:
-    tasks = [task.name for task in whole.tasks]
-    notebook = name.partition(".")[0]
-    if name in tasks:
+def _task(whole: Plan, name: str) -> str | None:
+    """Return the task that a name is of, or that recorded it, if anything did; None where there can be none."""
+    if any(task.name == name for task in whole.tasks):
         return name
-    if notebook in whole.single() and _without_field(name) in _results(whole, notebook):
-        return whole.points[notebook][0]
+    notebook = name.partition(".")[0]
+    return whole.points[notebook][0] if notebook in whole.single() and notebook != name else None
+
+
+def _unknown(whole: Plan, name: str) -> UsageError:
+    """Return the fault of a name that nothing has."""
+    notebook = name.partition(".")[0]
     if name in whole.points:
-        raise UsageError(
+        return UsageError(
             f"'{name}' has {len(whole.points[name])} points.", hint=f"Name one of them: {whole.points[name][0]}"
         )
     hint = planning.meant(whole, name)
     if not hint and notebook in set(whole.points) - set(whole.single()):
         points = whole.points[notebook]
         what = f"'{notebook}' is a sweep: each of its {len(points)} points records results of its own."
-        raise UsageError(what, hint=f"Name one of them: {points[0]}")
-    known = [*tasks, *(result for single in whole.single() for result in _results(whole, single))]
+        return UsageError(what, hint=f"Name one of them: {points[0]}")
+    store, first = whole.store(), [whole.points[single][0] for single in whole.single()]
+    seen = pipeline.foreseen(whole, first)
+    results = [result for task in first for result in _results(store, _made(store, seen, task), task)]
     page = (whole.project.build / "index.html").is_file()
     otherwise = "build/index.html has the names of all results." if page else f"Known: {', '.join(whole.points)}."
-    raise UsageError(f"Nothing is named '{name}'.", hint=hint or nearest(name, known) or otherwise)
+    known = [*(task.name for task in whole.tasks), *results]
+    return UsageError(f"Nothing is named '{name}'.", hint=hint or nearest(name, known) or otherwise)
 
 
-def _results(whole: Plan, notebook: str) -> list[str]:
-    """Return the names of what a notebook recorded when it last ran."""
-    store = whole.store()
-    memory: Memory | None = store.memory().get(whole.points[notebook][0])
+def _made(store: Store, seen: Forecast, task: str) -> Memory | None:
+    """Return of what the result of a task was made: of the one that a build would take now, else of the last one.
+
+    These are two where somebody went back to what ran before.
+    """
+    now = seen.known.get(task)
+    if now and now.entry:
+        return Memory(dict(now.task.parts), dict(now.upstream), now.entry)
+    return store.memory().get(task)
+
+
+def _results(store: Store, memory: Memory | None, notebook: str) -> list[str]:
+    """Return the names of what the run of a notebook recorded."""
     folder: Path | None = store.folder(memory.entry) if memory else None
     record = read_record(folder / "out") if folder else Record()
     return [f"{notebook}.{name}" for kind in (record.values, record.tables, record.figures) for name in kind]

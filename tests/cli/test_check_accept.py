@@ -198,6 +198,8 @@ def test_points_that_do_not_reproduce_are_found(tiny: Callable[..., Tiny]) -> No
     assert project.octavo("check", "--sample", "none").code == 2
     both = project.octavo("check", "--from-scratch", "--sample", "20%")
     assert both.code == 2 and "`--sample` a part of them.\n  Take one of the two out." in both.err, both
+    more = project.octavo("check", "bib", "--from-scratch")
+    assert more.code == 2 and "looks at nothing else: not at 'bib'.\n  Take it out" in more.err, more
 
 
 def test_a_point_is_executed_again_whatever_its_name(tiny: Callable[..., Tiny]) -> None:
@@ -344,12 +346,13 @@ def test_a_broken_record_fails_the_check_and_not_the_build(accepted: Tiny) -> No
 
 
 def test_the_page_of_a_partial_build_keeps_the_other_notebooks(accepted: Tiny) -> None:
-    """`octavo build NOTEBOOK` does not make the others vanish."""
-    accepted.write({"notebooks/two.ipynb": ["import octavo\noctavo.value('y', 2)"]})
+    """`octavo build NOTEBOOK` does not make the others vanish, nor those that are stale for what they read."""
+    accepted.write({"notebooks/two.ipynb": ["import octavo\noctavo.value('y', 2)"], "data/x.txt": "1794.4\n"})
     assert accepted.octavo("build", "two").code == 0
     page = accepted.read("build/index.html")
     assert "one.x" in page
     assert "two.y" in page
+    assert "has not been built yet" not in page
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,7 @@ def test_a_failed_point_opens_with_its_error(study: Tiny) -> None:
         "failed": True,
         "kept": None,
         "missing": [],
+        "errors": [],
     }
     outputs = [output for cell in cells(study, "fit/a=2") for output in cell.get("outputs", ())]
     assert [output["ename"] for output in outputs if output["output_type"] == "error"] == ["AssertionError"]
@@ -144,6 +145,8 @@ def test_without_jupyterlab_the_notebook_is_there(study: Tiny) -> None:
     assert said.code == 4
     assert "JupyterLab is not installed in this environment." in said.err and "-m pip install jupyterlab" in said.err
     assert "build/debug/all.ipynb" in said.err and cells(study, "all")
+    said = study.octavo("debug", "all", "--json")
+    assert said.code == 4 and "JupyterLab is not installed" in json.loads(said.out)["errors"][0]["what"]
 
 
 def test_the_copy_runs_on_a_forked_kernel_as_well(study: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:

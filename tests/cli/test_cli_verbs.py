@@ -96,6 +96,19 @@ def test_json_of_each_verb_parses_and_is_alone_on_stdout(tiny: Callable[..., Tin
         said = project.octavo(verb, "--json")
         assert said.code == 2
         assert json.loads(said.out)["errors"][0]["where"] == "pyproject.toml:2"
+    said = project.octavo("build", "--json", "--jsn")
+    assert said.code == 2 and "No such option" in json.loads(said.out)["errors"][0]["what"] and "Usage:" in said.err
+    assert {rule["severity"] for rule in json.loads(project.octavo("check", "--rules", "--json").out)}
+
+
+def test_a_terminal_that_lacks_letters(tiny: Callable[..., Tiny], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the terminal's encoding has no such letters they are escaped, so that JSON can still be read."""
+    project = tiny({"notebooks/one.ipynb": ["import octavo\noctavo.value('x', 'é −3 😀')"]})
+    assert project.octavo("build").code == 0
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    said = project.octavo("why", "one.x")
+    assert said.code == 0 and said.out.startswith("one.x = \\u00e9 \\u22123 \\ud83d\\ude00\n")
+    assert json.loads(project.octavo("why", "one.x", "--json").out)["recorded"] == "é −3 😀"
 
 
 def test_from_any_folder_of_the_project(tiny: Callable[..., Tiny]) -> None:

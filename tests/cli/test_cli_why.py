@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,30 @@ def test_a_table_a_figure_and_what_was_never_built(study: Tiny) -> None:
     )
     study.write({"notebooks/new.ipynb": ["1"]})
     assert study.octavo("why", "new").out.endswith("  It has not been built yet.\n")
+
+
+def test_the_story_of_what_was_gone_back_to(study: Tiny) -> None:
+    """Who goes back to an earlier version is told of its result, which a build would take, and not of the last run."""
+    before = study.octavo("why", "all.sum", "--json").out
+    study.write({"data/n.txt": "8\n"})
+    assert study.octavo("build", "all").code == 0
+    assert study.octavo("why", "all.sum").out.startswith("all.sum = 96\n")
+    study.write({"data/n.txt": "7\n"})
+    assert study.octavo("why", "all.sum", "--json").out == before
+    assert study.octavo("debug", "all", "--no-open").code == 0
+    (point, *_) = json.loads(study.read("build/debug/all.results.json"))["notebooks"]["fit"]
+    assert point["record"]["values"]["twice"]["number"] == 14
+    (study.root / ".octavo/last.json").unlink()
+    assert study.octavo("why", "all.sum", "--json").out == before
+    assert "cannot read" not in study.octavo("debug", "all", "--no-open").out
+
+
+def test_a_copy_of_the_store_tells_when_it_ran(study: Tiny) -> None:
+    """A store that was copied without the times of its files tells when a result ran, not when it was copied."""
+    before = study.octavo("why", "all", "--json").out
+    for entry in (study.root / ".octavo/store").glob("*/*/entry.json"):
+        os.utime(entry, (2_000_000_000, 2_000_000_000))
+    assert study.octavo("why", "all", "--json").out == before
 
 
 def test_a_name_that_nothing_has(study: Tiny, tiny: Callable[..., Tiny]) -> None:

@@ -90,7 +90,7 @@ def test_what_is_made_is_stored_and_not_made_again(store: Store) -> None:
     """The second build takes all from the store, and `plan` says beforehand that it will."""
     action = Write("a")
     tasks = [task("a", action), task("b", Write("b"), "a")]
-    assert forecast.plan(tasks, store) == {"a": "new", "b": "upstream: a will run"}
+    assert forecast.plan(tasks, store) == {"a": "new", "b": "new"}
     first = build(store, *tasks)
     assert first["b"].folder and (first["b"].folder / "out/text").read_text() == "ba"
     assert forecast.plan(tasks, store) == {}
@@ -118,16 +118,18 @@ def test_every_part_of_a_key_reruns_and_is_the_reason(store: Store, part: str) -
 
 
 def test_the_first_reason_in_the_fixed_order_is_given(store: Store, tmp_path: Path) -> None:
-    """Of several reasons, the first of the fixed order is told: parts, files, upstream, others, missing output."""
-    data = tmp_path / "data.txt"
-    data.write_text("1")
-    every = [*REASONS, "data file data.txt", "upstream: below", *LAST]
+    """Of several reasons, the first of the fixed order is told, of what was named and of what was read alike."""
+    files = {"data file data.txt": tmp_path / "data.txt", "module lib.py": tmp_path / "lib.py"}
+    every = [*REASONS, "upstream: below", *LAST]
+    for name in files:
+        every.insert(every.index(name.rpartition(" ")[0]) + 1, name)
 
     def tasks(changed: list[str]) -> tuple[Task, Task]:
         parts = {part: "2" if part in changed else "1" for part in (*REASONS, *LAST)}
-        data.write_text("2" if "data file data.txt" in changed else "1")
+        for name, file in files.items():
+            file.write_text("2" if name in changed else "1")
         below = task("below", Write("other"), code="2") if "upstream: below" in changed else task("below")
-        return below, Task("a", parts, Write("a", (data,)), ("below",))
+        return below, Task("a", parts, Write("a", tuple(files.values())), ("below",))
 
     made = build(store, *tasks([]))["a"]
     build(store, tasks(["upstream: below"])[0])  # its other result is known, but not what `a` makes of it
@@ -136,6 +138,27 @@ def test_the_first_reason_in_the_fixed_order_is_given(store: Store, tmp_path: Pa
     assert made.folder
     (made.folder / "out/text").unlink()
     assert forecast.plan(tasks([]), store) == {"a": "missing output"}
+
+
+def test_what_is_foretold_is_the_reason_that_the_build_gives(store: Store, tmp_path: Path) -> None:
+    """What waits for a task that will run is told its own reason first: only that is certain."""
+    data = tmp_path / "data.txt"
+    data.write_text("1")
+
+    def tasks(below: str, code: str) -> tuple[Task, ...]:
+        reading, other = Write("b", (data,)), Write("c")
+        return task("a", Write(below), code=below), task("b", reading, "a", code=code), task("c", other, "a")
+
+    build(store, *tasks("1", "1"))
+    waits = "upstream: a will run"
+    assert forecast.plan(tasks("2", "1"), store) == {"a": "code changed", "b": waits, "c": waits}
+    data.write_text("2")
+    foretold = forecast.plan(tasks("2", "1"), store)
+    assert foretold == {"a": "code changed", "b": "data file data.txt changed", "c": waits}
+    foretold = forecast.plan(tasks("2", "2"), store)
+    assert foretold == {"a": "code changed", "b": "code changed", "c": waits}
+    made = build(store, *tasks("2", "2"))
+    assert {name: outcome.reason for name, outcome in made.items()} == foretold | {"c": "upstream: a changed"}
 
 
 def test_a_traced_file_counts_for_what_it_holds(store: Store, tmp_path: Path) -> None:

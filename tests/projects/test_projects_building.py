@@ -179,6 +179,24 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
+def test_what_a_part_makes_no_more_is_not_shown(study: Tiny) -> None:
+    """A figure and a point that are taken out vanish from build/ and its page when their notebook is built alone."""
+    others = {name: state for name, state in study.files().items() if name.startswith("build/notebooks/fit/a=1")}
+    assert "all.line" in study.read("build/index.html")
+    study.replace("pyproject.toml", "a = [1, 2, 3]", "a = [1, 3]")
+    book = json.loads(study.read("notebooks/all.ipynb"))
+    del book["cells"][2]
+    study.write({"notebooks/all.ipynb": json.dumps(book)})
+    assert study.octavo("build", "all@column").code == 2, "no figure, nothing to draw"
+    assert study.octavo("build", "fit/a=1").code == 0
+    assert (study.root / "build/notebooks/fit/a=2.ipynb").exists(), "nobody has looked at the sweep as a whole"
+    assert study.octavo("build", "all").code == 0
+    built = [name for name in study.files() if name.startswith("build/")]
+    assert not [name for name in built if "all.line" in name or "a=2" in name]
+    assert "all.line" not in study.read("build/index.html")
+    assert others.items() <= study.files().items()
+
+
 def test_same_sources_same_bytes_in_another_folder(built_once: tuple[Tiny, Said], tmp_path: Path) -> None:
     """Built anew in a folder of another name, at another time: every file of build/ is the same to the byte."""
     first = built_once[0]

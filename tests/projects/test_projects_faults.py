@@ -162,6 +162,28 @@ def test_a_notebook_that_raises(study: Tiny) -> None:
     assert not list(study.root.glob("build/**/*.failed.ipynb")), "what failed once and is no more is not shown"
 
 
+def test_what_failed_is_gone_once_it_holds_again(tiny: Callable[..., Tiny]) -> None:
+    """A part is built again after a failure, from the store as well; a point may be called as such a notebook is."""
+    project = tiny(
+        {
+            "pyproject.toml": '[tool.octavo.sweeps.s]\nnotebook = "notebooks/s.ipynb"\n'
+            'grid = { m = ["x.failed", "y"] }\n',
+            "notebooks/s.ipynb": ["[parameters] m = ''", "import octavo\noctavo.value('m', m)"],
+        }
+    )
+    names = {"build/notebooks/s/m=x.failed.ipynb", "build/notebooks/s/m=y.ipynb"}
+    for _ in range(2):
+        assert project.octavo("build").code == 0
+        assert {name for name in project.files() if name.startswith("build/notebooks")} == names
+    good = project.read("notebooks/s.ipynb")
+    project.replace("notebooks/s.ipynb", "octavo.value", "assert m != 'y'\\noctavo.value")
+    assert project.octavo("build").code == 3
+    assert (project.root / "build/notebooks/s/m=y.failed.ipynb").exists()
+    project.write({"notebooks/s.ipynb": good})
+    assert project.octavo("build", "s").code == 0
+    assert {name for name in project.files() if name.startswith("build/notebooks")} == names
+
+
 def test_points_that_fail_alike_are_told_once(tiny: Callable[..., Tiny]) -> None:
     """A fault that many points share is told in full for one, with the names of some more; JSON lists each of them.
 
@@ -249,6 +271,24 @@ def test_a_build_folder_that_cannot_be_written(study: Tiny) -> None:
     assert said.err.endswith(": A file stands where a folder must be.\n  Move it away and run again.\n")
     (study.root / "build").unlink()
     assert study.octavo("build").out.startswith("Nothing to do")
+
+
+def test_a_folder_in_the_place_of_a_file(study: Tiny) -> None:
+    """A folder stands where a file of build/ belongs: it is named. Where one was that is made no more, it stays."""
+    (study.root / "build/notebooks/all.ipynb").unlink()
+    (study.root / "build/notebooks/all.ipynb").mkdir()
+    said = study.octavo("build")
+    there = f"{study.root}/build/notebooks/all.ipynb"
+    assert (said.code, said.err) == (
+        3,
+        f"error: {there}: A folder stands where a file must be.\n  Move it away and run again.\n",
+    )
+    (study.root / "build/notebooks/all.ipynb").rmdir()
+    study.replace("pyproject.toml", "a = [1, 2, 3]", "a = [1]")
+    (study.root / "build/notebooks/fit/a=2.ipynb").unlink()
+    (study.root / "build/notebooks/fit/a=2.ipynb").mkdir()
+    assert study.octavo("build").code == 0
+    assert (study.root / "build/notebooks/fit/a=2.ipynb").is_dir()
 
 
 def test_a_build_folder_that_is_read_only(study: Tiny) -> None:

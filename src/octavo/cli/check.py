@@ -18,7 +18,7 @@ from octavo.cli import progress
 from octavo.cli.build import told_once
 from octavo.cli.main import errors_json, words
 from octavo.engine.task import Outcome
-from octavo.errors import CheckError, OctavoError, Problems, RuleError, UsageError, each_of, nearest
+from octavo.errors import CheckError, Problems, RuleError, UsageError, each_of, nearest
 from octavo.planning import Plan
 
 WHAT = ("results", "figures", "paper", "bib")
@@ -55,16 +55,17 @@ def check(
     words. Nothing is repaired; `octavo accept` takes over what is right.
 
     With --from-scratch, or --sample, points are executed once more and compared with the store, not with what was
-    accepted: does the same code still give the same results? Neither the store nor build/ is changed by it.
+    accepted: does the same code still give the same results? Neither the store nor build/ is changed by it. They take
+    no WHAT.
 
     \b
     Exit codes: 0 all of it holds · 1 something differs · 3 the build failed ·
     4 something could not be looked at (nothing was accepted yet)
     """
     if rules:
-        print("\n".join(f"{rule.id} ({rule.severity}): {rule.asks} {rule.way_out}" for rule in RULES))
+        _show_rules(as_json=as_json)
         return
-    _check_line(what, both=from_scratch and sample is not None)
+    _check_line(what, from_scratch=from_scratch, sample=sample is not None)
     plan = planning.make_plan(project.read(project.find_root(folder)))
     if from_scratch or sample:
         _check_again(plan, sample, as_json=as_json)
@@ -151,15 +152,24 @@ def look(plan: Plan, outcomes: dict[str, Outcome], what: tuple[str, ...]) -> rep
     return report
 
 
-def _check_line(what: tuple[str, ...], *, both: bool) -> None:
-    """Raise UsageError for a check that there is not, and for ``both`` options of which one says all, one a part."""
-    problems: list[OctavoError] = [
-        UsageError(f"There is no check '{name}'.", hint=nearest(name, WHAT) or f"The checks: {', '.join(WHAT)}.")
-        for name in what
-        if name not in WHAT
-    ]
-    if problems:
-        raise problems[0]
-    if both:
+def _show_rules(*, as_json: bool) -> None:
+    if as_json:
+        told = [{"id": r.id, "severity": r.severity, "asks": r.asks, "way_out": r.way_out} for r in RULES]
+        print(json.dumps(told, indent=1, ensure_ascii=False))
+    else:
+        print("\n".join(f"{rule.id} ({rule.severity}): {rule.asks} {rule.way_out}" for rule in RULES))
+
+
+def _check_line(what: tuple[str, ...], *, from_scratch: bool, sample: bool) -> None:
+    """Raise UsageError for a check that there is not, and for options that do not go together."""
+    for name in what:
+        if name not in WHAT:
+            hint = nearest(name, WHAT) or f"The checks: {', '.join(WHAT)}."
+            raise UsageError(f"There is no check '{name}'.", hint=hint)
+    if from_scratch and sample:
         told = "`--from-scratch` executes all points again, `--sample` a part of them."
         raise UsageError(told, hint="Take one of the two out.")
+    if what and (from_scratch or sample):
+        option = "--from-scratch" if from_scratch else "--sample"
+        told = f"`{option}` executes points again, and looks at nothing else: not at '{what[0]}'."
+        raise UsageError(told, hint=f"Take it out, and look in a command of its own: octavo check {' '.join(what)}")

@@ -11,7 +11,8 @@ from pathlib import Path
 import click
 
 from octavo import debugging, planning, project
-from octavo.errors import BuildError, CheckError
+from octavo.cli.main import errors_json, words
+from octavo.errors import BuildError, CheckError, OctavoError
 from octavo.planning import Plan
 
 
@@ -33,9 +34,13 @@ def debug(folder: Path, point: str, no_open: bool, as_json: bool) -> None:
     """
     plan = planning.make_plan(project.read(project.find_root(folder)))
     session = debugging.prepare(plan, point)
-    print(told_json(session, plan) if as_json else told(session, plan), flush=True)
-    if not no_open:
-        open_in_lab(session, plan)
+    fault = None if no_open else lab_is_missing(plan.project.relative(session.notebook))
+    print(told_json(session, plan, fault) if as_json else told(session, plan), flush=True)
+    if not no_open and not fault:
+        fault = open_in_lab(session, plan)
+    if fault:  # not raised: one JSON has been printed
+        print(words(fault), file=sys.stderr)
+        raise click.exceptions.Exit(fault.exit_code)
 
 
 def told(session: debugging.Session, plan: Plan) -> str:
@@ -51,8 +56,8 @@ def told(session: debugging.Session, plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def told_json(session: debugging.Session, plan: Plan) -> str:
-    """Return what was made ready, for ``--json``."""
+def told_json(session: debugging.Session, plan: Plan, fault: OctavoError | None) -> str:
+    """Return what was made ready, for ``--json``, and what hinders that it is opened."""
     relative = plan.project.relative
     made = {
         "point": session.name,
@@ -62,23 +67,27 @@ def told_json(session: debugging.Session, plan: Plan) -> str:
         "failed": session.failed,
         "kept": relative(session.kept) if session.kept else None,
         "missing": list(session.missing),
+        "errors": errors_json(fault) if fault else [],
     }
     return json.dumps(made, indent=1, ensure_ascii=False)
 
 
-def open_in_lab(session: debugging.Session, plan: Plan) -> None:
-    """Run JupyterLab on the notebook until the user ends it.
+def lab_is_missing(name: str) -> OctavoError | None:
+    """Return what to say where there is no JupyterLab to open the notebook ``name``."""
+    if importlib.util.find_spec("jupyterlab") is not None:
+        return None
+    return CheckError(
+        "JupyterLab is not installed in this environment.",
+        hint=f"Install it: {Path(sys.executable).name} -m pip install jupyterlab\n"
+        f"  Or open {name} in another editor, with this environment's kernel.",
+    )
 
-    Raises CheckError when it is missing, BuildError when it fails.
-    """
-    name = plan.project.relative(session.notebook)
-    if importlib.util.find_spec("jupyterlab") is None:
-        raise CheckError(
-            "JupyterLab is not installed in this environment.",
-            hint=f"Install it: {Path(sys.executable).name} -m pip install jupyterlab\n"
-            f"  Or open {name} in another editor, with this environment's kernel.",
-        )
+
+def open_in_lab(session: debugging.Session, plan: Plan) -> OctavoError | None:
+    """Run JupyterLab on the notebook until the user ends it; return what to say where it failed."""
     command = [sys.executable, "-m", "jupyterlab", str(session.notebook), f"--ServerApp.root_dir={plan.project.root}"]
     code = subprocess.run(command, cwd=session.folder, env=dict(session.environment), check=False).returncode
-    if code:
-        raise BuildError(f"JupyterLab ended with exit code {code}.", where=name, hint="Its own words stand above.")
+    if not code:
+        return None
+    name = plan.project.relative(session.notebook)
+    return BuildError(f"JupyterLab ended with exit code {code}.", where=name, hint="Its own words stand above.")

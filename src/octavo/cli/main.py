@@ -12,7 +12,7 @@ import click
 
 from octavo import __version__
 from octavo.cli import streams
-from octavo.errors import OctavoError, Problems, disk_error, each_of, nearest
+from octavo.errors import OctavoError, Problems, UsageError, disk_error, each_of, nearest
 
 VERBS = {
     "build": "Bring the paper, the deck and their figures up to date.",
@@ -103,6 +103,7 @@ def main() -> None:
         _last_words()
         sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
+        _tell_json(UsageError(error.format_message()))
         error.show()
         sys.exit(2)
     except (KeyboardInterrupt, click.Abort) as end:
@@ -112,16 +113,20 @@ def main() -> None:
         sys.exit(128 + (cause.number if isinstance(cause, Stopped) else signal.SIGINT))
     except OctavoError as error:
         _last_words()
-        if "--json" in sys.argv:
-            print(json.dumps({"errors": errors_json(error)}, indent=1, ensure_ascii=False))
+        _tell_json(error)
         print(words(error), file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:
         fault = disk_error(error)
-        if "--json" in sys.argv:
-            print(json.dumps({"errors": errors_json(fault)}, indent=1, ensure_ascii=False))
+        _tell_json(fault)
         print(words(fault), file=sys.stderr)
         sys.exit(fault.exit_code)
+
+
+def _tell_json(error: OctavoError) -> None:
+    """Print what ended a command as JSON, where JSON was asked for."""
+    if "--json" in sys.argv:
+        print(json.dumps({"errors": errors_json(error)}, indent=1, ensure_ascii=False))
 
 
 def _hear_signals() -> None:

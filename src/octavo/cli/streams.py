@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import io
+import json
 import os
 import sys
 from typing import Any, TextIO
 
+ESCAPED = "octavo-escaped"  # how letters are printed that a terminal's encoding lacks
 UNHEARD = (errno.EPIPE, errno.EIO)  # who read the pipe has ended; the terminal is gone
 
 
@@ -32,6 +35,7 @@ def prepare() -> None:
 
     Otherwise the next file that is opened would be taken for it, by this process and by those that it starts.
     """
+    codecs.register_error(ESCAPED, _escaped)
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
@@ -49,10 +53,16 @@ def _heard(descriptor: int, stream: TextIO | None) -> TextIO:
     return io.TextIOWrapper(
         io.BufferedWriter(Heard(descriptor, "w", closefd=False)),
         encoding=stream.encoding if stream else "utf-8",
-        errors=stream.errors if stream else "backslashreplace",
+        errors=stream.errors if stream and stream.errors not in ("strict", "backslashreplace") else ESCAPED,
         line_buffering=bool(stream and getattr(stream, "line_buffering", False)),
         write_through=bool(stream and getattr(stream, "write_through", False)),
     )
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    """Return letters that an encoding lacks as JSON has them: what is printed there may be JSON."""
+    assert isinstance(error, UnicodeEncodeError)
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
 
 def _is_of(descriptor: int, stream: TextIO) -> bool:

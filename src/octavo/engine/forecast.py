@@ -71,7 +71,7 @@ def _foresee(run: Run, task: Task, stale: dict[str, str], shared: Shared | None)
     """Note what would become of a task, or return what the shared store was asked about it."""
     waiting = [name for name in task.after if name in stale]
     if waiting:
-        stale[task.name] = f"upstream: {waiting[0]} will run"
+        stale[task.name] = run.own_reason(task) or f"upstream: {waiting[0]} will run"
         return None
     decision = run.decide(task)
     if decision.stored:

@@ -16,7 +16,7 @@ from octavo.engine.events import Ended, Event, Listener
 from octavo.engine.locks import Lock
 from octavo.engine.pool import Performed
 from octavo.engine.shared import Shared
-from octavo.engine.staleness import SHARED, Decision, decide, outputs_digest
+from octavo.engine.staleness import SHARED, Decision, decide, outputs_digest, own_reason
 from octavo.engine.store import DOUBTS, KEPT, NO_DOUBTS, Store
 from octavo.engine.task import Doubts, Entry, Memory, Outcome, Status, Task
 from octavo.errors import BuildError, OctavoError, Unreachable, disk_error
@@ -80,6 +80,10 @@ class Run:
         if task.name in self.forced:
             return Decision(decision.key, None, decision.reason or FORCED)
         return decision
+
+    def own_reason(self, task: Task) -> str:
+        """Return why a task must run, whatever becomes of those that it depends on; empty where it depends on that."""
+        return own_reason(task, self.store, self.memory.get(task.name), self.digest)
 
     def stopped(self) -> bool:
         """Whether no task is to be begun any more."""

@@ -278,7 +278,7 @@ class Shared:
         try:
             for file, (size, digest) in entry.outputs.items():
                 self._object(lane, made / file, size, digest, file)
-            _, kept = self.store.adopt(made, msgspec.structs.replace(entry, origin=self.place.address))
+            _, kept = self.store.adopt(made, msgspec.structs.replace(entry, origin=self.place.address, ran=offered.ran))
         finally:
             shutil.rmtree(made, ignore_errors=True)
         if kept.origin:
@@ -308,7 +308,7 @@ class Shared:
             self._known.add(_name_of(entry))
             return
         try:
-            ran = int((folder / ENTRY).stat().st_mtime)
+            ran = entry.ran or int((folder / ENTRY).stat().st_mtime)
             if any(keys.of_file(folder / file) != digest for file, (_, digest) in entry.outputs.items()):
                 return  # damaged, or removed meanwhile: the next build finds out
         except OSError:
@@ -317,7 +317,7 @@ class Shared:
             outputs = {file: what for file, what in sorted(entry.outputs.items()) if _of_result(file)}
             for file, (size, digest) in outputs.items():
                 self._put(lane, folder / file, size, digest)
-            offered = Offered(msgspec.structs.replace(entry, outputs=outputs, origin=""), ran)
+            offered = Offered(msgspec.structs.replace(entry, outputs=outputs, origin="", ran=0), ran)
             lane.write(result, msgspec.json.encode(offered))
         except Away as error:
             self._writes = False

@@ -63,6 +63,17 @@ def outputs_digest(entry: Entry, *, kept: bool = False) -> str:
     return keys.of({n: digest for n, (_, digest) in entry.outputs.items() if n.startswith(counted)})
 
 
+def own_reason(task: Task, store: Store, memory: Memory | None, digest: keys.FileDigest) -> str:
+    """Return the first reason why a task must run that lies in itself and in the files it read; empty without one."""
+    if memory is None:
+        return "new"
+    files = _changed_files(store, memory, digest)
+    for reason in REASONS:
+        if changed := _changed_part((reason,), task, memory) or files.get(reason):
+            return changed
+    return files.get(SHARED, "")
+
+
 def _why(
     task: Task,
     upstream: Mapping[str, str],
@@ -70,10 +81,10 @@ def _why(
     memory: Memory | None,
     digest: keys.FileDigest,
 ) -> str:
-    if memory is None:
-        return "new"
-    changed = _changed_part(REASONS, task, memory) or _changed_file(store, memory, digest)
-    return changed or _changed_upstream(upstream, memory) or _changed_part(LAST, task, memory) or "missing output"
+    own = own_reason(task, store, memory, digest)
+    if own or memory is None:
+        return own
+    return _changed_upstream(upstream, memory) or _changed_part(LAST, task, memory) or "missing output"
 
 
 def _changed_part(reasons: tuple[str, ...], task: Task, memory: Memory) -> str:
@@ -83,13 +94,15 @@ def _changed_part(reasons: tuple[str, ...], task: Task, memory: Memory) -> str:
     return ""
 
 
-def _changed_file(store: Store, memory: Memory, digest: keys.FileDigest) -> str:
+def _changed_files(store: Store, memory: Memory, digest: keys.FileDigest) -> dict[str, str]:
+    """Return of each kind the first file that was read and is not as it was, in words."""
+    found: dict[str, str] = {}
     for name, was in memory.entry.reads.items():
-        if (now := digest(store.root / decoded(name))) != was:
-            kind = "module" if name.endswith(".py") else "data file"
-            kind = SHARED if name in memory.entry.shared else kind
-            return f"{kind} {name} {'is gone' if now == keys.MISSING else 'changed'}"
-    return ""
+        kind = "module" if name.endswith(".py") else "data file"
+        kind = SHARED if name in memory.entry.shared else kind
+        if kind not in found and (now := digest(store.root / decoded(name))) != was:
+            found[kind] = f"{kind} {name} {'is gone' if now == keys.MISSING else 'changed'}"
+    return found
 
 
 def _changed_upstream(upstream: Mapping[str, str], memory: Memory) -> str:

@@ -14,6 +14,7 @@ import hashlib
 import os
 import shutil
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,6 +106,11 @@ class Store:
         place = self.folder_of(entry)
         return place if place.is_dir() else None
 
+    def whole(self, entry: Entry) -> Path | None:
+        """Return the folder of a result, or None where it is gone or damaged."""
+        place = self.folder_of(entry)
+        return place if load(place) == entry and _whole(place, entry) else None
+
     def folder_of(self, entry: Entry) -> Path:
         """Return where a result lies, or lay."""
         return self._of(entry.key) / trace_of(entry.reads)
@@ -150,7 +156,8 @@ class Store:
         traced |= dict.fromkeys(doubts.changed, CHANGED)
         files = sorted(p for p in made.rglob("*") if p.is_file())
         outputs = {p.relative_to(made).as_posix(): (p.stat().st_size, keys.of_file(p)) for p in files}
-        entry = Entry(key, outputs, traced, round(seconds, 3), memory, doubts.perhaps, doubts.notes)
+        perhaps, notes, now = doubts.perhaps, doubts.notes, int(time.time())
+        entry = Entry(key, outputs, traced, round(seconds, 3), memory, perhaps, notes, ran=now)
         return self.adopt(made, entry, anew=anew)
 
     def adopt(self, made: Path, entry: Entry, *, anew: bool = False) -> tuple[Path, Entry]:

@@ -56,7 +56,8 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     ran to its SHA-256 (relative to the project where it lies inside); ``seconds`` is the time that it took; ``memory``
     is the bytes that it needed (0: not known). Of ``reads``, those in ``shared`` were perhaps read by another task
     that ran beside it. ``notes`` are sentences for the user. ``origin`` is the address of the shared store that it was
-    fetched from (empty: it was made here).
+    fetched from (empty: it was made here). ``ran`` is when it was made, in seconds since 1970 (0: not known): the
+    time of its file is another once the store was copied.
     """
 
     key: str
@@ -67,6 +68,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     shared: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     origin: str = ""
+    ran: int = 0
 
 
 class Doubts(msgspec.Struct, frozen=True):
