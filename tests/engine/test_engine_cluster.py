@@ -95,6 +95,61 @@ def test_trees_that_nobody_uses_are_removed(tmp_path: Path) -> None:
         assert [p.name for p in third.parent.iterdir() if p.is_dir()] == ["third"]
 
 
+def test_a_tree_that_was_written_to_is_laid_out_anew(tmp_path: Path) -> None:
+    """What a point left there is not read for ever: the next use of a spoilt tree finds it as it was sent."""
+    root, mirror = write(tmp_path / "p", "a.txt"), Mirror(tmp_path / "m")
+    tree = travel.read_tree(root, (), (), keys.of_file)
+    sent(mirror, root, tree)
+    with mirror.laid("t", tree, {}) as there:
+        write(there, "cache.json")
+        mirror.spoil("t")
+        with mirror.laid("t", tree, {}) as same:
+            assert (same / "cache.json").exists(), "it is in use"
+    with mirror.laid("t", tree, {}) as there:
+        assert [p.name for p in there.iterdir()] == ["a.txt"]
+    assert not list((tmp_path / "m").rglob("*.spoilt"))
+
+
+def test_a_tree_says_what_its_files_and_folders_are_like(tmp_path: Path) -> None:
+    """What a worker finds otherwise than it was sent was written there: files, listed folders, what is not there."""
+    root = write(tmp_path / "p", "a.txt", "data/b.txt", "data/in/c.txt", "data/.hidden", "data/__pycache__/x.pyc")
+    (root / "empty").mkdir()
+    tree = travel.read_tree(root, (), (), keys.of_file)
+    for name in ("a.txt", "data", "data/b.txt", "data/in", "empty", ".", "no", "data/no"):
+        assert travel.digest_in(tree, name) == keys.of_file(root / name), name
+
+
+def test_what_two_builds_send_at_the_same_time_arrives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pieces of one content come from two builds, each in its order, in any order of both."""
+    monkeypatch.setattr(travel, "PIECE", 3)
+    file = tmp_path / "file"
+    file.write_bytes(b"12345678")
+    digest = keys.of_file(file)
+    for number, order in enumerate(("AABABB", "ABABAB", "ABBBAA", "AABBAB")):
+        mirror = Mirror(tmp_path / str(number))
+        builds = {name: travel.pieces(digest, file) for name in "AB"}
+        assert all(mirror.receive(next(builds[name])) for name in order), order
+        assert mirror.place(digest).read_bytes() == b"12345678"
+
+
+def test_a_full_disk_leaves_no_part_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A result that another one reads is laid out whole or not at all: the next point would take a part for it."""
+    root, mirror = write(tmp_path / "p", "a.txt"), Mirror(tmp_path / "m")
+    tree = travel.read_tree(root, (), (), keys.of_file)
+    sent(mirror, root, tree)
+
+    def full(source: Path, target: Path) -> None:
+        target.write_bytes(source.read_bytes()[:3])
+        raise OSError(28, "No space left on device", str(target))
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
+        patch.setattr("shutil.copyfile", full)
+        with mirror.laid("t", {}, {"out/record.json": tree["a.txt"]}):
+            pass
+    with mirror.laid("t", {}, {"out/record.json": tree["a.txt"]}) as there:
+        assert (there / "out/record.json").read_text() == "a.txt"
+
+
 def test_content_that_is_not_what_it_should_be_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Large files travel in pieces; a file that changed on the way is told, not kept."""
     monkeypatch.setattr(travel, "PIECE", 3)

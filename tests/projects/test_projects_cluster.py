@@ -200,6 +200,42 @@ def test_what_cannot_travel_is_told_by_name(
     assert "ZeroDivisionError" in project.read("build/notebooks/raises.failed.ipynb")
 
 
+@needs_root
+def test_what_a_point_wrote_there_is_told_and_goes(tiny: Callable[..., Tiny], elsewhere: tuple[Cluster, Path]) -> None:
+    """A file that points keep beside their results: one that reads another's fails by its name, and can run again."""
+    far, hidden = elsewhere
+    keeps = "from pathlib import Path\nimport octavo\np = Path('kept.txt')\n"
+    keeps += "n = int(p.read_text()) if p.exists() else 1\np.write_text('1')\noctavo.value('n', n)"
+    sweep = "jobs = 1\n[tool.octavo.sweeps.keeps]\nnotebook = 'notebooks/keeps.ipynb'\ngrid = { a = [1, 2] }\n"
+    files = {"pyproject.toml": f"[tool.octavo]\n{sweep}", "notebooks/keeps.ipynb": ["[parameters] a = 0", keeps]}
+    project = tiny(files).copy(hidden / "keeps")
+    said = project.octavo("build", "--on", far.address)
+    assert said.code == 3 and said.err.count(": It read 'notebooks/kept.txt' as it, or another point before it") == 1
+    said = project.octavo("build", "--on", far.address)
+    assert (said.code, "1 ran, 1 from the store" in said.out) == (0, True), said
+
+
+@needs_root
+def test_a_file_that_is_another_on_a_worker_is_told(tiny: Callable[..., Tiny], tmp_path: Path, outside: Path) -> None:
+    """It sees the project, but a disk of its own behind a link, and outside: what it read there is not believed."""
+    outside.write_text("1")
+    read = "import octavo\noctavo.value('n', int(open({!r}).read()))"
+    listed = "import os, octavo\noctavo.value('n', len(os.listdir('../data')))"
+    names = {"linked": [read.format("../data/outside.txt")], "outside": [read.format(str(outside))]}
+    books = {**names, "listed": [listed], "same": [read.format("../n.txt")]}
+    project = tiny({"n.txt": "1", **{f"notebooks/{name}.ipynb": cells for name, cells in books.items()}})
+    (project.root / "data").symlink_to(outside.parent)
+    own = 'mount -t tmpfs none "$0" && echo 2 > "$0/outside.txt" && echo > "$0/more.txt" && exec "$@"'
+    with cluster(tmp_path / "dask") as made:
+        made.scheduler()
+        made.worker("node", under=("unshare", "--mount", "sh", "-c", own, str(outside.parent)))
+        said = project.octavo("build", "--on", made.address)
+    assert said.code == 3 and "ran     same" in said.err
+    assert "error: linked: 'data/outside.txt' is another on " in said.err
+    assert "error: listed: 'data' is another on " in said.err
+    assert f"error: outside: '{outside}' is another on " in said.err
+
+
 def test_another_environment_is_refused_in_words(study: Tiny, tmp_path: Path) -> None:
     """A worker with one package more is not believed: the build ends and names the package."""
     anew(study)

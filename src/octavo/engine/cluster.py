@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from octavo.engine import key as keys
-from octavo.engine.cluster_worker import TREE, Answer, Job, Lacks, Made, Refused, Site, Vanished, take, work
-from octavo.engine.store import KEPT, OUT, load
+from octavo.engine.cluster_worker import TREE, Answer, Job, Lacks, Made, Read, Refused, Site, Vanished, take, work
+from octavo.engine.store import KEPT, OUT, Store, load
 from octavo.engine.travel import PIECE, Held, Piece, pieces, read_tree
 from octavo.errors import BuildError, OctavoError, Unreachable, disk_error
 
@@ -266,13 +266,13 @@ class DaskExecutor(Executor):
             _leave(self.home.root / name, content)
         if made.error:
             raise made.error
+        for name, read in sorted((made.reads or {}).items()):
+            if not self._is_so(self.home.root / name, read):
+                raise _differs(job.name, name, made.host, there=read.digest != keys.MISSING, seen=bool(made.folder))
         if made.folder:
             made.folder.rename(job.folder)
             return made.performed
         assert made.performed and made.files is not None and made.reads is not None
-        for name, digest in sorted(made.reads.items()):
-            if keys.of_file(self.home.root / name) != digest:
-                raise _differs(job.name, name, made.host, there=digest != keys.MISSING)
         (job.folder / OUT).mkdir(parents=True)
         for name, (data, program) in made.files.items():
             target = job.folder / name
@@ -281,6 +281,12 @@ class DaskExecutor(Executor):
             if program:
                 target.chmod(0o755)
         return made.performed._replace(reads=tuple(self.home.root / name for name in made.reads))
+
+    def _is_so(self, path: Path, read: Read) -> bool:
+        """Whether what a task read on a worker is as it is here. Names may have come into the same folder since."""
+        if read.inode and path.is_dir() and path.stat().st_ino == read.inode:
+            return True
+        return Store(self.home.state, self.home.root).digest(path) == read.digest
 
     def _supply(self, flight: Flight, lacks: Lacks) -> None:
         """Send a worker what it lacks, then the task again."""
@@ -487,7 +493,14 @@ def _refused(answer: Refused) -> Unreachable:
     )
 
 
-def _differs(task: str, name: str, host: str, *, there: bool) -> BuildError:
+def _differs(task: str, name: str, host: str, *, there: bool, seen: bool) -> BuildError:
+    if seen:
+        return BuildError(
+            f"'{name}' is another on {host} than here.",
+            where=task,
+            hint="If it was changed meanwhile, run the same command again. A file on a disk of one machine must be the "
+            "same on all: put it into the project's folder itself.",
+        )
     if there:
         what = f"'{name}' changed while it ran, here or on {host}."
         return BuildError(what, where=task, hint="Run the same command again.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from octavo.engine import key as keys
+from octavo.filenames import counts
 
 FOLDER = "folder"  # stands for the digest of a folder, of which the name alone travels
 PIECE = 16 << 20  # bytes that travel at once
@@ -55,6 +57,15 @@ def read_tree(root: Path, apart: Collection[Path], always: Iterable[Path], diges
         folders[:] = [name for name in folders if folder / name not in apart and not _pruned(folder / name)]
         found |= _files((folder / name for name in sorted(files)), root, digest)
     return found | _files(sorted(always), root, digest)
+
+
+def digest_in(tree: Tree, name: str) -> str:
+    """Return what keys.of_file would say of a name of a tree, ``.`` for its root, were the tree laid out."""
+    if (held := tree.get(name)) and held.digest != FOLDER:
+        return held.digest
+    start = "" if name == "." else f"{name}/"
+    below = {other.removeprefix(start).partition("/")[0] for other in tree if other.startswith(start)}
+    return keys.of(sorted(filter(counts, below))) if below or held or not start else keys.MISSING
 
 
 def _files(paths: Iterable[Path], root: Path, digest: keys.FileDigest) -> Tree:
@@ -109,9 +120,11 @@ class Mirror:
         if place.exists():
             return True
         partial = place.with_name(f"{piece.digest}.part")
-        with partial.open("r+b" if piece.start else "wb") as file:
+        # Another build may be sending the same: what it wrote stays.
+        with open(os.open(partial, os.O_RDWR | os.O_CREAT, 0o600), "wb") as file:  # noqa: PTH123
             file.seek(piece.start)
             file.write(piece.data)
+            file.truncate(max(piece.total, piece.start + len(piece.data)))
         if piece.start + len(piece.data) < piece.total:
             return True
         if keys.of_file(partial) != piece.digest:
@@ -128,7 +141,7 @@ class Mirror:
     def laid(self, digest: str, tree: Mapping[str, Held], further: Mapping[str, Held]) -> Iterator[Path]:
         """Yield the root of a tree with all its contents, and those of ``further``; it stays while it is used.
 
-        Trees that nobody uses any more are removed meanwhile.
+        Trees that nobody uses any more are removed meanwhile, also this one if it was spoilt.
         """
         trees = self.folder / "trees"
         trees.mkdir(parents=True, exist_ok=True)
@@ -144,6 +157,10 @@ class Mirror:
         with used:
             yield trees / digest
 
+    def spoil(self, digest: str) -> None:
+        """Have a tree laid out anew, once nobody uses it: what ran there has written to what others read."""
+        (self.folder / "trees" / f"{digest}.spoilt").touch()
+
     def _lay(self, root: Path, tree: Mapping[str, Held]) -> None:
         root.mkdir(parents=True, exist_ok=True)
         for name, held in sorted(tree.items()):
@@ -152,16 +169,20 @@ class Mirror:
                 target.mkdir(parents=True, exist_ok=True)
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(self.place(held.digest), target)  # no link: what a run writes must not reach the object
+            part = target.with_name(f".{uuid.uuid4().hex}.part")
+            shutil.copyfile(self.place(held.digest), part)  # no link: what a run writes must not reach the object
             if held.program:
-                target.chmod(0o755)
+                part.chmod(0o755)
+            part.rename(target)  # a full disk leaves no part of a file
 
 
 def _remove_unused(trees: Path, wanted: str) -> None:
     for lock in sorted(trees.glob("*.used")):
-        if lock.stem != wanted:
+        spoilt = lock.with_suffix(".spoilt")
+        if lock.stem != wanted or spoilt.exists():
             with suppress(BlockingIOError), _locked(lock, fcntl.LOCK_EX | fcntl.LOCK_NB):
                 shutil.rmtree(trees / lock.stem, ignore_errors=True)
+                spoilt.unlink(missing_ok=True)
                 lock.unlink()
 
 
