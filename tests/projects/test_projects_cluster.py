@@ -264,6 +264,28 @@ def test_a_worker_that_does_not_fit_is_left_out(study: Tiny, tmp_path: Path) -> 
     assert "Here: nothing else. There: strange-1.0." in said.err
 
 
+def test_who_has_no_octavo_is_told_in_words(tiny: Callable[..., Tiny], tmp_path: Path) -> None:
+    """A worker without it is left out beside one that has it; where only such are, or the scheduler, nothing runs."""
+    project = tiny({"notebooks/one.ipynb": ["import octavo\noctavo.value('n', 1)"]})
+    hides = "import sys\nsys.modules['octavo'] = None\n"
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "bare/sitecustomize.py").write_text(hides)
+    told = "Octavo cannot be loaded on the cluster: ModuleNotFoundError"
+    with cluster(tmp_path / "dask") as made:
+        made.scheduler()
+        made.worker("bare", PYTHONPATH=str(tmp_path / "bare"))
+        said = project.octavo("build", "--on", made.address)
+        assert said.code == 3 and said.err.startswith(f"error: {told}"), said
+        made.worker("even")
+        said = project.octavo("build", "--on", made.address)
+        assert said.code == 0 and said.err.count(f"is left out. {told}") == 1, said
+    with cluster(tmp_path / "other") as made:
+        made.scheduler(PYTHONPATH=str(tmp_path / "bare"))
+        made.worker("even")
+        said = project.octavo("build", "--on", made.address, "--force", "one")
+        assert said.code == 3 and f"error: {told}" in said.err and "bug" not in said.err, said
+
+
 DEVICES = {
     "pyproject.toml": """\
 [tool.octavo]
@@ -346,6 +368,23 @@ def test_a_worker_that_is_cut_off_costs_its_running_points_alone(waiting: Tiny, 
         assert (build.returncode, "4 ran" in out) == (0, True), err
     points = [line.split()[0] for line in (tmp_path / "began").read_text().splitlines()]
     assert points.count("0") == 1 and {*points} == {"0", "1", "2", "3"}
+
+
+@needs_root
+def test_a_worker_lost_while_files_are_sent_to_it_costs_no_build(tiny: Callable[..., Tiny], tmp_path: Path) -> None:
+    """It is killed with half of the project's files: the point runs on another."""
+    project = tiny({"notebooks/one.ipynb": ["import octavo\noctavo.value('n', 1)"]}, "hidden/project")
+    for number in range(3):
+        (project.root / f"{number}.bin").write_bytes(bytes([number]) * (64 << 20))
+    with cluster(tmp_path / "dask") as two:
+        two.scheduler()
+        two.worker("one", under=hiding(tmp_path / "hidden"))
+        build = project.begin("build", "--on", two.address)
+        two.until(lambda: list(two.folder.glob("one/**/objects/*.part")), "what is sent")
+        two.kill("one")
+        two.worker("two", under=hiding(tmp_path / "hidden"))
+        out, err = build.communicate(timeout=120)
+    assert (build.returncode, "1 ran" in out) == (0, True), err
 
 
 def test_a_lost_scheduler_ends_the_build_and_the_next_one_goes_on(waiting: Tiny, tmp_path: Path) -> None:
