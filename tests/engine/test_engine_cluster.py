@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from octavo.engine import cluster, forecast, pool, remote, runner, travel
 from octavo.engine import key as keys
 from octavo.engine.store import Store
 from octavo.engine.task import Task
-from octavo.engine.travel import FOLDER, Held, Mirror, Piece
+from octavo.engine.travel import FOLDER, NOWHERE, Held, Mirror, Piece
 from octavo.errors import Unreachable
 
 
@@ -54,7 +56,7 @@ def test_links_are_followed_and_circles_are_not(tmp_path: Path) -> None:
     (root / "gone").symlink_to(tmp_path / "nowhere")
     tree = travel.read_tree(root, (), (), keys.of_file)
     assert tree["data/big/x.csv"].digest == tree["file.csv"].digest == keys.of_file(outside / "big/x.csv")
-    assert "a/up/a/b.txt" not in tree and "gone" not in tree
+    assert "a/up/a/b.txt" not in tree and tree["gone"] == Held(NOWHERE)
 
 
 def test_a_tree_is_laid_out_as_it_was(tmp_path: Path) -> None:
@@ -93,6 +95,21 @@ def test_trees_that_nobody_uses_are_removed(tmp_path: Path) -> None:
         assert first.exists() and second.exists()
     with mirror.laid("third", tree, {}) as third:
         assert [p.name for p in third.parent.iterdir() if p.is_dir()] == ["third"]
+
+
+def test_names_that_are_no_text_and_links_to_nothing_travel(tmp_path: Path) -> None:
+    """A name in Latin-1, and a link whose data were not fetched: a folder has the same names there as here."""
+    root = write(tmp_path / "p", "data/a.txt")
+    odd = root / os.fsdecode(b"data/caf\xe9.txt")
+    odd.write_text("x")
+    (root / "data/gone").symlink_to(tmp_path / "nowhere")
+    tree, mirror = travel.read_tree(root, (), (), keys.of_file), Mirror(tmp_path / "m")
+    listing = msgspec.json.encode(tree)
+    sent(mirror, root, {name: held for name, held in tree.items() if "a.txt" in name})
+    assert all(map(mirror.receive, travel.pieces(keys.of_file(odd), odd)))
+    with mirror.laid("t", msgspec.json.decode(listing, type=travel.Tree), {}) as there:
+        for name in ("data", "data/gone", os.fsdecode(b"data/caf\xe9.txt")):
+            assert keys.of_file(there / name) == keys.of_file(root / name) == travel.digest_in(tree, name), name
 
 
 def test_a_tree_that_was_written_to_is_laid_out_anew(tmp_path: Path) -> None:

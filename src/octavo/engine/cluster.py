@@ -24,6 +24,7 @@ from octavo.engine.cluster_worker import TREE, Answer, Job, Lacks, Made, Read, R
 from octavo.engine.store import KEPT, OUT, Store, load
 from octavo.engine.travel import PIECE, Held, Piece, pieces, read_tree
 from octavo.errors import BuildError, OctavoError, Unreachable, disk_error
+from octavo.filenames import decoded
 
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster
@@ -333,7 +334,7 @@ class DaskExecutor(Executor):
             tree = read_tree(self.home.root, (self.home.state, *self.home.apart), self.home.always, keys.remembering())
             listing = msgspec.json.encode(tree, order="deterministic")
             self.names = {held.digest: name for name, held in tree.items()}
-            self.contents |= {held.digest: self.home.root / name for name, held in tree.items()}
+            self.contents |= {held.digest: self.home.root / decoded(name) for name, held in tree.items()}
             self.contents[_digest(listing)] = listing
             self.tree = _digest(listing)
 
