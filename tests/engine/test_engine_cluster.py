@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from octavo.engine import cluster, forecast, pool, remote, runner, travel
 from octavo.engine import key as keys
 from octavo.engine.store import Store
 from octavo.engine.task import Task
-from octavo.engine.travel import FOLDER, Held, Mirror, Piece
+from octavo.engine.travel import FOLDER, NOWHERE, Held, Mirror, Piece
 from octavo.errors import Unreachable
 
 
@@ -54,7 +56,7 @@ def test_links_are_followed_and_circles_are_not(tmp_path: Path) -> None:
     (root / "gone").symlink_to(tmp_path / "nowhere")
     tree = travel.read_tree(root, (), (), keys.of_file)
     assert tree["data/big/x.csv"].digest == tree["file.csv"].digest == keys.of_file(outside / "big/x.csv")
-    assert "a/up/a/b.txt" not in tree and "gone" not in tree
+    assert "a/up/a/b.txt" not in tree and tree["gone"] == Held(NOWHERE)
 
 
 def test_a_tree_is_laid_out_as_it_was(tmp_path: Path) -> None:
@@ -93,6 +95,76 @@ def test_trees_that_nobody_uses_are_removed(tmp_path: Path) -> None:
         assert first.exists() and second.exists()
     with mirror.laid("third", tree, {}) as third:
         assert [p.name for p in third.parent.iterdir() if p.is_dir()] == ["third"]
+
+
+def test_names_that_are_no_text_and_links_to_nothing_travel(tmp_path: Path) -> None:
+    """A name in Latin-1, and a link whose data were not fetched: a folder has the same names there as here."""
+    root = write(tmp_path / "p", "data/a.txt")
+    odd = root / os.fsdecode(b"data/caf\xe9.txt")
+    odd.write_text("x")
+    (root / "data/gone").symlink_to(tmp_path / "nowhere")
+    tree, mirror = travel.read_tree(root, (), (), keys.of_file), Mirror(tmp_path / "m")
+    listing = msgspec.json.encode(tree)
+    sent(mirror, root, {name: held for name, held in tree.items() if "a.txt" in name})
+    assert all(map(mirror.receive, travel.pieces(keys.of_file(odd), odd)))
+    with mirror.laid("t", msgspec.json.decode(listing, type=travel.Tree), {}) as there:
+        for name in ("data", "data/gone", os.fsdecode(b"data/caf\xe9.txt")):
+            assert keys.of_file(there / name) == keys.of_file(root / name) == travel.digest_in(tree, name), name
+
+
+def test_a_tree_that_was_written_to_is_laid_out_anew(tmp_path: Path) -> None:
+    """What a point left there is not read for ever: the next use of a spoilt tree finds it as it was sent."""
+    root, mirror = write(tmp_path / "p", "a.txt"), Mirror(tmp_path / "m")
+    tree = travel.read_tree(root, (), (), keys.of_file)
+    sent(mirror, root, tree)
+    with mirror.laid("t", tree, {}) as there:
+        write(there, "cache.json")
+        mirror.spoil("t")
+        with mirror.laid("t", tree, {}) as same:
+            assert (same / "cache.json").exists(), "it is in use"
+    with mirror.laid("t", tree, {}) as there:
+        assert [p.name for p in there.iterdir()] == ["a.txt"]
+    assert not list((tmp_path / "m").rglob("*.spoilt"))
+
+
+def test_a_tree_says_what_its_files_and_folders_are_like(tmp_path: Path) -> None:
+    """What a worker finds otherwise than it was sent was written there: files, listed folders, what is not there."""
+    root = write(tmp_path / "p", "a.txt", "data/b.txt", "data/in/c.txt", "data/.hidden", "data/__pycache__/x.pyc")
+    (root / "empty").mkdir()
+    tree = travel.read_tree(root, (), (), keys.of_file)
+    for name in ("a.txt", "data", "data/b.txt", "data/in", "empty", ".", "no", "data/no"):
+        assert travel.digest_in(tree, name) == keys.of_file(root / name), name
+
+
+def test_what_two_builds_send_at_the_same_time_arrives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pieces of one content come from two builds, each in its order, in any order of both."""
+    monkeypatch.setattr(travel, "PIECE", 3)
+    file = tmp_path / "file"
+    file.write_bytes(b"12345678")
+    digest = keys.of_file(file)
+    for number, order in enumerate(("AABABB", "ABABAB", "ABBBAA", "AABBAB")):
+        mirror = Mirror(tmp_path / str(number))
+        builds = {name: travel.pieces(digest, file) for name in "AB"}
+        assert all(mirror.receive(next(builds[name])) for name in order), order
+        assert mirror.place(digest).read_bytes() == b"12345678"
+
+
+def test_a_full_disk_leaves_no_part_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A result that another one reads is laid out whole or not at all: the next point would take a part for it."""
+    root, mirror = write(tmp_path / "p", "a.txt"), Mirror(tmp_path / "m")
+    tree = travel.read_tree(root, (), (), keys.of_file)
+    sent(mirror, root, tree)
+
+    def full(source: Path, target: Path) -> None:
+        target.write_bytes(source.read_bytes()[:3])
+        raise OSError(28, "No space left on device", str(target))
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
+        patch.setattr("shutil.copyfile", full)
+        with mirror.laid("t", {}, {"out/record.json": tree["a.txt"]}):
+            pass
+    with mirror.laid("t", {}, {"out/record.json": tree["a.txt"]}) as there:
+        assert (there / "out/record.json").read_text() == "a.txt"
 
 
 def test_content_that_is_not_what_it_should_be_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -261,6 +261,14 @@ def _with(**fields: Any) -> Callable[[Path], None]:
     return _changed(lambda offered: offered["entry"].update(fields))
 
 
+def _size(size: int) -> Callable[[Path], None]:
+    def change(offered: dict[str, Any]) -> None:
+        outputs = offered["entry"]["outputs"]
+        outputs |= {name: [size, digest] for name, (_, digest) in outputs.items()}
+
+    return _changed(change)
+
+
 UNREADABLE, NOWHERE = "its entry cannot be read: ", "where nothing of it may lie"
 DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "a bit is flipped": (_flip, "does not have the bytes that its entry tells of"),
@@ -283,6 +291,8 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "an entry tells of other files read": (_with(reads={"a.txt": "missing"}), "its entry belongs to another result"),
     "an entry read a file above": (_with(reads={"../secret": "missing"}), NOWHERE),
     "a digest is a path": (_with(outputs={"out/text": [1, "../../../../../../etc/hostname"]}), "a digest that is none"),
+    "a size is a little too large": (_size(99), "does not have the bytes that its entry tells of"),
+    "a size is beyond all files": (_size(1 << 60), "does not have the bytes that its entry tells of"),
     "a size is negative": (_with(outputs={"out/text": [-1, "0" * 64]}), "its entry has a size or"),
     "a size is of another kind": (_with(outputs={"out/text": ["1", "0" * 64]}), UNREADABLE),
     "an entry speaks to the terminal": (_with(notes=["\x1b[2J"]), "its entry has notes that"),

@@ -200,6 +200,42 @@ def test_what_cannot_travel_is_told_by_name(
     assert "ZeroDivisionError" in project.read("build/notebooks/raises.failed.ipynb")
 
 
+@needs_root
+def test_what_a_point_wrote_there_is_told_and_goes(tiny: Callable[..., Tiny], elsewhere: tuple[Cluster, Path]) -> None:
+    """A file that points keep beside their results: one that reads another's fails by its name, and can run again."""
+    far, hidden = elsewhere
+    keeps = "from pathlib import Path\nimport octavo\np = Path('kept.txt')\n"
+    keeps += "n = int(p.read_text()) if p.exists() else 1\np.write_text('1')\noctavo.value('n', n)"
+    sweep = "jobs = 1\n[tool.octavo.sweeps.keeps]\nnotebook = 'notebooks/keeps.ipynb'\ngrid = { a = [1, 2] }\n"
+    files = {"pyproject.toml": f"[tool.octavo]\n{sweep}", "notebooks/keeps.ipynb": ["[parameters] a = 0", keeps]}
+    project = tiny(files).copy(hidden / "keeps")
+    said = project.octavo("build", "--on", far.address)
+    assert said.code == 3 and said.err.count(": It read 'notebooks/kept.txt' as it, or another point before it") == 1
+    said = project.octavo("build", "--on", far.address)
+    assert (said.code, "1 ran, 1 from the store" in said.out) == (0, True), said
+
+
+@needs_root
+def test_a_file_that_is_another_on_a_worker_is_told(tiny: Callable[..., Tiny], tmp_path: Path, outside: Path) -> None:
+    """It sees the project, but a disk of its own behind a link, and outside: what it read there is not believed."""
+    outside.write_text("1")
+    read = "import octavo\noctavo.value('n', int(open({!r}).read()))"
+    listed = "import os, octavo\noctavo.value('n', len(os.listdir('../data')))"
+    names = {"linked": [read.format("../data/outside.txt")], "outside": [read.format(str(outside))]}
+    books = {**names, "listed": [listed], "same": [read.format("../n.txt")]}
+    project = tiny({"n.txt": "1", **{f"notebooks/{name}.ipynb": cells for name, cells in books.items()}})
+    (project.root / "data").symlink_to(outside.parent)
+    own = 'mount -t tmpfs none "$0" && echo 2 > "$0/outside.txt" && echo > "$0/more.txt" && exec "$@"'
+    with cluster(tmp_path / "dask") as made:
+        made.scheduler()
+        made.worker("node", under=("unshare", "--mount", "sh", "-c", own, str(outside.parent)))
+        said = project.octavo("build", "--on", made.address)
+    assert said.code == 3 and "ran     same" in said.err
+    assert "error: linked: 'data/outside.txt' is another on " in said.err
+    assert "error: listed: 'data' is another on " in said.err
+    assert f"error: outside: '{outside}' is another on " in said.err
+
+
 def test_another_environment_is_refused_in_words(study: Tiny, tmp_path: Path) -> None:
     """A worker with one package more is not believed: the build ends and names the package."""
     anew(study)
@@ -226,6 +262,28 @@ def test_a_worker_that_does_not_fit_is_left_out(study: Tiny, tmp_path: Path) -> 
     assert said.code == 0 and "7 ran" in said.out, said.err
     assert said.err.count("is left out. The worker on ") == 1
     assert "Here: nothing else. There: strange-1.0." in said.err
+
+
+def test_who_has_no_octavo_is_told_in_words(tiny: Callable[..., Tiny], tmp_path: Path) -> None:
+    """A worker without it is left out beside one that has it; where only such are, or the scheduler, nothing runs."""
+    project = tiny({"notebooks/one.ipynb": ["import octavo\noctavo.value('n', 1)"]})
+    hides = "import sys\nsys.modules['octavo'] = None\n"
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "bare/sitecustomize.py").write_text(hides)
+    told = "Octavo cannot be loaded on the cluster: ModuleNotFoundError"
+    with cluster(tmp_path / "dask") as made:
+        made.scheduler()
+        made.worker("bare", PYTHONPATH=str(tmp_path / "bare"))
+        said = project.octavo("build", "--on", made.address)
+        assert said.code == 3 and said.err.startswith(f"error: {told}"), said
+        made.worker("even")
+        said = project.octavo("build", "--on", made.address)
+        assert said.code == 0 and said.err.count(f"is left out. {told}") == 1, said
+    with cluster(tmp_path / "other") as made:
+        made.scheduler(PYTHONPATH=str(tmp_path / "bare"))
+        made.worker("even")
+        said = project.octavo("build", "--on", made.address, "--force", "one")
+        assert said.code == 3 and f"error: {told}" in said.err and "bug" not in said.err, said
 
 
 DEVICES = {
@@ -310,6 +368,23 @@ def test_a_worker_that_is_cut_off_costs_its_running_points_alone(waiting: Tiny, 
         assert (build.returncode, "4 ran" in out) == (0, True), err
     points = [line.split()[0] for line in (tmp_path / "began").read_text().splitlines()]
     assert points.count("0") == 1 and {*points} == {"0", "1", "2", "3"}
+
+
+@needs_root
+def test_a_worker_lost_while_files_are_sent_to_it_costs_no_build(tiny: Callable[..., Tiny], tmp_path: Path) -> None:
+    """It is killed with half of the project's files: the point runs on another."""
+    project = tiny({"notebooks/one.ipynb": ["import octavo\noctavo.value('n', 1)"]}, "hidden/project")
+    for number in range(3):
+        (project.root / f"{number}.bin").write_bytes(bytes([number]) * (64 << 20))
+    with cluster(tmp_path / "dask") as two:
+        two.scheduler()
+        two.worker("one", under=hiding(tmp_path / "hidden"))
+        build = project.begin("build", "--on", two.address)
+        two.until(lambda: list(two.folder.glob("one/**/objects/*.part")), "what is sent")
+        two.kill("one")
+        two.worker("two", under=hiding(tmp_path / "hidden"))
+        out, err = build.communicate(timeout=120)
+    assert (build.returncode, "1 ran" in out) == (0, True), err
 
 
 def test_a_lost_scheduler_ends_the_build_and_the_next_one_goes_on(waiting: Tiny, tmp_path: Path) -> None:

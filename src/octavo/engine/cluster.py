@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from octavo.engine import key as keys
-from octavo.engine.cluster_worker import TREE, Answer, Job, Lacks, Made, Refused, Site, Vanished, take, work
-from octavo.engine.store import KEPT, OUT, load
+from octavo.engine.cluster_worker import TREE, Answer, Job, Lacks, Made, Read, Refused, Site, Vanished, take, work
+from octavo.engine.store import KEPT, OUT, Store, load
 from octavo.engine.travel import PIECE, Held, Piece, pieces, read_tree
 from octavo.errors import BuildError, OctavoError, Unreachable, disk_error
+from octavo.filenames import decoded
 
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster
@@ -40,6 +41,7 @@ LOST = 2  # a task whose process vanished so many times is given up
 AGAIN = 0.5  # seconds until a task is given to the cluster again that went to a worker known not to fit
 DEVICE = "GPU"  # what Dask's users call a graphics device among a worker's resources
 NO_DEVICE = "Points that need one wait for a worker that is started with `--resources GPU=1`."
+UNREAD = ("ModuleNotFoundError", "ImportError", "AttributeError")  # what says that Octavo is not there, or another
 ASKED = 6  # a worker that asks for so many times in turn does not keep what it is sent
 
 
@@ -115,16 +117,17 @@ class DaskExecutor(Executor):
         self._greet()
 
     def _greet(self) -> None:
-        """Tell the workers of the build; one that comes later asks. Raises Unreachable where they cannot understand."""
+        """Tell the workers of the build; one that comes later asks. Raises Unreachable where none can understand."""
         digest = _digest(self.site)
         with _quietly():
             said = self.client.run(take, list(pieces(digest, self.site)), on_error="return")
-        for address, answer in said.items():
-            fault = _fault("", answer) if isinstance(answer, BaseException) else None
-            if isinstance(fault, Unreachable):
+        deaf = {address: fault for address, answer in said.items() if (fault := _cannot_load(answer))}
+        for address, fault in deaf.items():
+            if len(deaf) == len(said):
                 raise fault
-            if fault is None:
-                self.sent[address] = {digest}
+            self.unfit.add(address)
+            self.tell(f"The worker at {address} is left out. {fault.what} {fault.hint}")
+        self.sent |= {address: {digest} for address, answer in said.items() if not isinstance(answer, BaseException)}
 
     @property
     def places(self) -> int:
@@ -266,13 +269,13 @@ class DaskExecutor(Executor):
             _leave(self.home.root / name, content)
         if made.error:
             raise made.error
+        for name, read in sorted((made.reads or {}).items()):
+            if not self._is_so(self.home.root / name, read):
+                raise _differs(job.name, name, made.host, there=read.digest != keys.MISSING, seen=bool(made.folder))
         if made.folder:
             made.folder.rename(job.folder)
             return made.performed
         assert made.performed and made.files is not None and made.reads is not None
-        for name, digest in sorted(made.reads.items()):
-            if keys.of_file(self.home.root / name) != digest:
-                raise _differs(job.name, name, made.host, there=digest != keys.MISSING)
         (job.folder / OUT).mkdir(parents=True)
         for name, (data, program) in made.files.items():
             target = job.folder / name
@@ -281,6 +284,12 @@ class DaskExecutor(Executor):
             if program:
                 target.chmod(0o755)
         return made.performed._replace(reads=tuple(self.home.root / name for name in made.reads))
+
+    def _is_so(self, path: Path, read: Read) -> bool:
+        """Whether what a task read on a worker is as it is here. Names may have come into the same folder since."""
+        if read.inode and path.is_dir() and path.stat().st_ino == read.inode:
+            return True
+        return Store(self.home.state, self.home.root).digest(path) == read.digest
 
     def _supply(self, flight: Flight, lacks: Lacks) -> None:
         """Send a worker what it lacks, then the task again."""
@@ -297,7 +306,19 @@ class DaskExecutor(Executor):
         except OctavoError as error:
             flight.future.set_exception(error)
         except Exception as error:
-            self._fail(flight, error)
+            if (isinstance(error, OSError) and error.filename) or not self._is_gone(lacks.address):
+                self._fail(flight, error)
+            else:  # it was lost while it was sent to
+                flight.address, flight.asked = "", 0
+                self._begin(flight)
+
+    def _is_gone(self, address: str) -> bool:
+        """Whether a worker is lost, as the scheduler knows within some seconds."""
+        end = time.monotonic() + CONNECTING
+        while address in self.known and time.monotonic() < end:
+            time.sleep(FRESH)
+            self.workers()
+        return address not in self.known
 
     def _fail(self, flight: Flight, error: Exception) -> None:
         """End a task with a fault of this machine's disk, or the build with whatever else it is."""
@@ -313,7 +334,7 @@ class DaskExecutor(Executor):
             tree = read_tree(self.home.root, (self.home.state, *self.home.apart), self.home.always, keys.remembering())
             listing = msgspec.json.encode(tree, order="deterministic")
             self.names = {held.digest: name for name, held in tree.items()}
-            self.contents |= {held.digest: self.home.root / name for name, held in tree.items()}
+            self.contents |= {held.digest: self.home.root / decoded(name) for name, held in tree.items()}
             self.contents[_digest(listing)] = listing
             self.tree = _digest(listing)
 
@@ -454,18 +475,31 @@ def _fault(name: str, error: BaseException) -> OctavoError:
         return BuildError(
             "The workers that ran this were lost, one after the other.",
             where=name,
-            hint="Memory may have run out on them. Look at their logs.",
+            hint="Memory may have run out on them, or they have no Octavo. Look at their logs.",
         )
     if isinstance(error, OSError):
         fault = disk_error(error)
         return BuildError(f"On the worker: {fault.what}", where=fault.where, hint=fault.hint)
-    if isinstance(error, ImportError | AttributeError | pickle.UnpicklingError):
-        return Unreachable(
-            f"The cluster cannot load Octavo: {type(error).__name__}: {error}.",
-            hint="Give the scheduler and the workers the environment of requirements.lock, with this Octavo.",
-        )
+    if unread := _cannot_load(error):
+        return unread
     detail = "".join(traceback.format_exception(error))
     return BuildError(f"{type(error).__name__}: {error} [this is a bug in Octavo]", where=name, hint=detail)
+
+
+def _cannot_load(answer: object) -> Unreachable | None:
+    """Return what to say where a scheduler or a worker could not read what it was sent; None where it did."""
+    error = answer if isinstance(answer, BaseException) else None
+    while error and error.__cause__:  # a scheduler tells the reason behind a general error
+        error = error.__cause__
+    detail = f"{type(error).__name__}: {error}"
+    if type(error) is Exception and str(error).startswith(UNREAD):  # a worker tells it as text
+        detail = str(error)
+    elif not isinstance(error, ImportError | AttributeError | pickle.UnpicklingError):
+        return None
+    return Unreachable(
+        f"Octavo cannot be loaded on the cluster: {detail}.",
+        hint="Give the scheduler and the workers the environment of requirements.lock, with this Octavo.",
+    )
 
 
 def _vanished(name: str, host: str) -> BuildError:
@@ -487,7 +521,14 @@ def _refused(answer: Refused) -> Unreachable:
     )
 
 
-def _differs(task: str, name: str, host: str, *, there: bool) -> BuildError:
+def _differs(task: str, name: str, host: str, *, there: bool, seen: bool) -> BuildError:
+    if seen:
+        return BuildError(
+            f"'{name}' is another on {host} than here.",
+            where=task,
+            hint="If it was changed meanwhile, run the same command again. A file on a disk of one machine must be the "
+            "same on all: put it into the project's folder itself.",
+        )
     if there:
         what = f"'{name}' changed while it ran, here or on {host}."
         return BuildError(what, where=task, hint="Run the same command again.")

@@ -15,17 +15,21 @@ import tempfile
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+
+import msgspec
 
 from octavo.engine import key as keys
 from octavo.engine.forked import AGAIN, Zygote, begin_beside, unread
 from octavo.engine.pool import Performed
-from octavo.engine.task import Action
-from octavo.engine.travel import Held, Mirror, Piece
+from octavo.engine.store import DOUBTS, Store
+from octavo.engine.task import Action, Doubts
+from octavo.engine.travel import Held, Mirror, Piece, Tree, digest_in
 from octavo.engine.zygote import Request, receive, send
 from octavo.errors import BuildError, OctavoError, disk_error
+from octavo.filenames import decoded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,13 +121,20 @@ class Vanished:
     host: str
 
 
+class Read(NamedTuple):
+    """What a task read, as it is where it ran: its digest; of a folder that the build sees too, its inode."""
+
+    digest: str
+    inode: int = 0
+
+
 @dataclass(frozen=True)
 class Made:
     """What became of a task: ``performed`` (the runner's), or the error.
 
-    Of a worker that sees the project's files, ``folder`` is where the result lies. Of another, ``files`` has its
-    contents (and whether each is a program), ``reads`` the digests of what was read, by name from the root, ``left``
-    what the action wrote beside its result (None: it is to be removed).
+    ``reads`` tells what was read, by name from the root, or by its path where it lies elsewhere. Of a worker that sees
+    the project's files, ``folder`` is where the result lies. Of another, ``files`` has its contents (and whether each
+    is a program), ``left`` what the action wrote beside its result (None: it is to be removed).
     """
 
     host: str
@@ -131,7 +142,7 @@ class Made:
     error: OctavoError | None = None
     folder: Path | None = None
     files: Mapping[str, tuple[bytes, bool]] | None = None
-    reads: Mapping[str, str] | None = None
+    reads: Mapping[str, Read] | None = None
     left: Mapping[str, bytes | None] | None = None
 
 
@@ -161,7 +172,26 @@ def work(job: Job) -> Answer | None:
     if lacking := mirror.lacking(held.digest for held in (*tree.values(), *job.further.values())):
         return Lacks(worker.address, lacking)
     with mirror.laid(job.tree, tree, job.further) as root:
-        return _work_apart(job, site, root, worker)
+        answer = _work_apart(job, site, root, worker)
+        if isinstance(answer, Made) and (name := _written_there(answer, tree)):
+            mirror.spoil(job.tree)
+            return replace(answer, performed=None, error=_stays_there(job.name, name, answer.host))
+        return answer
+
+
+def _written_there(made: Made, tree: Tree) -> str:
+    """Return what was read and was not as it had been sent: it was written there. Empty where there is none."""
+    other = (name for name, read in (made.reads or {}).items() if read.digest != digest_in(tree, name))
+    return min(other, default="")
+
+
+def _stays_there(task: str, name: str, host: str) -> BuildError:
+    return BuildError(
+        f"It read '{name}' as it, or another point before it, had written it on {host}.",
+        where=task,
+        hint="What a point writes beside its results stays on that worker. Have it written to a temporary folder, or "
+        "before the build; or let the workers see the project's folder.",
+    )
 
 
 def take(pieces: Sequence[Piece], dask_worker: Worker) -> tuple[str, ...]:
@@ -180,7 +210,24 @@ def _sees(site: Site) -> bool:
 def _work_here(job: Job, site: Site, worker: Worker) -> Answer | None:
     """Run a job on the project's own files, into a folder that no other worker has: one cut off may be at it still."""
     folder = _own(job.folder)
-    return _run(job.action, job, site, folder, job.upstream, worker) or None
+    answer = _run(job.action, job, site, folder, job.upstream, worker)
+    if not isinstance(answer, Made) or answer.performed is None or site.within:
+        return answer
+    # Not all that it sees need be the same: there are links to disks of one machine, and files outside the project.
+    changed = {site.root / decoded(name) for name in _doubts(folder).changed}
+    digest = Store(site.probe.parent.parent, site.root).digest
+    reads = {_name(p, site.root): _read(p, digest) for p in answer.performed.reads if p not in changed}
+    return replace(answer, reads=reads)
+
+
+def _doubts(folder: Path) -> Doubts:
+    with suppress(FileNotFoundError):
+        return msgspec.json.decode((folder / DOUBTS).read_bytes(), type=Doubts)
+    return Doubts()
+
+
+def _read(path: Path, digest: keys.FileDigest) -> Read:
+    return Read(digest(path), path.stat().st_ino if path.is_dir() else 0)
 
 
 def _own(folder: Path) -> Path:
@@ -210,8 +257,8 @@ def _work_apart(job: Job, site: Site, root: Path, worker: Worker) -> Answer | No
         if outside:
             return Made(answer.host, None, _cannot_travel(job.name, outside[0]), left=left)
         files = {_name(p, folder): (p.read_bytes(), os.access(p, os.X_OK)) for p in _files(folder)}
-        digests = {_name(path, root): keys.of_file(path) for path in reads}
-        return Made(answer.host, answer.performed._replace(reads=()), files=files, reads=digests, left=left)
+        found = {_name(path, root): Read(keys.of_file(path)) for path in reads}
+        return Made(answer.host, answer.performed._replace(reads=()), files=files, reads=found, left=left)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -229,7 +276,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _name(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix()
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
 def _run(

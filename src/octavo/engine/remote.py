@@ -60,7 +60,10 @@ class Remote:
             def part(start: int = start, end: int = end) -> bytes:
                 return bytes(self.files.cat_file(path, start=start, end=end))
 
-            yield self._within(end - start, part)
+            found = self._within(end - start, part)
+            yield found
+            if len(found) < end - start:  # whoever told the size may have told any
+                return
 
     def size(self, name: str) -> int | None:
         """Return the size of a file, or None where there is none."""

@@ -296,7 +296,7 @@ class Shared:
         except Absent as error:
             self._damaged.add(digest)
             raise Refused(f"{file} is not there") from error
-        if found.hexdigest() != digest:
+        if found.hexdigest() != digest or target.stat().st_size != size:
             self._damaged.add(digest)
             raise Refused(f"{file} does not have the bytes that its entry tells of")
 

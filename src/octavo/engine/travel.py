@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,8 +18,10 @@ from pathlib import Path
 import msgspec
 
 from octavo.engine import key as keys
+from octavo.filenames import counts, decoded, encodable
 
 FOLDER = "folder"  # stands for the digest of a folder, of which the name alone travels
+NOWHERE = "nowhere"  # stands for the digest of a link that leads to nothing: listings have its name
 PIECE = 16 << 20  # bytes that travel at once
 
 
@@ -29,7 +32,7 @@ class Held(msgspec.Struct, frozen=True, array_like=True):
     program: bool = False
 
 
-Tree = dict[str, Held]  # by the name from the root, with slashes
+Tree = dict[str, Held]  # by the name from the root, with slashes, as JSON can have it
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -45,7 +48,7 @@ def read_tree(root: Path, apart: Collection[Path], always: Iterable[Path], diges
     """Return the files of a project that travel: all, but for what lies in folders that hold no sources.
 
     These are hidden folders, ``__pycache__``, virtual environments, and the folders ``apart``, whose names alone
-    travel. Files named in ``always`` travel wherever they lie. Links are followed.
+    travel. Files named in ``always`` travel wherever they lie. Links are followed; one that leads nowhere stays one.
     """
     found: Tree = {}
     for place, folders, files in os.walk(root, followlinks=True):
@@ -57,9 +60,21 @@ def read_tree(root: Path, apart: Collection[Path], always: Iterable[Path], diges
     return found | _files(sorted(always), root, digest)
 
 
+def digest_in(tree: Tree, name: str) -> str:
+    """Return what keys.of_file would say of a name of a tree, ``.`` for its root, were the tree laid out."""
+    name = encodable(name)
+    if (held := tree.get(name)) and held.digest != FOLDER:
+        return held.digest if held.digest != NOWHERE else keys.MISSING
+    start = "" if name == "." else f"{name}/"
+    below = {decoded(other.removeprefix(start).partition("/")[0]) for other in tree if other.startswith(start)}
+    return keys.of(sorted(filter(counts, below))) if below or held or not start else keys.MISSING
+
+
 def _files(paths: Iterable[Path], root: Path, digest: keys.FileDigest) -> Tree:
-    readable = (p for p in paths if p.is_relative_to(root) and p.is_file() and os.access(p, os.R_OK))
-    return {_name(path, root): Held(digest(path), os.access(path, os.X_OK)) for path in readable}
+    inside = [path for path in paths if path.is_relative_to(root)]
+    readable = (path for path in inside if path.is_file() and os.access(path, os.R_OK))
+    found = {_name(path, root): Held(digest(path), os.access(path, os.X_OK)) for path in readable}
+    return found | {_name(path, root): Held(NOWHERE) for path in inside if path.is_symlink() and not path.exists()}
 
 
 def _pruned(folder: Path) -> bool:
@@ -69,7 +84,7 @@ def _pruned(folder: Path) -> bool:
 
 
 def _name(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix()
+    return encodable(path.relative_to(root).as_posix())
 
 
 def pieces(digest: str, content: Path | bytes) -> Iterator[Piece]:
@@ -96,7 +111,7 @@ class Mirror:
 
     def lacking(self, digests: Iterable[str]) -> tuple[str, ...]:
         """Return the digests whose content is not here."""
-        return tuple(sorted({d for d in digests if d != FOLDER and not self.place(d).exists()}))
+        return tuple(sorted({d for d in digests if d not in (FOLDER, NOWHERE) and not self.place(d).exists()}))
 
     def place(self, digest: str) -> Path:
         """Return where the content of a digest is kept."""
@@ -109,9 +124,11 @@ class Mirror:
         if place.exists():
             return True
         partial = place.with_name(f"{piece.digest}.part")
-        with partial.open("r+b" if piece.start else "wb") as file:
+        # Another build may be sending the same: what it wrote stays.
+        with open(os.open(partial, os.O_RDWR | os.O_CREAT, 0o600), "wb") as file:  # noqa: PTH123
             file.seek(piece.start)
             file.write(piece.data)
+            file.truncate(max(piece.total, piece.start + len(piece.data)))
         if piece.start + len(piece.data) < piece.total:
             return True
         if keys.of_file(partial) != piece.digest:
@@ -128,7 +145,7 @@ class Mirror:
     def laid(self, digest: str, tree: Mapping[str, Held], further: Mapping[str, Held]) -> Iterator[Path]:
         """Yield the root of a tree with all its contents, and those of ``further``; it stays while it is used.
 
-        Trees that nobody uses any more are removed meanwhile.
+        Trees that nobody uses any more are removed meanwhile, also this one if it was spoilt.
         """
         trees = self.folder / "trees"
         trees.mkdir(parents=True, exist_ok=True)
@@ -144,24 +161,35 @@ class Mirror:
         with used:
             yield trees / digest
 
+    def spoil(self, digest: str) -> None:
+        """Have a tree laid out anew, once nobody uses it: what ran there has written to what others read."""
+        (self.folder / "trees" / f"{digest}.spoilt").touch()
+
     def _lay(self, root: Path, tree: Mapping[str, Held]) -> None:
         root.mkdir(parents=True, exist_ok=True)
         for name, held in sorted(tree.items()):
-            target = root / name
+            target = root / decoded(name)
             if held.digest == FOLDER:
                 target.mkdir(parents=True, exist_ok=True)
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(self.place(held.digest), target)  # no link: what a run writes must not reach the object
+            if held.digest == NOWHERE:
+                target.symlink_to(NOWHERE)
+                continue
+            part = target.with_name(f".{uuid.uuid4().hex}.part")
+            shutil.copyfile(self.place(held.digest), part)  # no link: what a run writes must not reach the object
             if held.program:
-                target.chmod(0o755)
+                part.chmod(0o755)
+            part.rename(target)  # a full disk leaves no part of a file
 
 
 def _remove_unused(trees: Path, wanted: str) -> None:
     for lock in sorted(trees.glob("*.used")):
-        if lock.stem != wanted:
+        spoilt = lock.with_suffix(".spoilt")
+        if lock.stem != wanted or spoilt.exists():
             with suppress(BlockingIOError), _locked(lock, fcntl.LOCK_EX | fcntl.LOCK_NB):
                 shutil.rmtree(trees / lock.stem, ignore_errors=True)
+                spoilt.unlink(missing_ok=True)
                 lock.unlink()
 
 
