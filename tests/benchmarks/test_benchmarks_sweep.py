@@ -114,7 +114,7 @@ folder = Path({str(tmp_path)!r})
 both = f"{{later}} {{sys.executable}} -c '{{burn.format(0.3)}}'; until test -e burnt; do sleep 0.05; done"
 first = measure.run(["sh", "-c", both], folder, os.environ, folder / "log").processor
 second = measure.run(["true"], folder, os.environ, folder / "log").processor
-psutil.Process().children()[0].kill()
+measure.psutil.Process().children()[0].kill()
 time.sleep(0.2)
 third = measure.run(["true"], folder, os.environ, folder / "log").processor
 print(first, second, third)
@@ -157,9 +157,9 @@ from benchmarks.sweep import measure
 folder = Path({str(tmp_path)!r})
 measure.adopt()
 measure.run(["sh", "-c", "setsid sleep 60 & echo $$ > parent"], folder, os.environ, folder / "log")
-before = [child.pid for child in psutil.Process().children()]
+before = [child.pid for child in measure.psutil.Process().children()]
 measure.end_all()
-print(len(before), [pid for pid in before if psutil.pid_exists(pid)])
+print(len(before), [pid for pid in before if measure.psutil.pid_exists(pid)])
 """
     said = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert said.stdout.split() == ["1", "[]"]
