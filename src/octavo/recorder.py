@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 
 import msgspec
 
@@ -51,12 +51,12 @@ THREADS = threading.Lock()  # where the system has no locks of files; it has no 
 
 def value(
     name: str,
-    number: float | str,
+    number: SupportsFloat | str,
     *,
-    se: float | None = None,
-    ci: tuple[float, float] | None = None,
+    se: SupportsFloat | None = None,
+    ci: tuple[SupportsFloat, SupportsFloat] | None = None,
     unit: str = "",
-    digits: int | None = None,
+    digits: SupportsIndex | None = None,
 ) -> None:
     """Record a number (or a text) under ``name``, for the documents and for the notebooks that read this one.
 
@@ -89,7 +89,7 @@ def table(
     name: str,
     frame: pd.DataFrame,
     *,
-    digits: int | Mapping[str, int] | None = None,
+    digits: SupportsIndex | Mapping[str, SupportsIndex] | None = None,
     labels: Mapping[str, str] | None = None,
     align: Mapping[str, Align] | None = None,
     groups: Sequence[tuple[str, Sequence[str]]] = (),

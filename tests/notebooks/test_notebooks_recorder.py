@@ -39,8 +39,8 @@ def recorded(run: Run) -> Record:
 
 def test_values_are_recorded_as_they_are(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     """Numbers of any library become plain ones; whole numbers print without decimals; the notebook shows each."""
-    octavo.value("att", np.float64(1794.342), se=np.float32(632.5), ci=(551.5, 3038), unit="USD", digits=0)  # type: ignore[arg-type]
-    octavo.value("n", np.int64(722))  # type: ignore[arg-type]
+    octavo.value("att", np.float64(1794.342), se=np.float32(632.5), ci=(551.5, 3038), unit="USD", digits=0)
+    octavo.value("n", np.int64(722))
     octavo.value("text", "none")
     values = recorded(run).values
     assert values["att"] == Value(1794.342, se=632.5, low=551.5, high=3038.0, unit="USD", digits=0)
@@ -93,8 +93,8 @@ def test_cells_that_are_arrays_are_texts(run: Run) -> None:
 
 def test_decimals_may_be_numbers_of_numpy(run: Run) -> None:
     """A whole number of another library is one for digits= too."""
-    octavo.value("a", 1.0, digits=np.int64(3))  # type: ignore[arg-type]
-    octavo.table("t", FRAME, digits=np.int64(1))  # type: ignore[arg-type]
+    octavo.value("a", 1.0, digits=np.int64(3))
+    octavo.table("t", FRAME, digits=np.int64(1))
     assert recorded(run).values["a"].digits == 3
     assert [column.digits for column in recorded(run).tables["t"].columns] == [1, 1, 1]
 
@@ -158,7 +158,7 @@ def draw(fig: Any) -> None:
             lambda: octavo.value("m", pd.Series(range(99))),  # type: ignore[arg-type]
             "The value 'm' must be a number or a text, not a Series.",
         ),
-        (lambda: octavo.value("m", np.array([1, 2])), "The value 'm' must be a number or a text, not array([1, 2])."),  # type: ignore[arg-type]
+        (lambda: octavo.value("m", np.array([1, 2])), "The value 'm' must be a number or a text, not array([1, 2])."),
         (
             lambda: octavo.value("m", 1, digits=-1),
             "The digits= of the value 'm' must be a whole number, 0 or more, not -1.",
