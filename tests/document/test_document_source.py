@@ -351,6 +351,11 @@ def test_files_included_by_included_files_are_looked_at(tmp_path: Path) -> None:
         ("title: T\nauthors:\n  - name: A B\n    email: nobody", ["5: 'email' in the front matter: must be valid"]),
         ("title: T\nauthors:\n  - email: a@example.org", ["3: 'authors' in the front matter: contributor should"]),
         ("title: T\nauthor: A\nauthors: [B]", ["3: The front matter has both 'authors' and 'author'"]),
+        (
+            "title: T # mine\nsubtitle: Part #2",
+            ["3: What begins with '#' is a comment to YAML, and would be lost: #2."],
+        ),
+        ("title: T\nmath:\n  '\\n': \\lVert #1 \\rVert", ["4: What begins with '#' is a comment"]),
         ("title: T\nsubtitle: S\ntitle: U", ["4: The key 'title' is given twice."]),
         ("title: T\nmath:\n  R: '\\mathbb{R}'", ["4: The macro 'R' has no backslash."]),
     ],
