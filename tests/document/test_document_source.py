@@ -260,6 +260,13 @@ def test_latex_that_is_no_myst_is_told(tmp_path: Path) -> None:
     ]
 
 
+def test_a_reference_with_the_beginning_of_a_label_is_no_work(tmp_path: Path) -> None:
+    """`@fig:nope` asks for no bibliography."""
+    (problem,) = told(tmp_path, f"{HEAD}See @fig:nope.\n")
+    assert problem.startswith("paper/text.md:5: 'fig:nope' is neither a label of the document nor in its bibliography.")
+    assert "give that the label 'fig:nope'" in problem
+
+
 def test_a_fence_without_an_end_is_told(tmp_path: Path) -> None:
     """The parser closes it at the end of the file, and the rest of the paper would stand in a note."""
     closed = "- ```\n  a\n  ```\n\n````\n```\n:::\n````\n\n"
