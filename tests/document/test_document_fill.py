@@ -124,3 +124,12 @@ def test_what_is_parsed_is_not_changed() -> None:
     parsed = content({"type": "paragraph", "children": [node]})
     fill(parsed, RESULTS)
     assert parsed.nodes == [{"type": "paragraph", "children": [value("one.n")]}]
+
+
+def test_what_was_not_recorded_is_told_with_the_line_that_records_it() -> None:
+    """A newcomer forgets octavo.figure, and the notebook's name before a value's."""
+    results = Results({"one": Result(Record({"n": Value(1.0)}, {}, {}), Path("/run"), RESULTS.results["one"].source)})
+    for node, hint in ((figure("one.line"), 'octavo.figure("line", …)'), (value("n"), "the notebook's: one.n.")):
+        with pytest.raises(OctavoError) as caught:
+            fill(content({"type": "paragraph", "children": [node]}), results)
+        assert hint in str(caught.value)

@@ -154,6 +154,7 @@ SIGNED = {
     r"\lfloor a \rfloor - \langle b \rangle - \hat c + 1": [None, None, None],
     r"\sum_i a_i - \frac{-1}{2}": [None, None],  # alone in its group, a browser knows by itself
 }
+OVER = (r"X \stackrel{d}{=} Y", r"\mathop{E}_x", r"\underset{n}{\lim} x")
 Read = Callable[[str], str]
 
 
@@ -162,7 +163,7 @@ def formula(tmp_path_factory: pytest.TempPathFactory) -> Read:
     """The HTML that jupyter-book leaves for a formula of this module; all are read at once."""
     root = tmp_path_factory.mktemp("formulas")
     (root / "work").mkdir()
-    every = [*GOLDEN, *SET, *REFUSED, *SPACED, *SIGNED]
+    every = [*GOLDEN, *SET, *REFUSED, *SPACED, *SIGNED, *OVER]
     text = "\n\n".join(f"$$\n{tex}\n$$" for tex in every)
     (root / "paper").mkdir()
     (root / "paper/text.md").write_text(f"---\ntitle: Formulas\n---\n\n{text}\n", encoding="utf-8")
@@ -201,6 +202,20 @@ def test_browsers_get_mathml_core(formula: Read) -> None:
         tags = {str(e.tag).rpartition("}")[2] for e in root.iter()}
         assert not tags & {"annotation", "menclose", "mfenced"}, tex
         assert not root.xpath("//@mathvariant[. != 'normal']"), tex
+        assert not [e for e in root.iter() if len(e) and etree.QName(e).localname in mathml.TOKENS], tex
+
+
+@pytest.mark.parametrize(
+    ("tex", "made"),
+    [
+        (r"X \stackrel{d}{=} Y", "<mrow><mover><mo stretchy='false'>=</mo><mi>d</mi></mover></mrow>"),
+        (r"\mathop{E}_x", "<msub><mo stretchy='false'>𝐸</mo><mi>x</mi></msub>"),
+        (r"\underset{n}{\lim} x", "<munder><mrow><mi>lim</mi><mo>\u2061</mo></mrow><mi>n</mi></munder>"),
+    ],
+)
+def test_what_stands_over_a_sign_stands_there_in_browsers(tex: str, made: str, formula: Read) -> None:
+    """KaTeX puts elements into operators, and browsers ran them together in the line: X =d Y."""
+    assert made.replace("'", '"') in mathml.web(formula(tex))
 
 
 def test_a_space_that_pulls_together_does_not_push_apart(formula: Read) -> None:

@@ -260,6 +260,13 @@ def test_latex_that_is_no_myst_is_told(tmp_path: Path) -> None:
     ]
 
 
+def test_a_reference_with_the_beginning_of_a_label_is_no_work(tmp_path: Path) -> None:
+    """`@fig:nope` asks for no bibliography."""
+    (problem,) = told(tmp_path, f"{HEAD}See @fig:nope.\n")
+    assert problem.startswith("paper/text.md:5: 'fig:nope' is neither a label of the document nor in its bibliography.")
+    assert "give that the label 'fig:nope'" in problem
+
+
 def test_a_fence_without_an_end_is_told(tmp_path: Path) -> None:
     """The parser closes it at the end of the file, and the rest of the paper would stand in a note."""
     closed = "- ```\n  a\n  ```\n\n````\n```\n:::\n````\n\n"
@@ -351,6 +358,11 @@ def test_files_included_by_included_files_are_looked_at(tmp_path: Path) -> None:
         ("title: T\nauthors:\n  - name: A B\n    email: nobody", ["5: 'email' in the front matter: must be valid"]),
         ("title: T\nauthors:\n  - email: a@example.org", ["3: 'authors' in the front matter: contributor should"]),
         ("title: T\nauthor: A\nauthors: [B]", ["3: The front matter has both 'authors' and 'author'"]),
+        (
+            "title: T # mine\nsubtitle: Part #2",
+            ["3: What begins with '#' is a comment to YAML, and would be lost: #2."],
+        ),
+        ("title: T\nmath:\n  '\\n': \\lVert #1 \\rVert", ["4: What begins with '#' is a comment"]),
         ("title: T\nsubtitle: S\ntitle: U", ["4: The key 'title' is given twice."]),
         ("title: T\nmath:\n  R: '\\mathbb{R}'", ["4: The macro 'R' has no backslash."]),
     ],

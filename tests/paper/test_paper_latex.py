@@ -17,7 +17,7 @@ from tests.paper.test_paper_faults import HEAD, parsed
 from octavo import paper
 from octavo.document.fill import fill
 from octavo.document.pandoc import Cited
-from octavo.errors import BuildError
+from octavo.errors import BuildError, OctavoError
 from octavo.model import LatexLog
 from octavo.paper.lines import locate
 from octavo.paper.venues import VENUES
@@ -224,6 +224,52 @@ def test_signs_and_names_are_on_the_page_as_they_were_typed(sample: Sample, tmp_
         "Belowit.",
     ):
         assert shown in text, (shown, text)
+
+
+DEEP = """---
+title: Deep
+authors:
+  - name: Ann Other
+    affiliations: [FRONT]
+---
+
+# One
+
+## Two, 10⁻⁶ mol m⁻² of CO₂
+
+### Three
+
+(sec-four)=
+#### Four
+
+See [](#sec-four).
+""".replace("FRONT", "Department of " + "many words " * 14 + "Switzerland")
+
+
+@needs_tex
+@pytest.mark.parametrize(("venue", "number"), [("article", "1.1.1.1"), ("ieee", "I-A1a"), ("acm", "1.1.1.1")])
+def test_four_levels_units_and_long_places_are_set(sample: Sample, tmp_path: Path, venue: str, number: str) -> None:
+    """A class left out the numbers of the fourth level; its fonts have no ⁻; a long place ran off the paper."""
+    import pdfplumber
+
+    content = parsed(sample, tmp_path, DEEP)
+    made = paper.write("latex", content, sample.results, tmp_path, root=tmp_path, bibliography=None, venue=venue)
+    with pdfplumber.open(made) as pdf:
+        page = pdf.pages[0]
+        text = "".join(page.crop(page.bbox).extract_text().split())
+    assert f"SeeSection{number}." in text
+    assert venue == "ieee" or "Switzerland" in text  # IEEE has no room for such a name at all, and the check says so
+
+
+@pytest.mark.parametrize("venue", ["ieee", "acm"])
+def test_a_heading_that_is_too_deep_for_a_class_is_told_with_its_line(
+    sample: Sample, tmp_path: Path, venue: str
+) -> None:
+    """LaTeX would stop without a line of the source."""
+    content = parsed(sample, tmp_path, DEEP + "\n##### Five\n\nWords.\n")
+    with pytest.raises(OctavoError) as caught:
+        paper.write("tex", content, sample.results, tmp_path, root=tmp_path, bibliography=None, venue=venue)
+    assert str(caught.value).startswith(f"paper/paper.md:19: In LaTeX the class of '{venue}' has 4 levels of headings")
 
 
 @needs_tex

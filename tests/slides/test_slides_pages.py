@@ -61,6 +61,13 @@ def test_formulas_are_mathml(page: str) -> None:
     assert "msubsup" in page
 
 
+def test_letters_of_formulas_are_those_of_their_alphabets() -> None:
+    """Browsers know no ``mathvariant``: the real numbers were shown as R."""
+    formula = Formula('<math><mi mathvariant="double-struck">R</mi></math>', r"\mathbb{R}")
+    made = deck_of(slide("Letters", (text(formula),)))
+    assert "<math><mi>ℝ</mi></math>" in reveal.write(made)
+
+
 def test_figures_have_their_alt_text(page: str) -> None:
     """A figure carries its alternative text."""
     assert html.fromstring(page).xpath("//figure/svg/@aria-label") == ["Two lines that cross"]
@@ -173,10 +180,17 @@ def test_a_caption_that_overflows_under_a_figure(deck: Deck) -> None:
 
 def test_a_character_that_no_font_has() -> None:
     """A character that would become an empty box stops the build, with its line."""
-    far = "\N{CJK UNIFIED IDEOGRAPH-4E2D}"
+    far = "\N{ETHIOPIC SYLLABLE HA}"
     made = deck_of(slide("Plain", (text("x"),)), slide("Far", (text(f"a {far} b", line=70),)))
     with pytest.raises(OctavoError, match=f"slides/deck.md:70: No font has the character '{far}'"):
         pdf.write(made)
+
+
+def test_letters_of_other_scripts_are_shown() -> None:
+    """What the paper may say in Chinese, Japanese, Korean, Russian and Greek, the deck may say too."""
+    said = "王小明 さくら 홍길동 Борис Ελλάς"
+    read = PdfReader(BytesIO(pdf.write(deck_of(slide("Letters", (text(said),)))))).pages[1].extract_text()
+    assert set(said) <= set(read)
 
 
 def test_mathematical_signs_are_shown() -> None:

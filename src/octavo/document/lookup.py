@@ -65,12 +65,15 @@ class Lookup:
             )
         elif found is None:
             known = sorted(self.results.results)
-            self.problem(
-                f"No notebook '{notebook}' has results for '{quoted}'.",
-                place,
-                nearest(notebook, known) or f"There are results of: {', '.join(known) or 'none'}.",
-            )
+            hint = nearest(notebook, known) or f"There are results of: {', '.join(known) or 'none'}."
+            if named := [f"{other}.{quoted}" for other in known if quoted in self._names(other)]:
+                hint = f"A name begins with the notebook's: {', '.join(named)}."
+            self.problem(f"No notebook '{notebook}' has results for '{quoted}'.", place, hint)
         return found
+
+    def _names(self, notebook: str) -> set[str]:
+        record = self.results.results[notebook].record
+        return {*record.values, *record.tables, *record.figures}
 
     def _missing(self, kind: str, quoted: str, result: Result, place: Place | None) -> None:
         notebook, _, own = quoted.partition(".")
@@ -80,5 +83,7 @@ class Lookup:
             self.problem(f"'{quoted}' is a {other}, not a {kind}.", place, f"Show it with {SHOWN[other]}.")
             return
         names = [f"{notebook}.{name}" for name in sorted(recorded[kind])]
-        hint = nearest(quoted, names) or f"It recorded: {', '.join(names) or 'none'}."
+        call = f'octavo.{kind}("{own.partition(".")[0] or "name"}", …)'
+        otherwise = f"It recorded: {', '.join(names)}." if names else f"It recorded none: write {call} in a cell of it."
+        hint = nearest(quoted, names) or otherwise
         self.problem(f"The notebook '{notebook}' recorded no {kind} '{quoted}'.", place, hint)

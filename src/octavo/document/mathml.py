@@ -638,14 +638,14 @@ GREEK = {"bold": (0x1D6A8, 0x1D6C2), "bold-italic": (0x1D71C, 0x1D736)}
 # Signs of a term or between two; behind an end (or what may be one) they stand between.
 SIGNS = ("+", "\u2212", "\u00b1", "\u2213")
 ENDS = (*")]}|!%", *"\u2016\u2225\u2032\u2033\u2034\u2026\u22ef\u27e9\u230b\u2309")
+TOKENS = ("mi", "mn", "mo", "mtext", "ms")
 # What \hat, \tilde and \bar put over a letter. A browser draws the signs that KaTeX has for them as wide as \widehat.
 NARROW = {"^": "\u02c6", "~": "\u02dc", "\u02c9": "\u00af"}
 
 
 def tokens(html: str) -> list[str]:
     """Return the texts of a formula's own signs: numbers, letters, operators, words. Raises Unsupported."""
-    named = ("mi", "mn", "mo", "mtext", "ms")
-    return [e.text or "" for e in read(html).iter() if len(e) == 0 and _tag(e) in named]
+    return [e.text or "" for e in read(html).iter() if len(e) == 0 and _tag(e) in TOKENS]
 
 
 def web(html: str) -> str:
@@ -682,7 +682,27 @@ def web(html: str) -> str:
             raise _unknown_enclosure(element)
         element.tag = str(element.tag).replace("menclose", "mrow")  # MathML Core has no menclose
         element.set("style", "border:1px solid;padding:0.2em")
+    for element in reversed([e for e in root.iter() if len(e) and _tag(e) in TOKENS]):
+        _unwrap(element)
     return str(etree.tostring(root, encoding="unicode"))
+
+
+def _unwrap(token: Element) -> None:
+    """Make a token with elements in it, as KaTeX has them, a group: a browser sets all in it in one line, as a text.
+
+    A sign alone stays the operator that KaTeX makes of it; as the base of another it is no wider than it is.
+    """
+    first = token[0]
+    if len(token) > 1 or len(first) or _tag(token) != "mo" or _tag(first) not in TOKENS:
+        token.tag = str(token.tag).rpartition("}")[0] + "}mrow"
+        token.attrib.clear()
+        return
+    slanted = _tag(first) == "mi" and len(_text(first)) == 1 and first.get("mathvariant") != "normal"
+    token.text = letter(_text(first), "italic") if slanted else first.text
+    for name, value in {"stretchy": "false", **first.attrib}.items():
+        if name != "mathvariant" and name not in token.attrib:
+            token.set(name, value)
+    token.remove(first)
 
 
 def _begins(sign: Element) -> bool:

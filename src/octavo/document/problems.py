@@ -119,6 +119,10 @@ class Line:
     message: str
 
 
+# What people begin labels with, and hardly ever the keys of a bibliography.
+LIKE_A_LABEL = re.compile(r"(fig|tab|tbl|eq|sec|lst|alg|thm|lem|app)[:_-]")
+
+
 def labels_given_twice(log: str) -> set[str]:
     """Return the labels of which the log says that they are given twice."""
     return set(DUPLICATE.findall(log))
@@ -185,7 +189,9 @@ def _uncited(key: str, line: Line, sources: Sources, otherwise: str) -> Document
     labels = _all_labels(sources)
     near = nearest(key, [*sources.keys(), *labels])
     what, hint = f"The citation '{key}' is not in the bibliography.", near or otherwise
-    if near and near == nearest(key, labels):
+    is_label = LIKE_A_LABEL.match(key) and not near
+    if is_label or (near and near == nearest(key, labels)):
+        hint = near or f"If it is a figure, table, equation or section: give that the label '{key}'."
         what = f"'{key}' is neither a label of the document nor in its bibliography."
     elif not sources.bibliography:
         what = f"'{key}' is cited, but this document has no bibliography."

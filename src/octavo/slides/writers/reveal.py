@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from octavo import assets, svg
+from octavo.document import mathml
+from octavo.errors import DocumentError
 from octavo.slides import fit, layout
 from octavo.slides.deck import (
     Big,
@@ -219,9 +221,17 @@ def _inlines(inlines: Inlines) -> str:
     return "".join(_inline(inline) for inline in inlines)
 
 
+def _formula(formula: Formula) -> str:
+    try:
+        return mathml.web(formula.mathml)
+    except mathml.Unsupported as error:
+        what = f"The formula ${formula.tex}$ cannot be carried: {error}."
+        raise DocumentError(what, where=str(formula.place or ""), hint="Write it simpler.") from error
+
+
 def _inline(inline: Inline) -> str:
     if isinstance(inline, Formula):
-        return inline.mathml
+        return _formula(inline)
     html = escape(inline.text, quote=False)
     if inline.value:
         html = f'<data class="value" data-name="{escape(inline.value)}" value="{escape(inline.text)}">{html}</data>'
