@@ -42,6 +42,7 @@ WORKERS = (
 )
 # What runs beside a notebook's own imports: the kernel, the recorder.
 KERNELS = (
+    "octavo.notebooks.standin",
     "IPython.core.completer",
     "IPython.core.completerlib",
     "IPython.core.debugger",

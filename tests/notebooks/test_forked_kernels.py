@@ -85,8 +85,14 @@ SHOWN = [
     "%precision 3\n3.14159",
     "import multiprocessing as mp\nwith mp.get_context('fork').Pool(2) as p:\n    print(p.map(abs, [-1, -2]))",
     "from threading import Thread\nt = Thread(target=print, args=['a thread'])\nt.start()\nt.join()",
+    "import time\nprint('one')\ntime.sleep(0.3)\nprint(Thread().name)",
     "import pandas as pd\npd.DataFrame({'a': [1.5]})",
+    "pd.DataFrame(0.5, [1, 2], range(30))",
+    "import logging, distributed\nlogging.getLogger('distributed').handlers",
+    "logging.getLogger('distributed').handlers[0].setFormatter(None)\n"
+    "print('one')\nlogging.getLogger('distributed').warning('two')",
     "print('x' * 300_000)",
+    "print('the name of a file: caf\\udce9')\n'\\udce9'",
     "raise ValueError('an end')",
 ]
 
@@ -141,10 +147,48 @@ def test_what_cells_show_is_the_same(both: Callable[..., tuple[Tiny, Tiny]]) -> 
     shown = []
     for project in both({"notebooks/shown.ipynb": ["from IPython.display import display", *SHOWN]}):
         said = project.octavo("build")
-        assert said.code == 3 and "Cell 14 raised ValueError: an end" in said.err, said.err
+        assert said.code == 3 and "Cell 19 raised ValueError: an end" in said.err, said.err
         kept = json.loads(project.read("build/notebooks/shown.failed.ipynb"))
         shown.append([cell.get("outputs") for cell in kept["cells"]])
     assert shown[0] == shown[1]
+
+
+def test_half_of_a_letter_is_shown_as_one_that_is_not_known(tiny: Callable[..., Tiny]) -> None:
+    """No notebook can hold it (a surrogate); neither printing nor raising it ends the kernel or lets anybody wait."""
+    project = tiny({"notebooks/half.ipynb": ["print('a\\ud800b')", "raise ValueError('c\\ud800d')"]})
+    said = project.octavo("build")
+    assert said.code == 3 and "Cell 2 raised ValueError: c\ufffdd" in said.err, said.err
+    assert "a\ufffdb" in project.read("build/notebooks/half.failed.ipynb")
+
+
+LOOKING = """
+import logging, sys
+from octavo.notebooks import standin
+from IPython import get_ipython as found
+shell = get_ipython()
+assert found() is shell and __IPYTHON__ and hasattr(shell, "kernel") and "IPKernelApp" in shell.config
+assert type(shell).__name__ == "ZMQInteractiveShell"
+try:
+    shell.events.register("post_run_cell", print)
+except standin.NotYet:
+    print("imported again")
+handler, kept = logging.StreamHandler(), sys.stdout
+standin.end()
+assert found() is None and "get_ipython" not in dir(__builtins__)
+class Notebook:
+    name = "stderr"
+    def write(self, text): print("logged", text.strip())
+    def flush(self): pass
+sys.stderr = Notebook()
+handler.handle(logging.makeLogRecord({"msg": "later"}))
+print(handler, file=kept)
+"""
+
+
+def test_a_package_sees_a_notebook_where_it_is_imported() -> None:
+    """It may look for the shell, and keep the streams that it sees: they are the notebook's when it writes to them."""
+    said = subprocess.run([sys.executable, "-c", LOOKING], capture_output=True, text=True, check=False)
+    assert said.stdout == "imported again\nlogged later\n<StreamHandler stderr (NOTSET)>\n", said.stderr
 
 
 FAULTS: dict[str, tuple[str, str]] = {

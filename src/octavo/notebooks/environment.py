@@ -78,6 +78,7 @@ def recorder_files() -> tuple[Path, ...]:
         "saved.py",
         "notebooks/kernel.py",
         "notebooks/pristine.py",
+        "notebooks/standin.py",
         "notebooks/trace.py",
     )
     styles = sorted((package / "figures" / "styles").glob("*.mplstyle"))
