@@ -84,6 +84,9 @@ SHOWN = [
     "%%capture kept\nprint('not shown')",
     "%precision 3\n3.14159",
     "import multiprocessing as mp\nwith mp.get_context('fork').Pool(2) as p:\n    print(p.map(abs, [-1, -2]))",
+    "import helper\nwith mp.get_context('spawn').Pool(1) as p:\n    print(p.map(helper.twice, [4]))",
+    "import importlib\nimportlib.import_module('six.moves.queue').Queue",  # by a finder that six put in its place
+    "import click\nclick.secho('in red', fg='red')",
     "from threading import Thread\nt = Thread(target=print, args=['a thread'])\nt.start()\nt.join()",
     "import time\nprint('one')\ntime.sleep(0.3)\nprint(Thread().name)",
     "import pandas as pd\npd.DataFrame({'a': [1.5]})",
@@ -145,9 +148,11 @@ def test_random_numbers_are_not_shared(tiny: Callable[..., Tiny]) -> None:
 def test_what_cells_show_is_the_same(both: Callable[..., tuple[Tiny, Tiny]]) -> None:
     """Streams, figures, displays that change, magics, threads, processes, errors: the same notebook."""
     shown = []
-    for project in both({"notebooks/shown.ipynb": ["from IPython.display import display", *SHOWN]}):
+    helper = "def twice(x):\n    return 2 * x\n"
+    cells = ["from IPython.display import display", *SHOWN]
+    for project in both({"notebooks/shown.ipynb": cells, "notebooks/helper.py": helper}):
         said = project.octavo("build")
-        assert said.code == 3 and "Cell 19 raised ValueError: an end" in said.err, said.err
+        assert said.code == 3 and "Cell 22 raised ValueError: an end" in said.err, said.err
         kept = json.loads(project.read("build/notebooks/shown.failed.ipynb"))
         shown.append([cell.get("outputs") for cell in kept["cells"]])
     assert shown[0] == shown[1]

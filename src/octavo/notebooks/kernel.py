@@ -118,13 +118,14 @@ class Timer(threading.Thread):
         self.cancelled.set()
 
 
-class Stream(io.TextIOBase):
+class OutStream(io.TextIOBase):
     """``sys.stdout`` or ``sys.stderr`` of a notebook: what is printed becomes messages, in order with all others.
 
     Text waits until somebody flushes, a message is sent, it is much, or a fifth of a second has passed.
     """
 
     encoding = "UTF-8"
+    __module__ = "ipykernel.iostream"  # what click goes by: it leaves colours to a notebook
 
     def __init__(self, name: str, session: PipeSession, aside: int) -> None:
         self.name = name
@@ -297,7 +298,7 @@ class PipeKernelApp(IPKernelApp):
 
     def init_io(self) -> None:
         aside = os.open(os.devnull, os.O_WRONLY)
-        sys.stdout, sys.stderr = (Stream(name, self.session, aside) for name in ("stdout", "stderr"))
+        sys.stdout, sys.stderr = (OutStream(name, self.session, aside) for name in ("stdout", "stderr"))
         from ipykernel.displayhook import ZMQDisplayHook
 
         self.displayhook = ZMQDisplayHook(self.session, IOPUB)
