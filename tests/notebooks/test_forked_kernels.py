@@ -196,6 +196,20 @@ def test_a_package_sees_a_notebook_where_it_is_imported() -> None:
     assert said.stdout == "imported again\nlogged later\n<StreamHandler stderr (NOTSET)>\n", said.stderr
 
 
+def test_a_package_reads_a_declared_variable_where_it_is_imported(
+    tiny: Callable[..., Tiny], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process that imported it with another value is of no use then: what it read would be kept as a result."""
+    read = "from scipy._lib import _array_api_override as read\noctavo.value('v', repr(read.SCIPY_ARRAY_API))"
+    config = "[tool.octavo.sweeps.one]\nnotebook = 'notebooks/one.ipynb'\nenvironment = ['SCIPY_ARRAY_API']\n"
+    project = tiny({"pyproject.toml": config, "notebooks/one.ipynb": [f"import octavo, scipy.stats\n{read}"]})
+    for value, expected in (("", "''"), ("1", "'1'")):
+        monkeypatch.setenv("SCIPY_ARRAY_API", value)
+        assert project.octavo("build").code == 0
+        values = json.loads(project.read("build/results.json"))["notebooks"]["one"][0]["record"]["values"]
+        assert values["v"]["number"] == expected
+
+
 FAULTS: dict[str, tuple[str, str]] = {
     "segfault": ("import ctypes\nctypes.string_at(0)", "It was stopped: its kernel died."),
     "exits": ("import os\nos._exit(0)", "It was stopped: its kernel died."),
