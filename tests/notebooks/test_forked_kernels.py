@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from octavo.engine.forked import waiting
+from octavo.notebooks.execute import SETS_VARIABLES
+from octavo.notebooks.source import load
 
 if TYPE_CHECKING:
     from tests.conftest import Content, Tiny
@@ -208,6 +210,40 @@ def test_a_package_reads_a_declared_variable_where_it_is_imported(
         assert project.octavo("build").code == 0
         values = json.loads(project.read("build/results.json"))["notebooks"]["one"][0]["record"]["values"]
         assert values["v"]["number"] == expected
+
+
+SETTING = ("import os\nos.environ['SCIPY_ARRAY_API'] = '1'", "%env SCIPY_ARRAY_API=1")
+
+
+def test_a_package_reads_a_variable_that_a_cell_sets(tiny: Callable[..., Tiny]) -> None:
+    """Set before the import, as the manuals of packages say it."""
+    read = "import scipy.stats\nfrom scipy._lib import _array_api_override as read\nread.SCIPY_ARRAY_API"
+    project = tiny({f"notebooks/n{n}.ipynb": [code, read] for n, code in enumerate(SETTING)})
+    said = project.octavo("build")
+    assert said.code == 0, said.err
+    for n in range(len(SETTING)):
+        assert outputs(project, f"n{n}")[1][0]["data"]["text/plain"] == ["'1'"]
+
+
+@pytest.mark.parametrize(
+    ("code", "sets"),
+    [
+        ("os.environ['A'] = b", True),
+        ("for k in names:\n    os.environ[k] = '1'", True),
+        ("os.environ |= {}", False),  # who writes so is not found
+        ("environ.setdefault('A', '1')", True),
+        ("os.environ['A'] == b", False),
+        ("print(os.environ['A'], os.environ.get('B'))", False),
+        ("%env A=1", True),
+        ("%env A", False),
+        ("%time\nos.environ['A'] = '1'", True),
+    ],
+)
+def test_who_sets_variables_is_found(tiny: Callable[..., Tiny], code: str, sets: bool) -> None:
+    """In syntax trees, and in the words of cells with magics."""
+    project = tiny({"one.ipynb": [code]})
+    found = load(project.root / "one.ipynb", "one").code
+    assert any(map(SETS_VARIABLES.search, found)) is sets
 
 
 FAULTS: dict[str, tuple[str, str]] = {
