@@ -115,14 +115,13 @@ def place(whole: Plan, jobs: int, listen: Listener) -> AbstractContextManager[Ex
     """Return where the tasks of a build run: in processes of this machine, or on the workers of a Dask cluster."""
     project = whole.project
     if project.executor == "local":
-        return workers(whole.modules, project.kernels, jobs, listen)
+        return workers(whole.modules, project.variables, project.kernels, jobs, listen)
     documents = [path for document in (project.paper, project.slides) if document for path in document.files()]
     sweeps = [path for sweep in project.sweeps for path in (sweep.notebook, *sweep.inputs)]
     styles = [project.root / medium.style for medium in project.media if medium.style]
-    variables = sorted({name for sweep in project.sweeps for name in sweep.environment})
     modules = whole.modules() if project.kernels == "forked" else ()
     home = Home(project.root, project.state, (project.build,), (*documents, *sweeps, *styles))
-    return cluster(home, modules, variables, project.on, project.jobs, jobs, listen)
+    return cluster(home, modules, project.variables, project.on, project.jobs, jobs, listen)
 
 
 def publish(whole: Plan, outcomes: Mapping[str, Outcome], *, whole_build: bool) -> None:
@@ -230,7 +229,8 @@ def accept(whole: Plan, names: Sequence[str], because: str) -> tuple[Verdict, ..
                 hint="Run `octavo build`, look at build/index.html, then accept.",
             )
         # Nothing runs: all of it is in the store.
-        with workers(whole.modules, whole.project.kernels, 1, lambda event: None) as make_executor:
+        project = whole.project
+        with workers(whole.modules, project.variables, project.kernels, 1, lambda event: None) as make_executor:
             outcomes = run_tasks(
                 select(whole, targets), store, make_executor=make_executor, jobs=1, listen=lambda event: None
             )

@@ -128,6 +128,11 @@ class Project(msgspec.Struct, frozen=True):
         """The accepted values, tables and figures; written by ``octavo accept`` alone."""
         return self.root / "figures"
 
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The names of the environment variables that runs depend on."""
+        return tuple(sorted({name for sweep in self.sweeps for name in sweep.environment}))
+
     def media_of(self, kind: str, output: str) -> tuple[str, ...]:
         """Return the media whose drawings an output of the ``paper`` or the ``slides`` may show."""
         if kind == "slides":

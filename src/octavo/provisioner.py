@@ -131,7 +131,7 @@ def _asked(arguments: Sequence[str], options: Mapping[str, Any]) -> ForkedProces
         streams = [_stream(name, options.get(name), opened) for name in DEFAULTS]
         heard, told = os.pipe()
         opened += [heard, told]
-        connection = zygote("kernels", _modules(folder), {**FIXED, **environment}).connect()
+        connection = zygote("kernels", *_imports(folder, {**FIXED, **environment})).connect()
         try:
             send(connection, Request(attend, (arguments,), environment, str(folder), umask()), [*streams, told])
             os.close(opened.pop())  # the other end alone holds it now: without an answer, reading ends
@@ -159,15 +159,18 @@ def _arguments(command: Sequence[str]) -> list[str]:
     return rest[2:]
 
 
-def _modules(folder: Path) -> tuple[str, ...]:
-    """Return what the kernels of the project around ``folder`` import, as its build has it. Raises Unfit."""
+def _imports(folder: Path, variables: Mapping[str, str]) -> tuple[tuple[str, ...], Mapping[str, str], tuple[str, ...]]:
+    """Return what the kernels of the project around ``folder`` import, in which environment, as its build has it.
+
+    Last come the variables that its notebooks depend on. Raises Unfit.
+    """
     try:
         found = project.read(project.find_root(folder.resolve()))
         if found.kernels == "ordinary":
             raise Unfit("the project says so")
-        return imports(load(sweep.notebook, sweep.name) for sweep in found.sweeps)
+        return imports(load(sweep.notebook, sweep.name) for sweep in found.sweeps), variables, found.variables
     except OctavoError:  # no project, or one that is being edited
-        return imports(())
+        return imports(()), variables, ()
 
 
 def _stream(name: str, given: Any, opened: list[int]) -> int:

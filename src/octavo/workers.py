@@ -42,6 +42,7 @@ WORKERS = (
 )
 # What runs beside a notebook's own imports: the kernel, the recorder.
 KERNELS = (
+    "octavo.notebooks.standin",
     "IPython.core.completer",
     "IPython.core.completerlib",
     "IPython.core.debugger",
@@ -82,9 +83,12 @@ FIXED = {
 
 
 @contextmanager
-def workers(modules: Callable[[], Sequence[str]], kernels: str, jobs: int, listen: Listener) -> Iterator[ExecutorMaker]:
+def workers(
+    modules: Callable[[], Sequence[str]], variables: Sequence[str], kernels: str, jobs: int, listen: Listener
+) -> Iterator[ExecutorMaker]:
     """Yield a maker of executors with ``jobs`` workers; ``modules`` tells what they and their kernels import.
 
+    ``variables`` are the names of those of the environment that tasks depend on.
     ``kernels`` is ``forked`` or ``ordinary``; where they cannot be forked, ``listen`` is told and they are started.
     """
     with processes(jobs) as (start, scratch):
@@ -96,7 +100,7 @@ def workers(modules: Callable[[], Sequence[str]], kernels: str, jobs: int, liste
                 listen(Noted("Each kernel is started anew: forking them is safe on Linux alone."))
                 return start()
             try:
-                return _forked(modules(), scratch, listen)
+                return _forked(modules(), variables, scratch, listen)
             except OSError as error:
                 listen(Noted(f"Each kernel is started anew, which takes longer: {error}"))
                 return start()
@@ -190,10 +194,9 @@ def runs_a_notebook(arguments: Sequence[Any]) -> bool:
     return any(isinstance(argument, RunPoint) for argument in arguments)
 
 
-def _forked(modules: Sequence[str], scratch: str, listen: Listener) -> Executor:
-    variables = {**os.environ, **FIXED}
-    kernels = zygote("kernels", modules, variables)
-    own = replace(kernels, kind="workers", modules=WORKERS)
+def _forked(modules: Sequence[str], variables: Sequence[str], scratch: str, listen: Listener) -> Executor:
+    kernels = zygote("kernels", modules, {**os.environ, **FIXED}, variables)
+    own = replace(kernels, kind="workers", modules=WORKERS, declared=())
     begin_beside([kernels])  # what needs a kernel waits for it
     own.start()
     return ForkedExecutor(
@@ -206,16 +209,16 @@ def _forked(modules: Sequence[str], scratch: str, listen: Listener) -> Executor:
     )
 
 
-def zygote(kind: str, modules: Sequence[str], variables: Mapping[str, str]) -> Zygote:
+def zygote(kind: str, modules: Sequence[str], variables: Mapping[str, str], declared: Sequence[str] = ()) -> Zygote:
     """Return the process that imports ``modules`` in an environment of ``variables``. It may have to start.
 
-    ``kind`` is "workers" or "kernels": what is forked from it.
+    ``kind`` is "workers" or "kernels": what is forked from it. ``declared`` are the variables that tasks depend on.
     """
     package = Path(__file__).parent
     identity = keys.of(environment(), keys.of_files(package.rglob("*.py"), package))
     # How many threads libraries take, it says itself, and each worker anew.
     others = {name: value for name, value in variables.items() if name not in SINGLE}
-    return Zygote(kind, tuple(modules), identity, others)
+    return Zygote(kind, tuple(modules), identity, others, tuple(sorted(declared)))
 
 
 def imports(notebooks: Iterable[Notebook]) -> tuple[str, ...]:

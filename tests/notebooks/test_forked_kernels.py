@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from octavo.engine.forked import waiting
+from octavo.notebooks.execute import SETS_VARIABLES
+from octavo.notebooks.source import load
 
 if TYPE_CHECKING:
     from tests.conftest import Content, Tiny
@@ -84,9 +86,18 @@ SHOWN = [
     "%%capture kept\nprint('not shown')",
     "%precision 3\n3.14159",
     "import multiprocessing as mp\nwith mp.get_context('fork').Pool(2) as p:\n    print(p.map(abs, [-1, -2]))",
+    "import helper\nwith mp.get_context('spawn').Pool(1) as p:\n    print(p.map(helper.twice, [4]))",
+    "import importlib\nimportlib.import_module('six.moves.queue').Queue",  # by a finder that six put in its place
+    "import click\nclick.secho('in red', fg='red')",
     "from threading import Thread\nt = Thread(target=print, args=['a thread'])\nt.start()\nt.join()",
+    "import time\nprint('one')\ntime.sleep(0.3)\nprint(Thread().name)",
     "import pandas as pd\npd.DataFrame({'a': [1.5]})",
+    "pd.DataFrame(0.5, [1, 2], range(30))",
+    "import logging, distributed\nlogging.getLogger('distributed').handlers",
+    "logging.getLogger('distributed').handlers[0].setFormatter(None)\n"
+    "print('one')\nlogging.getLogger('distributed').warning('two')",
     "print('x' * 300_000)",
+    "print('the name of a file: caf\\udce9')\n'\\udce9'",
     "raise ValueError('an end')",
 ]
 
@@ -154,12 +165,100 @@ def test_random_numbers_are_not_shared(tiny: Callable[..., Tiny]) -> None:
 def test_what_cells_show_is_the_same(both: Callable[..., tuple[Tiny, Tiny]]) -> None:
     """Streams, figures, displays that change, magics, threads, processes, errors: the same notebook."""
     shown = []
-    for project in both({"notebooks/shown.ipynb": ["from IPython.display import display", *SHOWN]}):
+    helper = "def twice(x):\n    return 2 * x\n"
+    cells = ["from IPython.display import display", *SHOWN]
+    for project in both({"notebooks/shown.ipynb": cells, "notebooks/helper.py": helper}):
         said = project.octavo("build")
-        assert said.code == 3 and "Cell 14 raised ValueError: an end" in said.err, said.err
+        assert said.code == 3 and "Cell 22 raised ValueError: an end" in said.err, said.err
         kept = json.loads(project.read("build/notebooks/shown.failed.ipynb"))
         shown.append([cell.get("outputs") for cell in kept["cells"]])
     assert shown[0] == shown[1]
+
+
+def test_half_of_a_letter_is_shown_as_one_that_is_not_known(tiny: Callable[..., Tiny]) -> None:
+    """No notebook can hold it (a surrogate); neither printing nor raising it ends the kernel or lets anybody wait."""
+    project = tiny({"notebooks/half.ipynb": ["print('a\\ud800b')", "raise ValueError('c\\ud800d')"]})
+    said = project.octavo("build")
+    assert said.code == 3 and "Cell 2 raised ValueError: c\ufffdd" in said.err, said.err
+    assert "a\ufffdb" in project.read("build/notebooks/half.failed.ipynb")
+
+
+LOOKING = """
+import logging, sys
+from octavo.notebooks import standin
+from IPython import get_ipython as found
+shell = get_ipython()
+assert found() is shell and __IPYTHON__ and hasattr(shell, "kernel") and "IPKernelApp" in shell.config
+assert type(shell).__name__ == "ZMQInteractiveShell"
+try:
+    shell.events.register("post_run_cell", print)
+except standin.NotYet:
+    print("imported again")
+handler, kept = logging.StreamHandler(), sys.stdout
+standin.end()
+assert found() is None and "get_ipython" not in dir(__builtins__)
+class Notebook:
+    name = "stderr"
+    def write(self, text): print("logged", text.strip())
+    def flush(self): pass
+sys.stderr = Notebook()
+handler.handle(logging.makeLogRecord({"msg": "later"}))
+print(handler, file=kept)
+"""
+
+
+def test_a_package_sees_a_notebook_where_it_is_imported() -> None:
+    """It may look for the shell, and keep the streams that it sees: they are the notebook's when it writes to them."""
+    said = subprocess.run([sys.executable, "-c", LOOKING], capture_output=True, text=True, check=False)
+    assert said.stdout == "imported again\nlogged later\n<StreamHandler stderr (NOTSET)>\n", said.stderr
+
+
+def test_a_package_reads_a_declared_variable_where_it_is_imported(
+    tiny: Callable[..., Tiny], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process that imported it with another value is of no use then: what it read would be kept as a result."""
+    read = "from scipy._lib import _array_api_override as read\noctavo.value('v', repr(read.SCIPY_ARRAY_API))"
+    config = "[tool.octavo.sweeps.one]\nnotebook = 'notebooks/one.ipynb'\nenvironment = ['SCIPY_ARRAY_API']\n"
+    project = tiny({"pyproject.toml": config, "notebooks/one.ipynb": [f"import octavo, scipy.stats\n{read}"]})
+    for value, expected in (("", "''"), ("1", "'1'")):
+        monkeypatch.setenv("SCIPY_ARRAY_API", value)
+        assert project.octavo("build").code == 0
+        values = json.loads(project.read("build/results.json"))["notebooks"]["one"][0]["record"]["values"]
+        assert values["v"]["number"] == expected
+
+
+SETTING = ("import os\nos.environ['SCIPY_ARRAY_API'] = '1'", "%env SCIPY_ARRAY_API=1")
+
+
+def test_a_package_reads_a_variable_that_a_cell_sets(tiny: Callable[..., Tiny]) -> None:
+    """Set before the import, as the manuals of packages say it."""
+    read = "import scipy.stats\nfrom scipy._lib import _array_api_override as read\nread.SCIPY_ARRAY_API"
+    project = tiny({f"notebooks/n{n}.ipynb": [code, read] for n, code in enumerate(SETTING)})
+    said = project.octavo("build")
+    assert said.code == 0, said.err
+    for n in range(len(SETTING)):
+        assert outputs(project, f"n{n}")[1][0]["data"]["text/plain"] == ["'1'"]
+
+
+@pytest.mark.parametrize(
+    ("code", "sets"),
+    [
+        ("os.environ['A'] = b", True),
+        ("for k in names:\n    os.environ[k] = '1'", True),
+        ("os.environ |= {}", False),  # who writes so is not found
+        ("environ.setdefault('A', '1')", True),
+        ("os.environ['A'] == b", False),
+        ("print(os.environ['A'], os.environ.get('B'))", False),
+        ("%env A=1", True),
+        ("%env A", False),
+        ("%time\nos.environ['A'] = '1'", True),
+    ],
+)
+def test_who_sets_variables_is_found(tiny: Callable[..., Tiny], code: str, sets: bool) -> None:
+    """In syntax trees, and in the words of cells with magics."""
+    project = tiny({"one.ipynb": [code]})
+    found = load(project.root / "one.ipynb", "one").code
+    assert any(map(SETS_VARIABLES.search, found)) is sets
 
 
 FAULTS: dict[str, tuple[str, str]] = {

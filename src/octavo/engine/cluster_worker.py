@@ -330,7 +330,8 @@ def zygotes(site: Site) -> list[Zygote]:
     """Return what tasks are forked from here, and what their kernels are forked from, unless these are started."""
     variables = {**_environment(site), **site.fixed}
     workers = Zygote("workers", site.workers, site.identity, variables)
-    return [workers, *([Zygote("kernels", site.kernels, site.identity, variables)] if site.kernels else [])]
+    kernels = Zygote("kernels", site.kernels, site.identity, variables, tuple(sorted(site.variables)))
+    return [workers, *([kernels] if site.kernels else [])]
 
 
 def _wanted(worker: Worker) -> bool:

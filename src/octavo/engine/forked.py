@@ -41,18 +41,21 @@ class Unstarted(OSError):
 class Zygote:
     """The zygote of an environment for one ``kind`` of processes.
 
-    ``modules`` are what it imports, ``identity`` all else that makes it fit or not.
+    ``modules`` are what it imports, ``identity`` all else that makes it fit or not. ``declared`` are variables of the
+    environment that what it forks depends on: a package may read them when it is imported.
     """
 
     kind: str
     modules: tuple[str, ...]
     identity: str
     environment: Mapping[str, str]
+    declared: tuple[str, ...] = ()
 
     @functools.cached_property
     def address(self) -> Path:
         """The path of its socket: named for kind and environment, then for all that must be the same to be of use."""
-        read = sorted((k, v) for k, v in self.environment.items() if k.startswith(READ_AT_IMPORT))
+        variables = self.environment.items()
+        read = sorted((k, v) for k, v in variables if k.startswith(READ_AT_IMPORT) or k in self.declared)
         same = (sys.executable, self.modules, self.identity, read)
         return folder() / f"{self.environments}-{_digest(same)}"
 

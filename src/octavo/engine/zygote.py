@@ -131,15 +131,26 @@ def _import(modules: Sequence[str]) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _installed_alone() -> Iterator[None]:
-    """Let nothing be imported but what is installed: a module that the user edits must be read anew by each kernel."""
+    """Let nothing be imported but what is installed: a module that the user edits must be read anew by each kernel.
+
+    What packages put into the lists of places and finders meanwhile stays there.
+    """
     path, finders = sys.path[:], sys.meta_path[:]
     places = tuple({sys.prefix, sys.base_prefix, sys.exec_prefix})
-    sys.path[:] = [entry for entry in path if entry.startswith(places)]
-    sys.meta_path[:] = [f for f in finders if not str(getattr(f, "__module__", "")).startswith("__editable__")]
+    installed = [entry for entry in path if entry.startswith(places)]
+    finding = [f for f in finders if not str(getattr(f, "__module__", "")).startswith("__editable__")]
+    sys.path[:], sys.meta_path[:] = installed, finding
     try:
         yield
     finally:
-        sys.path[:], sys.meta_path[:] = path, finders
+        sys.path[:] = _with_added(path, installed, sys.path)
+        sys.meta_path[:] = _with_added(finders, finding, sys.meta_path)
+
+
+def _with_added(before: list[Any], meanwhile: list[Any], now: list[Any]) -> list[Any]:
+    """Return what a list held ``before``, with what was put into what it held ``meanwhile``, in front or behind."""
+    first = next((place for place, item in enumerate(now) if item in meanwhile), 0)
+    return [*now[:first], *before, *(item for item in now[first:] if item not in meanwhile)]
 
 
 def _hear_signals() -> int:

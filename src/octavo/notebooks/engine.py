@@ -189,7 +189,7 @@ class Client:
         self.rest.append(first)
         for following in others:
             line, self.rest = b"".join(self.rest), [following]
-            self._take(json.loads(line))
+            self._take(json.loads(line.decode("utf-8", "replace")))  # names of files may have bytes that are no text
 
     def _take(self, message: dict[str, Any]) -> None:
         message["buffers"] = [base64.b64decode(b) for b in message["buffers"]]

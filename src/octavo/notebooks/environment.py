@@ -99,6 +99,7 @@ def recorder_files() -> tuple[Path, ...]:
         "notebooks/kernel.py",
         "notebooks/pristine.py",
         "notebooks/questions.py",
+        "notebooks/standin.py",
         "notebooks/trace.py",
     )
     styles = sorted((package / "figures" / "styles").glob("*.mplstyle"))

@@ -30,6 +30,12 @@ from octavo.notebooks.watch import Watch, find, recall
 
 RECORD = "record.json"
 EXECUTED = "notebook.ipynb"
+# How code sets a variable of the environment, in a syntax tree as text and, of a cell with magics, in its own words.
+SETS_VARIABLES = re.compile(
+    r"'environ'(, ctx=Load\(\))?\), (slice=\w+\([^()]*(\(\))?\), ctx=Store|attr='(update|setdefault)')|\bputenv\b"
+    r"|\benviron(\[[^\]]*\]\s*=[^=]|\.(update|setdefault)\b)|^\s*%(set_)?env\s+\w+[ =]",
+    re.MULTILINE,
+)
 DOUBTS = "doubts.json"  # in the folder of a run: what the engine is told of its trace, beside the files
 
 
@@ -220,8 +226,10 @@ class RunPoint:
 
         engine.register()
         forked = forking.told()
-        settings = self.notebook.parent / "matplotlibrc"  # read when matplotlib is imported, by who is not there yet
-        if forked and not settings.exists() and engine.executable_kernel(self.kernel):
+        # Read by packages when they are imported, which they have been where a kernel is forked.
+        settings = self.notebook.parent / "matplotlibrc"
+        reads = settings.exists() or any(map(SETS_VARIABLES.search, self.code))
+        if forked and not reads and engine.executable_kernel(self.kernel):
             return engine.FORKING, {"forked": forked}
         return engine.STARTING, {}
 

@@ -11,12 +11,14 @@ import asyncio
 import base64
 import fcntl
 import io
+import itertools
+import json
 import os
 import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
@@ -27,6 +29,7 @@ from ipykernel import ipkernel
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
 from IPython.core import shellapp
+from jupyter_client.jsonutil import json_clean, json_default
 from jupyter_client.session import Session
 from traitlets import Any as AnyTrait
 from traitlets import Unicode
@@ -37,6 +40,7 @@ from octavo.notebooks.pristine import MEMORY
 SHELL, IOPUB = "shell", "iopub"
 WAIT = 0.2  # seconds until what was printed is sent
 MUCH = 1 << 16  # characters that are sent at once
+THREAD = 5  # the number of the first thread that a notebook begins: ipykernel itself has those before it
 
 
 class PipeSession(Session):
@@ -63,10 +67,17 @@ class PipeSession(Session):
         else:
             message = msg_or_type
         binary = [base64.b64encode(b).decode() for b in buffers or message.get("buffers", ())]
-        line = self.pack({**message, "channel": stream, "buffers": binary}) + b"\n"
+        line = self._line({**message, "channel": stream, "buffers": binary})
         with self.lock:
             _write(self.wire, line)
         return message
+
+    def _line(self, message: dict[str, Any]) -> bytes:
+        try:
+            return bytes(self.pack(message)) + b"\n"
+        except UnicodeEncodeError:  # half of a letter (a surrogate), which no notebook can hold
+            text = json.dumps(json_clean(message), default=json_default, ensure_ascii=False)
+            return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode() + b"\n"
 
 
 class Lock:
@@ -91,13 +102,30 @@ class Lock:
         self.threads.release()
 
 
-class Stream(io.TextIOBase):
+class Timer(threading.Thread):
+    """Calls what it is given after a while. It has a name: those that Python gives threads count, and are seen."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        super().__init__(name="Printing", daemon=True)
+        self.call = call
+        self.cancelled = threading.Event()
+
+    def run(self) -> None:
+        if not self.cancelled.wait(WAIT):
+            self.call()
+
+    def cancel(self) -> None:
+        self.cancelled.set()
+
+
+class OutStream(io.TextIOBase):
     """``sys.stdout`` or ``sys.stderr`` of a notebook: what is printed becomes messages, in order with all others.
 
     Text waits until somebody flushes, a message is sent, it is much, or a fifth of a second has passed.
     """
 
     encoding = "UTF-8"
+    __module__ = "ipykernel.iostream"  # what click goes by: it leaves colours to a notebook
 
     def __init__(self, name: str, session: PipeSession, aside: int) -> None:
         self.name = name
@@ -110,7 +138,7 @@ class Stream(io.TextIOBase):
         self.text: list[str] = []
         self.length = 0
         self.lock = threading.RLock()
-        self.timer: threading.Timer | None = None
+        self.timer: Timer | None = None
         os.register_at_fork(after_in_child=self._forget)
 
     def write(self, text: str) -> int:
@@ -131,8 +159,7 @@ class Stream(io.TextIOBase):
             if self.length > MUCH:
                 self.flush()
             elif self.timer is None:
-                self.timer = threading.Timer(WAIT, self.flush)
-                self.timer.daemon = True
+                self.timer = Timer(self.flush)
                 self.timer.start()
 
     def flush(self) -> None:
@@ -271,7 +298,7 @@ class PipeKernelApp(IPKernelApp):
 
     def init_io(self) -> None:
         aside = os.open(os.devnull, os.O_WRONLY)
-        sys.stdout, sys.stderr = (Stream(name, self.session, aside) for name in ("stdout", "stderr"))
+        sys.stdout, sys.stderr = (OutStream(name, self.session, aside) for name in ("stdout", "stderr"))
         from ipykernel.displayhook import ZMQDisplayHook
 
         self.displayhook = ZMQDisplayHook(self.session, IOPUB)
@@ -320,6 +347,7 @@ def run(requests: int, wire: int, arguments: Sequence[str]) -> None:
     """Be a kernel until ``requests`` ends: read requests there, send all messages to ``wire``."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _do_without_debugger()
+    vars(threading)["_counter"] = itertools.count(THREAD).__next__
     app = PipeKernelApp.instance(wire=wire)
     app.initialize(list(arguments))
     app.kernel.start()

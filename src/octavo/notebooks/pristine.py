@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from typing import NoReturn
 
 MEMORY = "octavo_memory"  # in a kernel's answer to what it is: bytes that it took beyond those that it was forked with
@@ -97,6 +98,8 @@ def as_new(arguments: Sequence[str] = ()) -> None:
     __main__.__dict__.update(__name__="__main__", __builtins__=builtins)
     sys.modules.pop("matplotlib_inline.backend_inline", None)  # hooks itself into the shell when it is imported
     _thread_numbers()
+    if process := sys.modules.get("multiprocessing.process"):
+        vars(process)["ORIGINAL_DIR"] = str(Path.cwd())  # where processes that are spawned look for modules
     if matplotlib := sys.modules.get("matplotlib"):
         backend = os.environ.get("MPLBACKEND") or "module://matplotlib_inline.backend_inline"
         matplotlib.rcParams["backend"] = backend

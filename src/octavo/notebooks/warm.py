@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import threadpoolctl
 
+from octavo.notebooks import standin
 from octavo.notebooks.pristine import launcher
 from octavo.notebooks.trace import opaque_libraries
 
@@ -60,6 +61,7 @@ def _prepare_data_frames() -> None:
             is_into_dataframe(None)
 
 
+standin.end()
 launcher()
 _prepare_memory()
 _prepare_figures()
