@@ -50,7 +50,7 @@ def check(text: str, name: str) -> None:
         raise _invalid(error, name) from error
     if not isinstance(data, dict) or not data.get("title"):
         raise DocumentError("The front matter has no title.", where=f"{name}:1", hint="Add the line: title: ….")
-    raise_all(list(_faults(_root(text), name)))
+    raise_all([*_faults(_root(text), name), *_commented(_root(text), found[1].split("\n"), name)])
 
 
 def _invalid(error: yaml.YAMLError, name: str) -> DocumentError:
@@ -63,6 +63,18 @@ def _invalid(error: yaml.YAMLError, name: str) -> DocumentError:
         reason, hint = "a quote opens here and has no end", "Close it, or write the text without quotes."
     line = mark.line + 2 if mark else 1  # the mark counts from 0, and the first line is ---
     return DocumentError(f"The front matter is not valid YAML: {reason}.", where=f"{name}:{line}", hint=hint)
+
+
+def _commented(root: yaml.MappingNode | None, lines: Sequence[str], name: str) -> Iterator[DocumentError]:
+    """Yield an error for each text without quotes that YAML ends at a sign that is hardly meant as a comment: #1."""
+    for scalar in _scalars(root):
+        line, column = scalar.end_mark.line, scalar.end_mark.column
+        if not scalar.style and line < len(lines) and (found := re.match(r"\s+(#\S.*)", lines[line][column:])):
+            yield DocumentError(
+                f"What begins with '#' is a comment to YAML, and would be lost: {found[1].strip()}.",
+                where=f"{name}:{line + 2}",
+                hint="Put the whole text between single quotes, '…'; in a comment, a space stands behind the #.",
+            )
 
 
 def _faults(root: yaml.MappingNode | None, name: str) -> Iterator[OctavoError]:

@@ -44,7 +44,8 @@ class Venue(Frozen, frozen=True):
     ``bibliography`` is its BibTeX style, ``numbered`` that of citations by number, which are ``numeric`` where the
     paper says nothing else, and in the order of their authors where it is ``sorted``; for ``ties`` see
     octavo.document.pandoc.Cited. ``appendix`` is what begins its appendix, ``thanks`` what stands around the
-    acknowledgments. ``romans``: it numbers sections in Roman numerals. ``smallest`` is the height of type, in points,
+    acknowledgments. ``romans``: it numbers sections in Roman numerals. ``levels`` of headings
+    are all that it has. ``smallest`` is the height of type, in points,
     below which nobody reads it; as for the text of figures. ``silent``: the fields of the front matter that the class
     does not print, each with the reason.
     """
@@ -58,6 +59,7 @@ class Venue(Frozen, frozen=True):
     appendix: str = "\\appendix"
     thanks: tuple[str, str] = ("\\section*{Acknowledgments}", "")
     romans: bool = False
+    levels: int = 4
     smallest: float = 6.0
     silent: Mapping[str, str] = {}
     layout: Layout = Layout()
@@ -69,7 +71,8 @@ class Venue(Frozen, frozen=True):
         first, *rest = number.split(".")
         top = _roman(int(first)) if first.isdigit() else first
         letters = [chr(ord("A") + int(part) - 1) for part in rest[:1]]
-        return "-".join([top, *letters]) + "".join(rest[1:])
+        small = [chr(ord("a") + int(part) - 1) for part in rest[2:3]]
+        return "-".join([top, *letters]) + "".join([*rest[1:2], *small])
 
 
 def _roman(number: int) -> str:
@@ -81,7 +84,7 @@ def _roman(number: int) -> str:
 
 
 VENUES = {
-    "article": Venue("article", "plainnat", "unsrtnat", numeric=False),
+    "article": Venue("article", "plainnat", "unsrtnat", numeric=False, levels=5),
     "ieee": Venue(
         "ieee",
         "IEEEtranN",

@@ -456,7 +456,12 @@ class LatexBridge(Bridge):
     def block_heading(self, node: Node) -> list[Element]:
         classes = [] if self.numbering.of(node) else ["unnumbered"]
         identifier = self.numbering.target(node) or ""
-        return [element("Header", [node["depth"] - self.top + 1, attributes(identifier, classes), self.children(node)])]
+        level = node["depth"] - self.top + 1
+        if level > self.venue.levels:
+            has = f"the class of '{self.venue.name}' has {self.venue.levels} levels of headings"
+            what = f"In LaTeX {has}; this is level {level}."
+            self.problem(node, what, f"Give it fewer #, or open its paragraph with bold words, or {WITHOUT}")
+        return [element("Header", [level, attributes(identifier, classes), self.children(node)])]
 
     def inline_cross_reference(self, node: Node) -> list[Element]:
         """The words that mystmd resolved, with LaTeX's own number in them."""

@@ -184,8 +184,9 @@ class TypstBridge(Bridge):
         printed = self.venue.printed("heading", self.numbering.of(node))
         if self.venue.romans and printed.isalpha() and self.numbering.of(node) == printed:
             return f"#{typst.string(f'Appendix {printed}')};#linebreak();"
-        if self.venue.romans:  # I., A., 1)
-            printed = re.split(r"-|(?<=[A-Z])(?=\d)", printed)[-1] + (")" if printed[-1:].isdigit() else ".")
+        if self.venue.romans:  # I., A., 1), a)
+            printed = re.split(r"-|(?<=[A-Z])(?=\d)|(?<=\d)(?=[a-z])", printed)[-1]
+            printed += "." if printed.isupper() else ")"
         return f"#numbered({typst.string(printed)});"
 
     @property

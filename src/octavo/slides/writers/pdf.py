@@ -53,8 +53,9 @@ def _typst(deck: Deck) -> Iterator[typst.Compiler]:
     raise_all(loose_accents(leaves(deck)))
     with TemporaryDirectory(prefix="octavo-") as folder:
         source = _lay_out(deck, Path(folder))
+        files = fonts(Path(folder), source.read_text(encoding="utf-8"))
         try:
-            yield typst.Compiler(str(source), root=folder, font_paths=fonts(Path(folder)), ignore_system_fonts=True)
+            yield typst.Compiler(str(source), root=folder, font_paths=files, ignore_system_fonts=True)
         except typst.TypstError as error:
             raise_all(unseen([*leaves(deck)], str(error), deck.place.file))
             raise BuildError(
