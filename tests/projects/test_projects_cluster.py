@@ -354,6 +354,25 @@ def test_a_cluster_within_the_build_has_its_devices(tiny: Callable[..., Tiny], m
     assert set(used(project)) == {0, 1}
 
 
+def test_a_worker_that_does_not_answer_holds_no_build_up(tiny: Callable[..., Tiny], tmp_path: Path) -> None:
+    """It is stopped (SIGSTOP) before the build begins: that is told, and the points run on the other."""
+    project = tiny({"notebooks/one.ipynb": ["import octavo\noctavo.value('n', 1)"]})
+    with cluster(tmp_path / "dask") as made:
+        made.scheduler()
+        made.worker("good", threads=2)
+        made.worker("frozen")
+        os.killpg(made.processes["frozen"].pid, signal.SIGSTOP)
+        build = project.begin("build", "--on", made.address)
+        said = ""
+        while build.stderr and (line := build.stderr.readline()):
+            said += line
+            if "does not answer" in line:
+                break
+        os.killpg(made.processes["frozen"].pid, signal.SIGKILL)  # what it was given runs elsewhere
+        out, err = build.communicate(timeout=60)
+    assert build.returncode == 0 and "A worker of the cluster does not answer." in said, (out, said, err)
+
+
 def test_a_lost_worker_costs_its_running_points_alone(waiting: Tiny, tmp_path: Path) -> None:
     """A worker is killed: its kernels end, its points run elsewhere, what was finished is not run again."""
     with cluster(tmp_path / "dask") as two:
