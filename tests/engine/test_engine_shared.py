@@ -269,6 +269,11 @@ def _size(size: int) -> Callable[[Path], None]:
     return _changed(change)
 
 
+def _file_in_file(offered: dict[str, Any]) -> None:
+    outputs = offered["entry"]["outputs"]
+    outputs["out/text/more"] = outputs["out/text"]
+
+
 UNREADABLE, NOWHERE = "its entry cannot be read: ", "where nothing of it may lie"
 DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "a bit is flipped": (_flip, "does not have the bytes that its entry tells of"),
@@ -285,6 +290,8 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "an entry names a folder only": (_named("out/"), NOWHERE),
     "an entry names a file on a drive": (_named("out\\..\\escaped"), NOWHERE),
     "an entry has a line break in a name": (_named("out/a\nb"), NOWHERE),
+    "an entry has a file in a file": (_changed(_file_in_file), "cannot lie beside each other"),
+    "an entry has a name of too many bytes": (_named(f"out/{'é' * 200}"), "cannot lie beside each other"),
     "an entry has more fields": (_with(run="rm"), UNREADABLE),
     "an entry has a field beside it": (_changed(lambda offered: offered.update(pickle="gASVAA==")), UNREADABLE),
     "an entry has another key": (_with(key="0" * 64), "its entry belongs to another result"),

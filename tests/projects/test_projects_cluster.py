@@ -201,6 +201,27 @@ def test_what_cannot_travel_is_told_by_name(
 
 
 @needs_root
+def test_folders_behind_links_are_seen_through(tiny: Callable[..., Tiny], tmp_path: Path) -> None:
+    """A worker keeps what it received behind a link, or has the project behind one: what was read is known."""
+    read = "import helper, octavo\noctavo.value('n', helper.one(open('../n.txt').read()))"
+    files = {"n.txt": "1", "notebooks/helper.py": "one = int\n", "notebooks/reads.ipynb": [read]}
+    project = tiny(files, "export/home/project")
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    export, home = tmp_path / "export", tmp_path / "other"
+    moves = 'mkdir "$1" && mount --bind "$0" "$1" && mount -t tmpfs none "$0" && ln -s "$1/home" "$0/home" && shift'
+    behind = ("unshare", "--mount", "sh", "-c", f'{moves} && exec "$@"', str(export), str(home))
+    for name, under in (("apart", hiding(export)), ("behind", behind)):
+        with cluster(tmp_path / name) as made:
+            made.scheduler()
+            made.worker("far", under=under, options=("--local-directory", str(tmp_path / "link")))
+            said = project.octavo("build", "--on", made.address, "--force", "reads")
+            assert said.code == 0, said
+        entry = max((project.root / ".octavo/store").rglob("entry.json"), key=lambda path: path.stat().st_mtime)
+        assert sorted(json.loads(entry.read_bytes())["content"]["reads"]) == ["n.txt", "notebooks/helper.py"]
+
+
+@needs_root
 def test_what_a_point_wrote_there_is_told_and_goes(tiny: Callable[..., Tiny], elsewhere: tuple[Cluster, Path]) -> None:
     """A file that points keep beside their results: one that reads another's fails by its name, and can run again."""
     far, hidden = elsewhere
@@ -331,6 +352,25 @@ def test_a_cluster_within_the_build_has_its_devices(tiny: Callable[..., Tiny], m
     said = project.octavo("build")
     assert said.code == 0, said.err
     assert set(used(project)) == {0, 1}
+
+
+def test_a_worker_that_does_not_answer_holds_no_build_up(tiny: Callable[..., Tiny], tmp_path: Path) -> None:
+    """It is stopped (SIGSTOP) before the build begins: that is told, and the points run on the other."""
+    project = tiny({"notebooks/one.ipynb": ["import octavo\noctavo.value('n', 1)"]})
+    with cluster(tmp_path / "dask") as made:
+        made.scheduler()
+        made.worker("good", threads=2)
+        made.worker("frozen")
+        os.killpg(made.processes["frozen"].pid, signal.SIGSTOP)
+        build = project.begin("build", "--on", made.address)
+        said = ""
+        while build.stderr and (line := build.stderr.readline()):
+            said += line
+            if "does not answer" in line:
+                break
+        os.killpg(made.processes["frozen"].pid, signal.SIGKILL)  # what it was given runs elsewhere
+        out, err = build.communicate(timeout=60)
+    assert build.returncode == 0 and "A worker of the cluster does not answer." in said, (out, said, err)
 
 
 def test_a_lost_worker_costs_its_running_points_alone(waiting: Tiny, tmp_path: Path) -> None:

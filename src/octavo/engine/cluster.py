@@ -21,6 +21,7 @@ import msgspec
 
 from octavo.engine import key as keys
 from octavo.engine.cluster_worker import TREE, Answer, Job, Lacks, Made, Read, Refused, Site, Vanished, take, work
+from octavo.engine.remote import within
 from octavo.engine.store import KEPT, OUT, Store, load
 from octavo.engine.travel import PIECE, Held, Piece, pieces, read_tree
 from octavo.errors import BuildError, OctavoError, Unreachable, disk_error
@@ -42,6 +43,7 @@ AGAIN = 0.5  # seconds until a task is given to the cluster again that went to a
 DEVICE = "GPU"  # what Dask's users call a graphics device among a worker's resources
 NO_DEVICE = "Points that need one wait for a worker that is started with `--resources GPU=1`."
 UNREAD = ("ModuleNotFoundError", "ImportError", "AttributeError")  # what says that Octavo is not there, or another
+SILENT = "What it is given waits, until Dask gives it up (`distributed.scheduler.worker-ttl`, 5 minutes)."
 ASKED = 6  # a worker that asks for so many times in turn does not keep what it is sent
 
 
@@ -119,8 +121,13 @@ class DaskExecutor(Executor):
     def _greet(self) -> None:
         """Tell the workers of the build; one that comes later asks. Raises Unreachable where none can understand."""
         digest = _digest(self.site)
-        with _quietly():
-            said = self.client.run(take, list(pieces(digest, self.site)), on_error="return")
+        first = list(pieces(digest, self.site))
+        try:
+            with _quietly():
+                said = within(CONNECTING, lambda: self.client.run(take, first, on_error="return"))
+        except TimeoutError:  # the others ask
+            self.tell(f"A worker of the cluster does not answer. {SILENT}")
+            return
         deaf = {address: fault for address, answer in said.items() if (fault := _cannot_load(answer))}
         for address, fault in deaf.items():
             if len(deaf) == len(said):

@@ -154,7 +154,7 @@ def work(job: Job) -> Answer | None:
     from distributed import get_worker
 
     worker = get_worker()
-    mirror = Mirror(Path(worker.local_directory) / "octavo")
+    mirror = _mirror(worker)
     if lacking := mirror.lacking([job.site]):
         return Lacks(worker.address, lacking)
     site: Site = pickle.loads(mirror.place(job.site).read_bytes())
@@ -196,13 +196,19 @@ def _stays_there(task: str, name: str, host: str) -> BuildError:
 
 def take(pieces: Sequence[Piece], dask_worker: Worker) -> tuple[str, ...]:
     """Receive pieces of content in this worker; return the digests that what came does not have."""
-    mirror = Mirror(Path(dask_worker.local_directory) / "octavo")
+    mirror = _mirror(dask_worker)
     return tuple(piece.digest for piece in pieces if not mirror.receive(piece))
 
 
+def _mirror(worker: Worker) -> Mirror:
+    """Return what a worker has received. What is opened there is told by its real path: no link may lead to it."""
+    return Mirror(Path(worker.local_directory).resolve() / "octavo")
+
+
 def _sees(site: Site) -> bool:
+    """Whether the project's files are here, where they are at home; behind a link on this machine they are not."""
     try:
-        return site.probe.read_text(encoding="utf-8") == site.token
+        return site.root.resolve() == site.root and site.probe.read_text(encoding="utf-8") == site.token
     except OSError:
         return False
 

@@ -10,6 +10,7 @@ this machine. Whatever the place does, a build goes on without it: a fault is to
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import itertools
 import os
@@ -46,6 +47,7 @@ SMALL = 64 << 10  # bytes; a smaller object is sent rather than asked for
 DIGEST = re.compile("[0-9a-f]{64}")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 TRACE = re.compile(r"[0-9a-f]{16}\.json")
+UNFIT = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)  # faults of names, not of the disk
 FETCH, SEND = 0, 1  # what a build waits for comes first
 
 
@@ -279,6 +281,10 @@ class Shared:
             for file, (size, digest) in entry.outputs.items():
                 self._object(lane, made / file, size, digest, file)
             _, kept = self.store.adopt(made, msgspec.structs.replace(entry, origin=self.place.address, ran=offered.ran))
+        except OSError as error:
+            if error.errno in UNFIT:
+                raise Refused(f"its files cannot lie beside each other here: {error.strerror}") from error
+            raise
         finally:
             shutil.rmtree(made, ignore_errors=True)
         if kept.origin:
