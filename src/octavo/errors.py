@@ -159,6 +159,9 @@ def disk_error(error: OSError) -> BuildError:
         return BuildError(f"This cannot be locked: {error.strerror}.", where=where, hint=hint)
     if error.errno in (errno.EEXIST, errno.ENOTDIR):
         return BuildError("A file stands where a folder must be.", where=where, hint="Move it away and run again.")
+    if error.errno == errno.EXDEV:
+        hint = "Its folder is a link. Put .octavo on another disk as a whole, not a folder of it."
+        return BuildError("This lies on another disk than what is moved there.", where=where, hint=hint)
     if error.errno == errno.EISDIR:
         return BuildError("A folder stands where a file must be.", where=where, hint="Move it away and run again.")
     return BuildError(f"{error.strerror or error}.", where=where)

@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from octavo.errors import OctavoError, UsageError, nearest, raise_all
-from octavo.model import Medium, Scalar
+from octavo.model import SAVED, Medium, Scalar
 from octavo.sections import (
     COMPUTED,
     CONFIG,
@@ -249,6 +249,9 @@ def _media(section: OctavoSection, root: Path, text: str, problems: list[OctavoE
                     hint="Write the file, or take the line out to draw in Octavo's own style.",
                 )
             )
+        if name == SAVED:
+            what = f"A medium cannot be called '{name}': figures that a notebook saves are."
+            problems.append(UsageError(what, where=where_of(text, ("media", name), "width"), hint="Rename it."))
         yield Medium(name, medium.width, style, medium.formats, medium.height, medium.smallest)
 
 

@@ -109,7 +109,7 @@ def test_gc_keeps_by_age(study: Tiny) -> None:
     assert study.octavo("build").code == 0
     for entry, age in zip(old, (31, 29, -400), strict=True):
         os.utime(entry, (time.time() - age * DAY,) * 2)
-    assert study.octavo("store", "gc").out.startswith("Removed 1 results: ")
+    assert study.octavo("store", "gc").out.startswith("Removed 1 result: ")
     assert [entry.exists() for entry in old] == [False, True, True]
 
 
@@ -167,7 +167,7 @@ def test_beside_a_build(study: Tiny) -> None:
         said = study.octavo("store", "verify")
         assert said.code == 1 and "(not removed: a build is making it anew)" in said.out and folder.exists()
         build.communicate()
-    assert "1 were removed" in study.octavo("store", "verify").out and not folder.exists()
+    assert "1 was removed" in study.octavo("store", "verify").out and not folder.exists()
 
 
 def test_a_disk_that_cannot_read_a_file(study: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -139,6 +139,10 @@ def test_exclusions(tmp_path: Path, exclude: str, left: list[tuple[str, int]]) -
             "pyproject.toml:2: The source 'paper/paper.md' of [tool.octavo.paper] does not exist.\n  Paths are",
         ),
         (
+            "[tool.octavo.media.saved]\nwidth = 2\n",
+            "pyproject.toml:2: A medium cannot be called 'saved': figures that a notebook saves are.\n  Rename it.",
+        ),
+        (
             '[tool.octavo.media.m]\nwidth = 2\nstyle = "no.mplstyle"\n',
             "pyproject.toml:3: The style sheet 'no.mplstyle' of the medium 'm' does not exist.",
         ),

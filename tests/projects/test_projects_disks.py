@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -101,3 +103,21 @@ def test_outputs_on_a_disk_that_is_full(tiny: Callable[..., Tiny]) -> None:
     assert "The disk takes no more: No space left on device.\n  Free some space and run" in said.err
     assert rest.startswith("Nothing to do: all 7 results are up to date."), said
     assert rest.count("Nothing to do") == 2 and rest.endswith("third: 0\n")
+
+
+def test_a_folder_of_the_store_on_another_disk(tiny: Callable[..., Tiny]) -> None:
+    """Results cannot be moved into a folder of .octavo that lies elsewhere: it says so, with the way out."""
+    shared = Path("/dev/shm")
+    project = tiny({"notebooks/one.ipynb": ["1"]})
+    if not shared.is_dir() or shared.stat().st_dev == project.root.stat().st_dev:
+        pytest.skip("there is no other disk at /dev/shm")
+    with tempfile.TemporaryDirectory(dir=shared) as folder:
+        (project.root / ".octavo").mkdir()
+        (project.root / ".octavo/store").symlink_to(folder)
+        said = project.octavo("build")
+        assert said.code == 3
+        assert "This lies on another disk than what is moved there.\n  Its folder is a link. Put .octavo on" in said.err
+        (project.root / ".octavo/store").unlink()
+        shutil.rmtree(project.root / ".octavo")
+        (project.root / ".octavo").symlink_to(folder)
+        assert project.octavo("build").code == 0

@@ -14,6 +14,7 @@ from octavo.cli.main import Named
 from octavo.cli.status import all_of
 from octavo.engine import upkeep
 from octavo.engine.store import Store
+from octavo.errors import counted
 from octavo.planning import Plan
 
 KEPT = 30.0  # days for which a result is kept that nothing uses
@@ -74,7 +75,8 @@ def summary(seen: upkeep.Verified) -> str:
     if not seen.damaged:
         return f"{all_of(seen.results, 'is', 'are').capitalize()} whole: {size(seen.size)} were read."
     gone = sum(damage.removed for damage in seen.damaged)
-    found = f"{len(seen.damaged)} of {seen.results} results were damaged; {gone} were removed."
+    was, gone_was = ("was" if number == 1 else "were" for number in (len(seen.damaged), gone))
+    found = f"{len(seen.damaged)} of {counted(seen.results, 'result')} {was} damaged; {gone} {gone_was} removed."
     return f"{found} `octavo build` makes anew what it needs of them."
 
 
@@ -106,8 +108,9 @@ def gc(folder: Path, keep_days: float, dry_run: bool, as_json: bool) -> None:
     if not gone.results and not gone.leftovers:
         print(f"Nothing to remove: every result is used, or younger than {keep_days:g} days.")
         return
-    left = f" and {len(gone.leftovers)} leftovers of killed builds" if gone.leftovers else ""
-    print(f"{'Would remove' if dry_run else 'Removed'} {len(gone.results)} results{left}: {size(gone.size)}.")
+    left = f" and {counted(len(gone.leftovers), 'leftover')} of killed builds" if gone.leftovers else ""
+    number = counted(len(gone.results), "result")
+    print(f"{'Would remove' if dry_run else 'Removed'} {number}{left}: {size(gone.size)}.")
 
 
 def collected(plan: Plan, keep_days: float, *, dry_run: bool) -> upkeep.Collected:
@@ -141,7 +144,7 @@ def du(folder: Path, as_json: bool) -> None:
     every = [*named, ("in all", sum(row[1] for row in named), sum(row[2] for row in named))]
     width = max(len(name) for name, _, _ in every)
     for name, number, room in every:
-        print(f"{name:<{width}}  {number:>7} results  {size(room):>8}")
+        print(f"{name:<{width}}  {number:>7} {'result ' if number == 1 else 'results'}  {size(room):>8}")
     print(f"`octavo store gc` would free {size(freed)}.")
 
 
