@@ -16,7 +16,7 @@ import pytest
 
 from octavo.engine import forecast, pool, runner
 from octavo.engine import key as keys
-from octavo.engine.events import Ended, Event, Planned, Started
+from octavo.engine.events import Ended, Event, Noted, Planned, Started
 from octavo.engine.store import Store
 from octavo.engine.task import LAST, REASONS, Outcome, Status, Task
 from octavo.errors import BuildError, KernelError, NotebookError, OctavoError
@@ -442,6 +442,15 @@ class During:
         self.happens()
         (folder / "out" / "text").write_text("during")
         return ()
+
+
+def test_of_two_tasks_of_one_key_one_runs_and_no_other_build_is_told_of(store: Store) -> None:
+    """The second one begins when the first has ended and is not stored yet: what holds it back is of this build."""
+    events: list[Event] = []
+    twins = [Task(name, {"code": "same"}, Write("x"), ()) for name in ("a", "b")]
+    outcomes = build(store, *twins, jobs=1, events=events)
+    assert sorted(statuses(outcomes).values()) == ["ran", "stored"]
+    assert not [event for event in events if isinstance(event, Noted)]
 
 
 def test_what_another_build_makes_anew_on_purpose_is_taken(store: Store) -> None:

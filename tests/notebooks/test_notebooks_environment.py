@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -44,6 +46,19 @@ def test_packages_of_every_place_are_in_the_key(tmp_path: Path, monkeypatch: pyt
         (tmp_path / folder / name).mkdir(parents=True)
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / folder)])
     assert {"one-1.0", "two-2.0"} <= {*environment()}
+
+
+def test_another_encoding_is_another_environment() -> None:
+    """Text that is read without naming its encoding is other text there."""
+    say = "from octavo.notebooks.environment import environment; print(*environment(), sep='|')"
+    plain = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}
+    said = [
+        subprocess.run(
+            [sys.executable, "-X", f"utf8={mode}", "-c", say], env=plain, capture_output=True, text=True
+        ).stdout
+        for mode in (0, 1)
+    ]
+    assert said[0].replace("|ansi_x3.4-1968", "") == said[1] != said[0]
 
 
 def test_a_package_that_is_installed_again_under_its_version_is_another(

@@ -194,7 +194,8 @@ class _Loop:
             return False
         claim = run.store.claim(decision.key)
         if claim is None:
-            if not any(flight.decision.key == decision.key for flight in self.flying.values()):  # a twin of ours
+            ours = (*self.flying.values(), *(flight for _, flight in self.ended))
+            if not any(flight.decision.key == decision.key for flight in ours):  # else it is a twin of ours
                 self.tell("Another build of this project is at work: what both need runs once.")
             if run.shared:
                 run.shared.forget(decision.key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import locale
 import os
 import platform
 import sys
@@ -30,7 +31,13 @@ def environment() -> tuple[str, ...]:
     infos = {name.rpartition(".")[0]: f"{folder}/{name}" for folder, name in there if name.endswith(INFOS)}
     others = sorted((name, info) for name, info in infos.items() if not name.startswith("octavo-"))
     direct = [f"{name} {_content(Path(info))}" for name, info in others if os.path.exists(f"{info}/{ORIGIN}")]  # noqa: PTH110
-    return (f"{sys.platform} {platform.machine()}", python, *dict(others), *direct, *_settings())
+    return (f"{sys.platform} {platform.machine()}", python, *_encoding(), *dict(others), *direct, *_settings())
+
+
+def _encoding() -> Iterator[str]:
+    """Yield in which encoding text is read that names none, where that is not UTF-8."""
+    if (encoding := locale.getpreferredencoding(False).lower()) != "utf-8":
+        yield encoding
 
 
 def _content(info: Path) -> str:
