@@ -29,7 +29,7 @@ from octavo.outputs import WriteDocument
 from octavo.project import Document, Project, Sweep
 from octavo.publish import FAILED
 from octavo.sections import CONFIG
-from octavo.workers import imports, may_draw
+from octavo.workers import imports, may_draw, sets_variables
 
 TARGETS = ("notebooks", "figures", "paper", "slides")
 OUTPUTS: Mapping[str, tuple[str, ...]] = {
@@ -288,6 +288,7 @@ def _shared_run(
         opened_by_octavo=tuple(_opened_by_octavo(project)),
         draws=may_draw(notebook, imported),
         quoted=not sweep.declared,
+        sets_variables=sets_variables(notebook, imported),
     )
 
 

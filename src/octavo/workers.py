@@ -20,7 +20,7 @@ from octavo.engine.forked import ForkedExecutor, Zygote, begin_beside, forkable,
 from octavo.engine.pool import ExecutorMaker, processes
 from octavo.engine.zygote import SINGLE, Request, send
 from octavo.errors import UsageError
-from octavo.notebooks import forking
+from octavo.notebooks import forking, source
 from octavo.notebooks.environment import environment
 from octavo.notebooks.execute import RunPoint
 from octavo.notebooks.modules import Imported, imported_by
@@ -240,6 +240,13 @@ def imports(notebooks: Iterable[Notebook]) -> tuple[str, ...]:
     }
     preloaded = (*KERNELS, *drawing)
     return (*preloaded, *sorted(costly - set(preloaded)), WARM)
+
+
+def sets_variables(notebook: Notebook, imported: Imported) -> bool:
+    """Whether a notebook, or a module of its project, sets variables of the environment: packages may read them."""
+    return notebook.sets_variables or any(
+        source.sets_variables(file.read_text(encoding="utf-8", errors="replace")) for file in imported.files
+    )
 
 
 def may_draw(notebook: Notebook, imported: Imported) -> bool:

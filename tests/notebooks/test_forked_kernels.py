@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from octavo.engine.forked import waiting
-from octavo.notebooks.execute import SETS_VARIABLES
+from octavo.notebooks.modules import imported_by
 from octavo.notebooks.source import load
+from octavo.workers import sets_variables
 
 if TYPE_CHECKING:
     from tests.conftest import Content, Tiny
@@ -245,7 +246,8 @@ def test_a_package_reads_a_variable_that_a_cell_sets(tiny: Callable[..., Tiny]) 
     [
         ("os.environ['A'] = b", True),
         ("for k in names:\n    os.environ[k] = '1'", True),
-        ("os.environ |= {}", False),  # who writes so is not found
+        ("os.environ |= {'A': '1'}", True),
+        ("os.environ.pop('A')", True),
         ("environ.setdefault('A', '1')", True),
         ("os.environ['A'] == b", False),
         ("print(os.environ['A'], os.environ.get('B'))", False),
@@ -255,10 +257,11 @@ def test_a_package_reads_a_variable_that_a_cell_sets(tiny: Callable[..., Tiny]) 
     ],
 )
 def test_who_sets_variables_is_found(tiny: Callable[..., Tiny], code: str, sets: bool) -> None:
-    """In syntax trees, and in the words of cells with magics."""
-    project = tiny({"one.ipynb": [code]})
-    found = load(project.root / "one.ipynb", "one").code
-    assert any(map(SETS_VARIABLES.search, found)) is sets
+    """In its cells, with magics or without, and in the modules beside it."""
+    project = tiny({"one.ipynb": [code], "two.ipynb": ["import module"], "module.py": code})
+    for name in ("one", "two"):
+        notebook = load(project.root / f"{name}.ipynb", name)
+        assert sets_variables(notebook, imported_by(notebook)) is sets
 
 
 FAULTS: dict[str, tuple[str, str]] = {

@@ -30,12 +30,6 @@ from octavo.notebooks.watch import Watch, find, recall
 
 RECORD = "record.json"
 EXECUTED = "notebook.ipynb"
-# How code sets a variable of the environment, in a syntax tree as text and, of a cell with magics, in its own words.
-SETS_VARIABLES = re.compile(
-    r"'environ'(, ctx=Load\(\))?\), (slice=\w+\([^()]*(\(\))?\), ctx=Store|attr='(update|setdefault)')|\bputenv\b"
-    r"|\benviron(\[[^\]]*\]\s*=[^=]|\.(update|setdefault)\b)|^\s*%(set_)?env\s+\w+[ =]",
-    re.MULTILINE,
-)
 DOUBTS = "doubts.json"  # in the folder of a run: what the engine is told of its trace, beside the files
 
 
@@ -51,6 +45,7 @@ class RunPoint:
     partly executed notebook of a failed run is kept at ``failed``. ``folders`` is the file of what the build found of
     the project's folders; in ``marks`` it marks what it opens itself, ``opened_by_octavo`` apart. Its figures are drawn
     afterwards if it ``draws`` (see octavo.notebooks.drawing); documents show what it records if it may be ``quoted``.
+    Where it ``sets_variables`` of the environment, its kernel is started.
     """
 
     notebook: Path
@@ -72,6 +67,7 @@ class RunPoint:
     opened_by_octavo: tuple[Path, ...]
     draws: bool
     quoted: bool
+    sets_variables: bool
 
     def __call__(self, folder: Path, upstream: Mapping[str, Path]) -> tuple[Path, ...]:
         """Execute the notebook; leave its record and figures in ``out``, the executed notebook in ``log``."""
@@ -228,8 +224,7 @@ class RunPoint:
         forked = forking.told()
         # Read by packages when they are imported, which they have been where a kernel is forked.
         settings = self.notebook.parent / "matplotlibrc"
-        reads = settings.exists() or any(map(SETS_VARIABLES.search, self.code))
-        if forked and not reads and engine.executable_kernel(self.kernel):
+        if forked and not (settings.exists() or self.sets_variables) and engine.executable_kernel(self.kernel):
             return engine.FORKING, {"forked": forked}
         return engine.STARTING, {}
 

@@ -25,6 +25,10 @@ OBEYED_TAGS = frozenset({PARAMETERS_TAG, "raises-exception", "skip-execution"}) 
 AROUND = (["time"], ["timeit"], ["capture"], ["prun"])  # magics of a whole cell that is Python all the same
 PYPLOT = ("plt", "pyplot")  # have a `figure` of their own, under these names in every notebook
 CELLS = ("code", "markdown", "raw")
+SETS_VARIABLES = re.compile(
+    r"\benviron\s*(\[[^\]\n]*\]\s*=[^=]|\|=|\.(update|setdefault|pop)\b)|\bputenv\b|^\s*%(set_)?env\s+\w+[ =]",
+    re.MULTILINE,
+)
 WAY_OUT = "Mend it there, or write the file with nbformat, as JupyterLab does."
 
 
@@ -36,7 +40,7 @@ class Notebook:
     a magic or a shell line stands in it, its text; with it the tags that change what runs. ``parameters`` is what its
     parameters cell declares.
     ``draws`` says whether its own code takes ``octavo.figure``; ``undrawable`` why a figure of its could not be drawn
-    again, and the way out.
+    again, and the way out. ``sets_variables`` says whether its own code sets variables of the environment.
     ``text`` is a digest of all that its cells say, comments and Markdown too.
     """
 
@@ -50,6 +54,7 @@ class Notebook:
     language: str
     draws: bool
     undrawable: tuple[tuple[str, str], ...]
+    sets_variables: bool
     text: str
 
 
@@ -84,6 +89,7 @@ def load(path: Path, where: str) -> Notebook:
         language=metadata.get("kernelspec", {}).get("language", "python"),
         draws=any(_draws(tree, text_of(cell)) for cell, tree in zip(cells, trees, strict=True)),
         undrawable=drawable.faults(numbered),
+        sets_variables=any(sets_variables(text_of(cell)) for cell in cells),
         text=_text(data),
     )
 
@@ -271,6 +277,11 @@ def _draws(tree: ast.Module | None, text: str) -> bool:
         elif isinstance(node, ast.Attribute) and node.attr == "figure" and _name(node.value) not in PYPLOT:
             return True
     return False
+
+
+def sets_variables(text: str) -> bool:
+    """Whether code seems to set variables of the environment, by its words: magics have no syntax tree."""
+    return bool(SETS_VARIABLES.search(text))
 
 
 def _name(node: ast.expr) -> str:

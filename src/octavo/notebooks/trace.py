@@ -451,11 +451,7 @@ def traced(
     packages are only loaded, not used. ``expected`` are files that count as read, with their states when it began.
     Raises NotebookError when a file changed while the run went on: what the run read is not what the file holds now.
     """
-    if not file.exists():
-        what = "What it read was not noted, so nobody can say when to run it again."
-        hint = "Run the same command again. If it stays so, report it with the notebook [this is a bug]."
-        raise NotebookError(what, where=where, hint=hint)
-    found = json.loads(file.read_text(encoding="utf-8"))
+    found = _noted(file, where)
     places = _places(root, ignored)
     read = {name: was for name, was in {**expected, **found["read"]}.items() if places.hold_data(name)}
     modules = {name: was for name, was in found["modules"].items() if places.hold_modules(name)}
@@ -466,9 +462,9 @@ def traced(
         raise NotebookError(what, where=where, hint="Run the same command again.")
     changed += [] if opaque else [name for name in sorted(listed) if _filled(name, found)]
     missed = set(filter(places.hold_data, found["missed"]))
-    made = {name for name in missed if state(name)}
-    changed += [] if opaque else sorted(made - set(found["written"]))
-    hooked = {*read, *modules, *listed, *(missed - made)}
+    came = set(filter(state, missed))  # meanwhile: made by the run itself, or in doubt
+    changed += [] if opaque else sorted(came - set(found["written"]))
+    hooked = {*read, *modules, *listed, *(missed - came)}
     seen = opened if opened and opaque else NOTHING  # whatever else was opened meanwhile, others opened it
     known = {os.path.realpath(n) for n in (*hooked, *found["written"], *found["searched"])}
     more = {n for n in map(_source, seen.own | seen.perhaps) if n not in known and places.hold_data(n)}
@@ -478,6 +474,15 @@ def traced(
         notes=tuple(_notes(found["network"], seen.gap, opaque)),
     )
     return Traced(_sorted(hooked | more), doubts)
+
+
+def _noted(file: Path, where: str) -> dict[str, Any]:
+    if not file.exists():
+        what = "What it read was not noted, so nobody can say when to run it again."
+        hint = "Run the same command again. If it stays so, report it with the notebook [this is a bug]."
+        raise NotebookError(what, where=where, hint=hint)
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found
 
 
 def _imports_beside(file: str) -> bool:
