@@ -278,6 +278,7 @@ FAULTS: dict[str, tuple[str, str]] = {
 }
 
 
+@pytest.mark.proof
 def test_faults_end_alike_and_leave_nothing(both: Callable[..., tuple[Tiny, Tiny]]) -> None:
     """A kernel that dies, exits, hangs, ignores SIGINT or asks: a clear result each, the other points finish."""
     files: dict[str, Content] = {f"notebooks/{name}.ipynb": ["1", code, "2"] for name, (code, _) in FAULTS.items()}

@@ -200,6 +200,7 @@ def test_what_cannot_travel_is_told_by_name(
     assert "ZeroDivisionError" in project.read("build/notebooks/raises.failed.ipynb")
 
 
+@pytest.mark.proof
 @needs_root
 def test_folders_behind_links_are_seen_through(tiny: Callable[..., Tiny], tmp_path: Path) -> None:
     """A worker keeps what it received behind a link, or has the project behind one: what was read is known."""
@@ -285,6 +286,7 @@ def test_a_worker_that_does_not_fit_is_left_out(study: Tiny, tmp_path: Path) -> 
     assert "Here: nothing else. There: strange-1.0." in said.err
 
 
+@pytest.mark.proof
 def test_who_has_no_octavo_is_told_in_words(tiny: Callable[..., Tiny], tmp_path: Path) -> None:
     """A worker without it is left out beside one that has it; where only such are, or the scheduler, nothing runs."""
     project = tiny({"notebooks/one.ipynb": ["import octavo\noctavo.value('n', 1)"]})
@@ -354,6 +356,7 @@ def test_a_cluster_within_the_build_has_its_devices(tiny: Callable[..., Tiny], m
     assert set(used(project)) == {0, 1}
 
 
+@pytest.mark.proof
 def test_a_worker_that_does_not_answer_holds_no_build_up(tiny: Callable[..., Tiny], tmp_path: Path) -> None:
     """It is stopped (SIGSTOP) before the build begins: that is told, and the points run on the other."""
     project = tiny({"notebooks/one.ipynb": ["import octavo\noctavo.value('n', 1)"]})
@@ -410,6 +413,7 @@ def test_a_worker_that_is_cut_off_costs_its_running_points_alone(waiting: Tiny, 
     assert points.count("0") == 1 and {*points} == {"0", "1", "2", "3"}
 
 
+@pytest.mark.proof
 @needs_root
 def test_a_worker_lost_while_files_are_sent_to_it_costs_no_build(tiny: Callable[..., Tiny], tmp_path: Path) -> None:
     """It is killed with half of the project's files: the point runs on another."""
@@ -487,6 +491,7 @@ def test_nobody_at_the_address_is_told(study: Tiny) -> None:
     assert (said.code, said.err.splitlines()[0]) == (2, "error: 'node7' is not the address of a Dask scheduler.")
 
 
+@pytest.mark.proof
 @pytest.mark.skipif(not shutil.which("latexmk"), reason="TeX is not installed (latexmk)")
 def test_what_needs_tex_stays_where_tex_is(tiny: Callable[..., Tiny], tmp_path: Path) -> None:
     """A worker without TeX writes everything else; the PDF by LaTeX is made here, with the TeX that its key holds."""
