@@ -209,6 +209,12 @@ def test_what_others_put_where_nothing_was_is_in_doubt(tmp_path: Path) -> None:
     assert run(tmp_path, "import os\nos.path.exists('new')\nos.mkfifo('new')").doubts.changed == ("new",)
 
 
+def test_who_waits_for_a_file_until_it_is_there_is_in_no_doubt(tmp_path: Path) -> None:
+    """It came while the run went on, and the run saw that."""
+    found = run(tmp_path, "import os\nwhile not os.path.exists('new'): os.mkfifo('new')")
+    assert (found.reads, found.doubts.changed) == ((), ())
+
+
 def test_a_module_that_was_compiled_before_is_its_source(tmp_path: Path) -> None:
     """Python opens what it compiled then; it is the source that is edited."""
     run(tmp_path, "")

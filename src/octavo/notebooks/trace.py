@@ -76,7 +76,7 @@ def load_ipython_extension(shell: Any) -> None:
     seen = Seen(*json.loads(os.environ.get(MARKS) or "[]"))
     sys.addaudithook(seen.hook())
     sys.meta_path.append(_Last(seen))
-    questions.listen(seen.miss, seen.installed)
+    questions.listen(seen.answer, seen.installed)
     seen.write(Path(target))  # that it is there says that the run is traced
     shell.events.register("post_run_cell", lambda _result: seen.write(Path(target)))
     atexit.register(lambda: seen.write(Path(target)))
@@ -164,10 +164,17 @@ class Seen:
             self.listed[path] = names(path) if _below(path, (self.root,)) else ""
             self.listing = 0
 
-    def miss(self, asked: object) -> None:
-        """Note what is not there, of which the run may have made something else because it is not."""
+    def answer(self, asked: object, there: bool) -> None:
+        """Note what is not there, of which the run may make something else because it is not.
+
+        Who waits for a file until it is there knows in the end what holds.
+        """
+        if there and not self.missed:
+            return
         path = _path(asked)
-        if path and state(path) is None:
+        if there:
+            self.missed.pop(path, None)
+        elif path and state(path) is None:
             self.missed[path] = None
 
     def _make(self, _: str, arguments: tuple[Any, ...]) -> None:
