@@ -112,7 +112,7 @@ def table(
     everywhere = None if isinstance(digits, Mapping) else digits
     columns, contents = [], []
     for position, column in enumerate(names):
-        cells = _cells(frame.iloc[:, position])
+        cells = _cells(frame.iloc[:, position], f"The column '{column}' of the table '{name}'")
         numeric = all(cell is None or isinstance(cell, int | float) for cell in cells)
         whole = all(cell is None or isinstance(cell, int) for cell in cells)
         decimals = _decimals(f"the table '{name}'", per_column.get(column, everywhere), 0 if whole else 2)
@@ -390,12 +390,20 @@ def _seen(given: object) -> str:
     return text if len(text) <= 60 and "\n" not in text else f"a {type(given).__name__}"
 
 
-def _cells(column: pd.Series[Any]) -> tuple[Scalar, ...]:
-    """Return the cells of a column as they are recorded: times that are all midnight are dates."""
+def _cells(column: pd.Series[Any], words: str) -> tuple[Scalar, ...]:
+    """Return the cells of a column as they are recorded: times that are all midnight are dates.
+
+    Raises NotebookError, with ``words`` for the column, where a number is infinite.
+    """
     times = [cell for cell in column if isinstance(cell, datetime) and not _is_missing(cell)]
     days = all(cell.tzinfo is None and cell.time() == time() and not getattr(cell, "nanosecond", 0) for cell in times)
     dated = [cell.date() if days and isinstance(cell, datetime) and not _is_missing(cell) else cell for cell in column]
-    return tuple(map(_scalar, dated))
+    cells = tuple(map(_scalar, dated))
+    for row, cell in enumerate(cells, 1):
+        if isinstance(cell, float) and math.isinf(cell):
+            hint = "Put a text in its place, or leave the cell empty (NaN)."
+            raise NotebookError(f"{words} has {cell} in row {row}, which no table can hold.", hint=hint)
+    return cells
 
 
 def _is_missing(cell: object) -> bool:
@@ -409,10 +417,6 @@ def _scalar(cell: Any) -> Scalar:
     plain = _plain(cell)
     if _is_missing(plain):
         return None
-    if isinstance(plain, float) and math.isinf(plain):
-        raise NotebookError(
-            f"A table cannot hold {plain}.", hint="Put a text in its place, or leave the cell empty (NaN)."
-        )
     return plain if isinstance(plain, bool | int | float | str) else str(plain)
 
 

@@ -138,6 +138,10 @@ def draw(fig: Any) -> None:
         (lambda: octavo.value("att", float("nan")), "The value 'att' is nan, not a finite number.\n  Mend the comp"),
         (lambda: octavo.value("att", np.inf), "The value 'att' is inf, not a finite number."),
         (
+            lambda: octavo.table("t", pd.DataFrame({"a": [1.0, 2.0], "b": [1.0, -np.inf]})),
+            "The column 'b' of the table 't' has -inf in row 2, which no table can hold.",
+        ),
+        (
             lambda: octavo.value("att", 1, se=float("nan")),
             "The standard error of the value 'att' is nan, not a finite number.",
         ),
