@@ -346,7 +346,7 @@ class TypstBridge(Bridge):
             self.problem(
                 node,
                 f"The figure '{node['name']}' has no text for readers who cannot see it.",
-                'Say what it shows: octavo.figure("…", draw, alt="…"), or `:alt:` in the paper for what is no such figure.',
+                'Say what it shows: octavo.figure("…", draw, alt="…"), or `:alt:` in the paper for all others.',
             )
         call = f"#drawing({typst.string(f'figures/{file}')}, {node['width']}in, {typst.string(node['alt'])});"
         return [raw(FORM, call)]
