@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -445,10 +446,15 @@ class Mutable:
     variables: Mapping[str, str]
     before: Mapping[str, bytes | str]
 
-    def octavo(self, *arguments: str, **more: str) -> Any:
+    @contextmanager
+    def surroundings(self, **more: str) -> Iterator[None]:
         with pytest.MonkeyPatch.context() as patch:
             for name, value in {**self.variables, **more}.items():
                 patch.setenv(name, value)
+            yield
+
+    def octavo(self, *arguments: str, **more: str) -> Any:
+        with self.surroundings(**more):
             said = self.project.octavo(*arguments, "--json")
         assert said.code == 0, said
         return json.loads(said.out)
@@ -483,7 +489,8 @@ def mutable(lasting: Callable[[Mapping[str, Content]], Tiny]) -> Mutable:
 def check(row: Row, mutable: Mutable) -> None:
     project = mutable.project
     try:
-        row.change(project)
+        with mutable.surroundings():  # a change may ask octavo something
+            row.change(project)
         said = mutable.octavo("status", **row.variables)["stale"]
         own = {n: why for n, why in said.items() if not why.endswith("will run")}
         assert own == {n: why for n, why in own.items() if why in row.said.values()} | dict(row.said)
