@@ -182,39 +182,6 @@ except ImportError: pass
     assert {"settings.py", "settings/__init__.py"} <= set(reads(tmp_path, code))
 
 
-@pytest.mark.parametrize(
-    "ask", ["os.path.exists", "os.path.isfile", "os.path.isdir", "Path.exists", "Path.is_file", "Path.is_dir"]
-)
-def test_what_was_asked_for_and_is_not_there_counts(tmp_path: Path, ask: str) -> None:
-    """It may be there one day, and the notebook take it then. What is there counts when it is opened."""
-    there, away = ("lib", "more") if "dir" in ask else ("b.csv", "extra.csv")
-    code = f"import os\nfrom pathlib import Path\n{ask}(Path('{there}')), {ask}(Path('{away}'))"
-    found = run(tmp_path, code)
-    assert [path.name for path in found.reads] == [away] and found.doubts.changed == ()
-
-
-@pytest.mark.parametrize(
-    "make",
-    ["os.makedirs('new')", "Path('new').mkdir()", "open('new', 'w').close()", "subprocess.run(['mkdir', 'new'])"],
-)
-def test_what_was_not_there_and_the_run_made_is_its_own(tmp_path: Path, make: str) -> None:
-    """A folder for what it writes: that it is there afterwards is no reason to run again, nor that it is gone."""
-    code = f"import os, subprocess\nfrom pathlib import Path\nif not os.path.exists('new'): {make}"
-    found = run(tmp_path, code)
-    assert (found.reads, found.doubts.changed) == ((), ())
-
-
-def test_what_others_put_where_nothing_was_is_in_doubt(tmp_path: Path) -> None:
-    """It was asked for, and came while the run went on: the result serves this build alone."""
-    assert run(tmp_path, "import os\nos.path.exists('new')\nos.mkfifo('new')").doubts.changed == ("new",)
-
-
-def test_who_waits_for_a_file_until_it_is_there_is_in_no_doubt(tmp_path: Path) -> None:
-    """It came while the run went on, and the run saw that."""
-    found = run(tmp_path, "import os\nwhile not os.path.exists('new'): os.mkfifo('new')")
-    assert (found.reads, found.doubts.changed) == ((), ())
-
-
 def test_a_module_that_was_compiled_before_is_its_source(tmp_path: Path) -> None:
     """Python opens what it compiled then; it is the source that is edited."""
     run(tmp_path, "")

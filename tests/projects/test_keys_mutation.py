@@ -79,7 +79,6 @@ PROJECT: dict[str, Content] = {
         "exec(open('executed.py').read())\nlate = importlib.import_module('la' + 'te')\n",
         "n += ran + extended + executed + late.LATE + space.part.SHIFT + len(list(data.glob('parts/*.txt')))\n"
         "try:\n    n += int((data / 'optional.txt').read_text())\nexcept OSError:\n    pass\n"
-        "n += 1000 * (data / 'override.txt').exists()\n",
         "n += int(os.environ.get('SCALE', '0'))\n",
         "octavo.value('x', helper.twice(a) + n)\n",
     ],
@@ -268,12 +267,6 @@ TABLE = (
         "a file that was looked for in vain",
         write("data/optional.txt", "200\n"),
         every_fit("data file data/optional.txt changed"),
-        (*FIT, *ONWARD),
-    ),
-    Row(
-        "a file that was asked for and was not there",
-        write("data/override.txt", ""),
-        every_fit("data file data/override.txt changed"),
         (*FIT, *ONWARD),
     ),
     Row("a declared input", write("data/declared.txt", "2\n"), every_fit("data file changed"), FIT),

@@ -105,7 +105,6 @@ def recorder_files() -> tuple[Path, ...]:
         "saved.py",
         "notebooks/kernel.py",
         "notebooks/pristine.py",
-        "notebooks/questions.py",
         "notebooks/standin.py",
         "notebooks/trace.py",
     )

@@ -28,7 +28,6 @@ from urllib.parse import unquote, urlsplit
 from octavo.errors import NotebookError
 from octavo.filenames import counts, encodable
 from octavo.model import Doubts
-from octavo.notebooks import questions
 from octavo.notebooks.watch import PYTHON, Opened, mark
 
 TRACE = "OCTAVO_TRACE"
@@ -76,7 +75,6 @@ def load_ipython_extension(shell: Any) -> None:
     seen = Seen(*json.loads(os.environ.get(MARKS) or "[]"))
     sys.addaudithook(seen.hook())
     sys.meta_path.append(_Last(seen))
-    questions.listen(seen.answer, seen.installed)
     seen.write(Path(target))  # that it is there says that the run is traced
     shell.events.register("post_run_cell", lambda _result: seen.write(Path(target)))
     atexit.register(lambda: seen.write(Path(target)))
@@ -103,7 +101,6 @@ class Seen:
         self.written: set[str] = set()
         self.appended: dict[str, State] = {}  # written to behind what was there, which was not read yet
         self.removed: set[str] = set()
-        self.missed: dict[str, None] = {}  # asked for, and not there
         self.listed: dict[str, str] = {}
         self.listing = 0  # the thread that lists a folder here
         self.modules: dict[str, State] = {}
@@ -163,19 +160,6 @@ class Seen:
             self.listing = threading.get_ident()
             self.listed[path] = names(path) if _below(path, (self.root,)) else ""
             self.listing = 0
-
-    def answer(self, asked: object, there: bool) -> None:
-        """Note what is not there, of which the run may make something else because it is not.
-
-        Who waits for a file until it is there knows in the end what holds.
-        """
-        if there and not self.missed:
-            return
-        path = _path(asked)
-        if there:
-            self.missed.pop(path, None)
-        elif path and state(path) is None:
-            self.missed[path] = None
 
     def _make(self, _: str, arguments: tuple[Any, ...]) -> None:
         if arguments[2] in (-1, None) and (path := _path(arguments[0])) and not state(path):
@@ -267,7 +251,7 @@ class Seen:
         if _had_children():
             self.opaque["child processes"] = None
         more = (self.sought, self.network, self.opaque, sys.modules)
-        size = tuple(map(len, (self.read, self.written, self.removed, self.missed, self.listed, *more)))
+        size = tuple(map(len, (self.read, self.written, self.removed, self.listed, *more)))
         if size == self.told:
             return
         for name in self._new_modules():
@@ -285,8 +269,7 @@ class Seen:
         # Where an import looked: that it lists a folder is no reading of the folder.
         entries = [entry for entry in sys.path_importer_cache if not entry.startswith(self.installed)]
         searched = [os.path.abspath(entry) for entry in entries]  # noqa: PTH100
-        others = {"removed": self.removed, "missed": self.missed, "searched": searched, "network": self.network}
-        others["opaque"] = self.opaque
+        others = {"removed": self.removed, "searched": searched, "network": self.network, "opaque": self.opaque}
         target.write_text(json.dumps({**found, **others}, default=sorted), encoding="utf-8")
         self.told = size
 
@@ -468,10 +451,7 @@ def traced(
         what = f"'{_named(changed[0], root)}' changed while it ran."
         raise NotebookError(what, where=where, hint="Run the same command again.")
     changed += [] if opaque else [name for name in sorted(listed) if _filled(name, found)]
-    missed = set(filter(places.hold_data, found["missed"]))
-    came = set(filter(state, missed))  # meanwhile: made by the run itself, or in doubt
-    changed += [] if opaque else sorted(came - set(found["written"]))
-    hooked = {*read, *modules, *listed, *(missed - came)}
+    hooked = {*read, *modules, *listed}
     seen = opened if opened and opaque else NOTHING  # whatever else was opened meanwhile, others opened it
     known = {os.path.realpath(n) for n in (*hooked, *found["written"], *found["searched"])}
     more = {n for n in map(_source, seen.own | seen.perhaps) if n not in known and places.hold_data(n)}
