@@ -125,7 +125,9 @@ class _Loop:
         _stop(self.executor)
         done = [(future, flight) for future, flight in self.flying.items() if future.done() and not future.exception()]
         for future, flight in [*self.ended, *done]:
-            if not self.run.outdated(flight.task):
+            if self.run.outdated(flight.task):
+                flight.claim.release(remove=True)
+            else:
                 self.run.end(self.run.keep(flight, future))
         for flight in self.flying.values():
             flight.claim.release(remove=True)
