@@ -1,11 +1,22 @@
-"""Names of files: which count in a folder that was listed, and how JSON has those that are no text."""
+"""Names of files: which count in a folder that was listed, how JSON has those that are no text, what is there."""
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 
 UNDECODABLE = re.compile("[\udc80-\udcff]")  # how Python has the bytes of a name that are not UTF-8
 ENCODED = re.compile("\0([0-9a-f]{2})")
+FILE, FOLDER, MISSING = "a file", "a folder", "missing"
+
+
+def presence(path: str | os.PathLike[str]) -> str:
+    """Return as what something is there, by a question that raises nothing: FILE, FOLDER or MISSING."""
+    try:
+        return FOLDER if stat.S_ISDIR(os.stat(path).st_mode) else FILE  # noqa: PTH116
+    except (OSError, ValueError):
+        return MISSING
 
 
 def counts(name: str) -> bool:

@@ -172,15 +172,17 @@ class RunInputs(Frozen, frozen=True):
 
 
 class Doubts(Frozen, frozen=True):
-    """What is not certain of a run's trace. Names are from the project root, or whole paths outside it.
+    """What is to be known of a run's trace. Names are from the project root, or whole paths outside it.
 
     ``perhaps``: files that were opened while it ran, by it or by another; ``changed``: those that were read and then
-    written to by whomever, so that what was read is not there any more; ``notes``: sentences for the user.
-    ``memory``: the bytes that the run took, where the worker does not see that by itself.
+    written to by whomever, so that what was read is not there any more; ``presence``: those of which only counts
+    whether they are there, as a file or as a folder; ``notes``: sentences for the user. ``memory``: the bytes that
+    the run took, where the worker does not see that by itself.
     """
 
     perhaps: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
+    presence: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     memory: int = 0
 

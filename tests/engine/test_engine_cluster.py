@@ -16,8 +16,9 @@ from octavo.engine import cluster, forecast, pool, remote, runner, travel
 from octavo.engine import key as keys
 from octavo.engine.store import Store
 from octavo.engine.task import Task
-from octavo.engine.travel import FOLDER, NOWHERE, Held, Mirror, Piece
+from octavo.engine.travel import NOWHERE, Held, Mirror, Piece
 from octavo.errors import Unreachable
+from octavo.filenames import FOLDER
 
 
 def write(root: Path, *names: str) -> Path:

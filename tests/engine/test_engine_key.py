@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from octavo.engine import key
+from octavo.filenames import MISSING
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def test_what_cannot_be_a_file_is_missing(tmp_path: Path) -> None:
     """A run may ask for a name that is too long, or for a link to itself: what it got was no file."""
     (tmp_path / "circle").symlink_to("circle")
-    assert {key.of_file(tmp_path / name) for name in ("x" * 300, "circle", "none", "none/more")} == {key.MISSING}
+    assert {key.of_file(tmp_path / name) for name in ("x" * 300, "circle", "none", "none/more")} == {MISSING}
 
 
 def test_a_file_without_permission_is_unreadable(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from octavo.engine.graph import needed, ordered
 from octavo.engine.store import Store, write_atomically
 from octavo.engine.task import Entry, Memory, Task
 from octavo.errors import BuildError, UsageError
+from octavo.filenames import MISSING
 
 DIGEST = keys.of_file
 
@@ -275,9 +276,9 @@ def test_files_with_one_content_and_other_names_differ(tmp_path: Path) -> None:
     one, two = keys.of_files([tmp_path / "a"], tmp_path), keys.of_files([tmp_path / "b"], tmp_path)
     assert one != two
     assert keys.of_files([tmp_path / "empty"], tmp_path) != keys.of_files([tmp_path / "none"], tmp_path)
-    assert keys.of_file(tmp_path / "none") == keys.MISSING
+    assert keys.of_file(tmp_path / "none") == MISSING
     before = keys.of_file(tmp_path)
     (tmp_path / ".hidden").touch()
-    assert keys.of_file(tmp_path) == before != keys.MISSING, "a folder counts for the names in it"
+    assert keys.of_file(tmp_path) == before != MISSING, "a folder counts for the names in it"
     (tmp_path / "c").touch()
     assert keys.of_file(tmp_path) != before

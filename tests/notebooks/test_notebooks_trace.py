@@ -182,6 +182,87 @@ except ImportError: pass
     assert {"settings.py", "settings/__init__.py"} <= set(reads(tmp_path, code))
 
 
+@pytest.mark.parametrize(
+    ("ask", "there", "away"),
+    [
+        ("os.path.exists", "b.csv", "extra.csv"),
+        ("os.path.isfile", "b.csv", "extra.csv"),
+        ("os.path.isdir", "lib", "more"),
+        ("Path.exists", "lib", "more"),
+        ("Path.is_file", "lib", "more"),
+        ("Path.is_dir", "b.csv", "more"),
+    ],
+)
+def test_whether_something_is_there_counts_where_the_code_asks(tmp_path: Path, ask: str, there: str, away: str) -> None:
+    """Both answers: a result that was made while it was there is not that of when it is gone, nor the other way."""
+    code = f"import os\nfrom pathlib import Path\n{ask}(Path('{there}')), {ask}(Path('{away}'))"
+    found = run(tmp_path, code)
+    assert [path.name for path in found.reads] == sorted([there, away]) == list(found.doubts.presence)
+    assert found.doubts.changed == ()
+
+
+def test_what_is_in_it_counts_where_it_is_read_too(tmp_path: Path) -> None:
+    """That it is there is then told by what was read: also of a folder in which something was."""
+    code = """
+import os
+os.path.exists('b.csv'), open('b.csv').close(), os.path.isdir('lib'), os.listdir('lib'), os.path.exists('.')
+"""
+    found = run(tmp_path, code)
+    assert ([path.name for path in found.reads], found.doubts.presence) == (["b.csv", "lib"], ())
+
+
+def test_what_a_library_opened_counts_for_what_is_in_it(tmp_path: Path) -> None:
+    """It was asked for, and then opened by what Python does not hear."""
+    (tmp_path / "x.txt").write_text("1")
+    code = "import os, subprocess\nos.path.exists('x.txt')\nsubprocess.run(['cat', 'x.txt'])"
+    watch = Watch(find(tmp_path, ()))
+    watch.begin(os.getpid())
+    run(tmp_path, code, json.dumps([str(tmp_path), str(tmp_path)]))
+    found = traced(tmp_path / "trace.json", tmp_path, (), "a notebook", watch.end())
+    assert "x.txt" in [path.name for path in found.reads] and found.doubts.presence == ()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        "os.makedirs('new')",
+        "Path('new').mkdir()",
+        "open('new', 'w').close()",
+        "os.symlink('b.csv', 'new')",
+        "os.link('b.csv', 'new')",
+        "subprocess.run(['mkdir', 'new'])",
+    ],
+)
+def test_what_was_not_there_and_the_run_made_is_its_own(tmp_path: Path, make: str) -> None:
+    """A folder for what it writes: that it is there afterwards is no reason to run again, nor that it is gone."""
+    code = f"import os, subprocess\nfrom pathlib import Path\nif not os.path.exists('new'): {make}"
+    found = run(tmp_path, code)
+    assert (found.reads, found.doubts.changed) == ((), ())
+
+
+def test_a_folder_in_which_the_run_writes_is_its_own(tmp_path: Path) -> None:
+    """Whether it was there before, or one of an earlier point's."""
+    code = "import os\nif not os.path.exists('new'): os.mkdir('new')\nopen('new/made', 'w').close()"
+    for found in (run(tmp_path, code), run(tmp_path, code)):
+        assert (found.reads, found.doubts.changed) == ((), ())
+
+
+def test_a_link_that_the_run_made_is_read_through(tmp_path: Path) -> None:
+    """The link is its own, what it leads to is not."""
+    assert "b.csv" in reads(tmp_path, "import os\nos.symlink('b.csv', 'new')\nopen('new').close()")
+
+
+@pytest.mark.parametrize("again", ["", "os.path.exists('new')"])
+def test_what_others_put_where_nothing_was_is_in_doubt(tmp_path: Path, again: str) -> None:
+    """It was asked for, and came while the run went on: the result serves this build alone."""
+    assert run(tmp_path, f"import os\nos.path.exists('new')\nos.mkfifo('new')\n{again}").doubts.changed == ("new",)
+
+
+def test_questions_can_be_handed_to_other_processes(tmp_path: Path) -> None:
+    """Pickle looks for them by name, and must find the same."""
+    run(tmp_path, "import os, pickle\nassert pickle.loads(pickle.dumps(os.path.exists)) is os.path.exists")
+
+
 def test_a_module_that_was_compiled_before_is_its_source(tmp_path: Path) -> None:
     """Python opens what it compiled then; it is the source that is edited."""
     run(tmp_path, "")

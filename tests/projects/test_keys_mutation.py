@@ -53,6 +53,8 @@ PROJECT: dict[str, Content] = {
     "data/real.txt": "5\n",
     "data/other.txt": "5\n",
     "data/parts/one.txt": "1\n",
+    "data/large/one.txt": "1\n",
+    "data/quick": "",
     "notebooks/helper/__init__.py": "from .core import twice\n",
     "notebooks/helper/core.py": '"""Sums."""\n\nfrom .deep import FACTOR\n\n\ndef twice(x):\n    return FACTOR * x\n',
     "notebooks/helper/deep.py": "FACTOR = 2\n",
@@ -79,7 +81,9 @@ PROJECT: dict[str, Content] = {
         "exec(open('executed.py').read())\nlate = importlib.import_module('la' + 'te')\n",
         "n += ran + extended + executed + late.LATE + space.part.SHIFT + len(list(data.glob('parts/*.txt')))\n"
         "try:\n    n += int((data / 'optional.txt').read_text())\nexcept OSError:\n    pass\n"
-        "n += int(os.environ.get('SCALE', '0'))\n",
+        "n += int(os.environ.get('SCALE', '0'))\n"
+        "n += 1000 * (data / 'override.txt').exists() + 2000 * os.path.isfile('../data/quick')\n"
+        "n += 4000 * (data / 'large').is_dir()\n",
         "octavo.value('x', helper.twice(a) + n)\n",
     ],
     "notebooks/all.ipynb": [
@@ -269,6 +273,27 @@ TABLE = (
         every_fit("data file data/optional.txt changed"),
         (*FIT, *ONWARD),
     ),
+    Row(
+        "a file that was asked for and was not there",
+        write("data/override.txt", ""),
+        every_fit("data file data/override.txt changed"),
+        (*FIT, *ONWARD),
+    ),
+    Row(
+        "a file that was asked for goes",
+        remove("data/quick"),
+        every_fit("data file data/quick is gone"),
+        (*FIT, *ONWARD),
+        fast=True,
+    ),
+    Row(
+        "a folder that was asked for goes",
+        lambda project: shutil.rmtree(project.root / "data/large"),
+        every_fit("data file data/large is gone"),
+        (*FIT, *ONWARD),
+    ),
+    Row("what is in a file of which only was asked whether it is there", write("data/quick", "1")),
+    Row("what is in such a folder", write("data/large/two.txt", "1")),
     Row("a declared input", write("data/declared.txt", "2\n"), every_fit("data file changed"), FIT),
     Row("one more declared input", write("data/declared2.txt", "2\n"), every_fit("data file changed"), FIT),
     # Modules, however they are imported.
@@ -428,6 +453,7 @@ def restore(root: Path, before: Mapping[str, bytes | str]) -> None:
             (root / name).unlink()
     for name, content in before.items():
         if not (root / name).is_symlink() and not (root / name).exists():
+            (root / name).parent.mkdir(exist_ok=True)
             (root / name).write_bytes(content) if isinstance(content, bytes) else (root / name).symlink_to(content)
 
 

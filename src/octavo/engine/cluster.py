@@ -25,7 +25,7 @@ from octavo.engine.remote import within
 from octavo.engine.store import KEPT, OUT, Store, load
 from octavo.engine.travel import PIECE, Held, Piece, pieces, read_tree
 from octavo.errors import BuildError, OctavoError, Unreachable, disk_error
-from octavo.filenames import decoded
+from octavo.filenames import MISSING, decoded
 
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster
@@ -278,7 +278,7 @@ class DaskExecutor(Executor):
             raise made.error
         for name, read in sorted((made.reads or {}).items()):
             if not self._is_so(self.home.root / name, read):
-                raise _differs(job.name, name, made.host, there=read.digest != keys.MISSING, seen=bool(made.folder))
+                raise _differs(job.name, name, made.host, there=read.digest != MISSING, seen=bool(made.folder))
         if made.folder:
             made.folder.rename(job.folder)
             return made.performed
@@ -296,7 +296,7 @@ class DaskExecutor(Executor):
         """Whether what a task read on a worker is as it is here. Names may have come into the same folder since."""
         if read.inode and path.is_dir() and path.stat().st_ino == read.inode:
             return True
-        return Store(self.home.state, self.home.root).digest(path) == read.digest
+        return keys.is_so(path, read.digest, Store(self.home.state, self.home.root).digest)
 
     def _supply(self, flight: Flight, lacks: Lacks) -> None:
         """Send a worker what it lacks, then the task again."""

@@ -26,10 +26,10 @@ from octavo.engine.forked import AGAIN, Zygote, begin_beside, unread
 from octavo.engine.pool import Performed
 from octavo.engine.store import DOUBTS, Store
 from octavo.engine.task import Action, Doubts
-from octavo.engine.travel import Held, Mirror, Piece, Tree, digest_in
+from octavo.engine.travel import Held, Mirror, Piece, Tree, digest_in, presence_in
 from octavo.engine.zygote import Request, receive, send
 from octavo.errors import BuildError, OctavoError, disk_error
-from octavo.filenames import decoded
+from octavo.filenames import decoded, presence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -181,7 +181,8 @@ def work(job: Job) -> Answer | None:
 
 def _written_there(made: Made, tree: Tree) -> str:
     """Return what was read and was not as it had been sent: it was written there. Empty where there is none."""
-    other = (name for name, read in (made.reads or {}).items() if read.digest != digest_in(tree, name))
+    reads = (made.reads or {}).items()
+    other = (name for name, read in reads if read.digest not in (digest_in(tree, name), presence_in(tree, name)))
     return min(other, default="")
 
 
@@ -220,9 +221,10 @@ def _work_here(job: Job, site: Site, worker: Worker) -> Answer | None:
     if not isinstance(answer, Made) or answer.performed is None or site.within:
         return answer
     # Not all that it sees need be the same: there are links to disks of one machine, and files outside the project.
-    changed = {site.root / decoded(name) for name in _doubts(folder).changed}
-    digest = Store(site.probe.parent.parent, site.root).digest
-    reads = {_name(p, site.root): _read(p, digest) for p in answer.performed.reads if p not in changed}
+    doubts, digest = _doubts(folder), Store(site.probe.parent.parent, site.root).digest
+    changed, alone = {site.root / decoded(name) for name in doubts.changed}, set(map(decoded, doubts.presence))
+    read = {_name(path, site.root): path for path in answer.performed.reads if path not in changed}
+    reads = {name: _read(path, presence if name in alone else digest) for name, path in read.items()}
     return replace(answer, reads=reads)
 
 
@@ -263,7 +265,9 @@ def _work_apart(job: Job, site: Site, root: Path, worker: Worker) -> Answer | No
         if outside:
             return Made(answer.host, None, _cannot_travel(job.name, outside[0]), left=left)
         files = {_name(p, folder): (p.read_bytes(), os.access(p, os.X_OK)) for p in _files(folder)}
-        found = {_name(path, root): Read(keys.of_file(path)) for path in reads}
+        alone = set(map(decoded, _doubts(folder).presence))
+        read = {_name(path, root): path for path in reads}
+        found = {name: Read((presence if name in alone else keys.of_file)(path)) for name, path in read.items()}
         return Made(answer.host, answer.performed._replace(reads=()), files=files, reads=found, left=left)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from octavo.filenames import counts, encodable
+from octavo.filenames import FILE, FOLDER, MISSING, counts, decoded, encodable, presence
 
-MISSING = "missing"
 UNREADABLE = "unreadable"
 TICK = 20_000_000  # nanoseconds: file systems tell times no finer than this
 
@@ -72,6 +71,16 @@ def of_files(paths: Iterable[Path], root: Path, digest: FileDigest = of_file) ->
     """Return one digest of several files: their names from ``root`` and their bytes, in sorted order."""
     named = {p.relative_to(root).as_posix() if p.is_relative_to(root) else str(p): p for p in paths}
     return of([(name, digest(named[name])) for name in sorted(named)])
+
+
+def is_so(path: Path, was: str, digest: FileDigest = of_file) -> bool:
+    """Whether what a run read is as it was: its digest, or, where only that counted, that it is there."""
+    return (presence(path) if was in (FILE, FOLDER) else digest(path)) == was
+
+
+def are_so(reads: Mapping[str, str], root: Path, digest: FileDigest) -> bool:
+    """Whether all that a run read is as it was; names start from ``root`` and are as JSON has them."""
+    return all(is_so(root / decoded(name), was, digest) for name, was in reads.items())
 
 
 def remembering(of_file: FileDigest = of_file) -> FileDigest:

@@ -201,7 +201,8 @@ class Run:
         if memory is None or not decision.reason.startswith(SHARED):
             return False
         entry = memory.entry
-        changed = {name for name in entry.shared if self.digest(self.store.root / name) != entry.reads[name]}
+        root, reads = self.store.root, entry.reads
+        changed = {name for name in entry.shared if not keys.are_so({name: reads[name]}, root, self.digest)}
         now = {name: outcome.entry for name, outcome in self.outcomes.items()}
         code = memory.parts.get("code")
         like = [now.get(name) or m.entry for name, m in self.memory.items() if m.parts.get("code") == code]

@@ -257,7 +257,7 @@ class Shared:
                 self._refuse(name, str(error))
                 continue
             with self._guard:
-                if all(digest(self.store.root / read) == was for read, was in offered.entry.reads.items()):
+                if keys.are_so(offered.entry.reads, self.store.root, digest):
                     return offered
         return None
 

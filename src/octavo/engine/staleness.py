@@ -9,7 +9,7 @@ from pathlib import Path
 from octavo.engine import key as keys
 from octavo.engine.store import KEPT, OUT, Store
 from octavo.engine.task import LAST, REASONS, Entry, Memory, Task
-from octavo.filenames import decoded
+from octavo.filenames import MISSING, decoded
 
 SHARED = "shared trace:"  # begins the reason of a file that perhaps another task read
 
@@ -47,7 +47,7 @@ def _as_last_time(
     """Return the last result, where nothing has changed since: its files, not touched meanwhile, are not read again."""
     if memory is None or not memory.state or memory.entry.key != key:
         return None
-    if any(digest(store.root / decoded(name)) != was for name, was in memory.entry.reads.items()):
+    if not keys.are_so(memory.entry.reads, store.root, digest):
         return None
     folder = store.folder_of(memory.entry)
     return (folder, memory.entry, memory.state) if store.state_of(folder, memory.entry) == memory.state else None
@@ -100,8 +100,8 @@ def _changed_files(store: Store, memory: Memory, digest: keys.FileDigest) -> dic
     for name, was in memory.entry.reads.items():
         kind = "module" if name.endswith(".py") else "data file"
         kind = SHARED if name in memory.entry.shared else kind
-        if kind not in found and (now := digest(store.root / decoded(name))) != was:
-            found[kind] = f"{kind} {name} {'is gone' if now == keys.MISSING else 'changed'}"
+        if kind not in found and not keys.is_so(path := store.root / decoded(name), was, digest):
+            found[kind] = f"{kind} {name} {'is gone' if digest(path) == MISSING else 'changed'}"
     return found
 
 

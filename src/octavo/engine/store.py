@@ -26,7 +26,7 @@ from octavo.engine import key as keys
 from octavo.engine import locks
 from octavo.engine.task import Doubts, Entry, Memory
 from octavo.errors import BuildError
-from octavo.filenames import decoded, encodable
+from octavo.filenames import encodable, presence
 
 ENTRY = "entry.json"
 OUT = "out"
@@ -59,8 +59,7 @@ class Store:
             return None
         found = [(candidate, entry) for candidate in sorted(folder.iterdir()) if (entry := load(candidate))]
         for candidate, entry in sorted(found, key=lambda known: bool(known[1].shared)):  # the exact ones first
-            unchanged = all(digest(self.root / decoded(name)) == was for name, was in entry.reads.items())
-            state = self.state_of(candidate, entry) if unchanged else ""
+            state = self.state_of(candidate, entry) if keys.are_so(entry.reads, self.root, digest) else ""
             if state and _whole(candidate, entry):
                 return candidate, entry, state
         return None
@@ -152,7 +151,9 @@ class Store:
 
         Raises OSError when the disk does not take it; then nothing is kept.
         """
-        traced = {self._name(path): self.digest(path) for path in sorted(set(reads))}
+        asked = set(doubts.presence)
+        named = {self._name(path): path for path in sorted(set(reads))}
+        traced = {name: presence(p) if name in asked else self.digest(p) for name, p in named.items()}
         traced |= dict.fromkeys(doubts.changed, CHANGED)
         files = sorted(p for p in made.rglob("*") if p.is_file())
         outputs = {p.relative_to(made).as_posix(): (p.stat().st_size, keys.of_file(p)) for p in files}

@@ -53,7 +53,8 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     """What the store keeps beside the files of a result.
 
     ``outputs`` maps every file (relative, with slashes) to its size and SHA-256; ``reads`` maps what was read while it
-    ran to its SHA-256 (relative to the project where it lies inside); ``seconds`` is the time that it took; ``memory``
+    ran to its SHA-256 (relative to the project where it lies inside), or to whether it was there, where only that
+    counts (see filenames.presence); ``seconds`` is the time that it took; ``memory``
     is the bytes that it needed (0: not known). Of ``reads``, those in ``shared`` were perhaps read by another task
     that ran beside it. ``notes`` are sentences for the user. ``origin`` is the address of the shared store that it was
     fetched from (empty: it was made here). ``ran`` is when it was made, in seconds since 1970 (0: not known): the
@@ -72,15 +73,17 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
 
 class Doubts(msgspec.Struct, frozen=True):
-    """What an action may leave in ``folder/doubts.json``: what is not certain of the files that it says it read.
+    """What an action may leave in ``folder/doubts.json``: what is to be known of the files that it says it read.
 
     Names are as in ``Entry.reads``. ``perhaps``: another task that ran beside it may have read them; ``changed``: they
-    were written to after they had been read; ``notes``: sentences for the user. ``memory``: bytes that processes took
-    which the worker's own did not begin.
+    were written to after they had been read; ``presence``: of these only counts whether they are there (see
+    filenames.presence); ``notes``: sentences for the user. ``memory``: bytes that processes took which the worker's
+    own did not begin.
     """
 
     perhaps: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
+    presence: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     memory: int = 0
 

@@ -18,15 +18,17 @@ from pathlib import Path
 import msgspec
 
 from octavo.engine import key as keys
-from octavo.filenames import counts, decoded, encodable
+from octavo.filenames import FILE, FOLDER, MISSING, counts, decoded, encodable
 
-FOLDER = "folder"  # stands for the digest of a folder, of which the name alone travels
 NOWHERE = "nowhere"  # stands for the digest of a link that leads to nothing: listings have its name
 PIECE = 16 << 20  # bytes that travel at once
 
 
 class Held(msgspec.Struct, frozen=True, array_like=True):
-    """A file of a tree: the digest of its bytes (``folder`` for a folder), and whether it is a program."""
+    """A file of a tree: the digest of its bytes, and whether it is a program.
+
+    Of a folder the name alone travels: FOLDER stands for its digest.
+    """
 
     digest: str
     program: bool = False
@@ -64,10 +66,18 @@ def digest_in(tree: Tree, name: str) -> str:
     """Return what keys.of_file would say of a name of a tree, ``.`` for its root, were the tree laid out."""
     name = encodable(name)
     if (held := tree.get(name)) and held.digest != FOLDER:
-        return held.digest if held.digest != NOWHERE else keys.MISSING
+        return held.digest if held.digest != NOWHERE else MISSING
     start = "" if name == "." else f"{name}/"
     below = {decoded(other.removeprefix(start).partition("/")[0]) for other in tree if other.startswith(start)}
-    return keys.of(sorted(filter(counts, below))) if below or held or not start else keys.MISSING
+    return keys.of(sorted(filter(counts, below))) if below or held or not start else MISSING
+
+
+def presence_in(tree: Tree, name: str) -> str:
+    """Return what filenames.presence would say of a name of a tree, were the tree laid out."""
+    name = encodable(name)
+    if (held := tree.get(name)) and held.digest != FOLDER:
+        return MISSING if held.digest == NOWHERE else FILE
+    return FOLDER if held or any(other.startswith(f"{name}/") for other in tree) else MISSING
 
 
 def _files(paths: Iterable[Path], root: Path, digest: keys.FileDigest) -> Tree:

@@ -105,6 +105,7 @@ def recorder_files() -> tuple[Path, ...]:
         "saved.py",
         "notebooks/kernel.py",
         "notebooks/pristine.py",
+        "notebooks/questions.py",
         "notebooks/standin.py",
         "notebooks/trace.py",
     )

@@ -26,8 +26,9 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from octavo.errors import NotebookError
-from octavo.filenames import counts, encodable
+from octavo.filenames import counts, encodable, presence
 from octavo.model import Doubts
+from octavo.notebooks import questions
 from octavo.notebooks.watch import PYTHON, Opened, mark
 
 TRACE = "OCTAVO_TRACE"
@@ -75,6 +76,7 @@ def load_ipython_extension(shell: Any) -> None:
     seen = Seen(*json.loads(os.environ.get(MARKS) or "[]"))
     sys.addaudithook(seen.hook())
     sys.meta_path.append(_Last(seen))
+    questions.listen(seen.question, seen.installed)
     seen.write(Path(target))  # that it is there says that the run is traced
     shell.events.register("post_run_cell", lambda _result: seen.write(Path(target)))
     atexit.register(lambda: seen.write(Path(target)))
@@ -101,7 +103,9 @@ class Seen:
         self.written: set[str] = set()
         self.appended: dict[str, State] = {}  # written to behind what was there, which was not read yet
         self.removed: set[str] = set()
+        self.linked: set[str] = set()  # not written: what is read through a link is another file
         self.listed: dict[str, str] = {}
+        self.presence: dict[str, str] = {}  # of what was asked whether it is there, what it was at first
         self.listing = 0  # the thread that lists a folder here
         self.modules: dict[str, State] = {}
         self.sought: dict[str, tuple[str, ...]] = {}  # modules that the user's code imports, and the folders asked
@@ -116,6 +120,8 @@ class Seen:
             "os.listdir": self._list,
             "os.scandir": self._list,
             "os.mkdir": self._make,
+            "os.link": self._link,
+            "os.symlink": self._link,
             "os.remove": self._remove,
             "os.rmdir": self._remove,
             "shutil.rmtree": self._remove,
@@ -161,9 +167,20 @@ class Seen:
             self.listed[path] = names(path) if _below(path, (self.root,)) else ""
             self.listing = 0
 
+    def question(self, asked: object) -> None:
+        """Note whether something is there, of which the user's code asks that; empty where it came or went since."""
+        if path := _path(asked):
+            now = presence(path)
+            if self.presence.setdefault(path, now) != now:
+                self.presence[path] = ""
+
     def _make(self, _: str, arguments: tuple[Any, ...]) -> None:
         if arguments[2] in (-1, None) and (path := _path(arguments[0])) and not state(path):
             self.written.add(path)
+
+    def _link(self, _: str, arguments: tuple[Any, ...]) -> None:
+        if arguments[-1] == -1 and (path := _path(arguments[1])) and not os.path.lexists(path):
+            self.linked.add(path)
 
     def _remove(self, _: str, arguments: tuple[Any, ...]) -> None:
         if arguments[1] in (-1, None) and (path := _path(arguments[0])):  # else it is from an open folder
@@ -251,7 +268,8 @@ class Seen:
         if _had_children():
             self.opaque["child processes"] = None
         more = (self.sought, self.network, self.opaque, sys.modules)
-        size = tuple(map(len, (self.read, self.written, self.removed, self.listed, *more)))
+        counted = (self.read, self.written, self.removed, self.listed, *more)
+        size = (*map(len, counted), hash(tuple(self.presence.items())))
         if size == self.told:
             return
         for name in self._new_modules():
@@ -269,7 +287,8 @@ class Seen:
         # Where an import looked: that it lists a folder is no reading of the folder.
         entries = [entry for entry in sys.path_importer_cache if not entry.startswith(self.installed)]
         searched = [os.path.abspath(entry) for entry in entries]  # noqa: PTH100
-        others = {"removed": self.removed, "searched": searched, "network": self.network, "opaque": self.opaque}
+        others = {"removed": self.removed, "linked": self.linked, "presence": self.presence, "searched": searched}
+        others |= {"network": self.network, "opaque": self.opaque}
         target.write_text(json.dumps({**found, **others}, default=sorted), encoding="utf-8")
         self.told = size
 
@@ -436,10 +455,11 @@ def traced(
 ) -> Traced:
     """Return what a run read, as far as its key must hold it: files and folders outside the environment and the system.
 
-    Files of the project that were looked for and not found are among them. ``ignored`` are folders of the project that
-    are not sources (the store, what was built). ``opened`` is what was seen from outside; ``beside`` says that BESIDE's
-    packages are only loaded, not used. ``expected`` are files that count as read, with their states when it began.
-    Raises NotebookError when a file changed while the run went on: what the run read is not what the file holds now.
+    Files of the project that were looked for and not found are among them, and those of which the run asked whether
+    they are there. ``ignored`` are folders of the project that are not sources (the store, what was built). ``opened``
+    is what was seen from outside; ``beside`` says that BESIDE's packages are only loaded, not used. ``expected`` are
+    files that count as read, with their states when it began. Raises NotebookError when a file changed while the run
+    went on: what the run read is not what the file holds now.
     """
     found = _noted(file, where)
     places = _places(root, ignored)
@@ -451,16 +471,37 @@ def traced(
         what = f"'{_named(changed[0], root)}' changed while it ran."
         raise NotebookError(what, where=where, hint="Run the same command again.")
     changed += [] if opaque else [name for name in sorted(listed) if _filled(name, found)]
+    asked = {n: was for n, was in _asked(found, (*read, *modules, *listed), root).items() if places.hold_data(n)}
+    wavered = sorted(name for name, was in asked.items() if presence(name) != was)
+    changed += [] if opaque else wavered  # what comes or goes while a child process runs may well be its own
     hooked = {*read, *modules, *listed}
     seen = opened if opened and opaque else NOTHING  # whatever else was opened meanwhile, others opened it
     known = {os.path.realpath(n) for n in (*hooked, *found["written"], *found["searched"])}
     more = {n for n in map(_source, seen.own | seen.perhaps) if n not in known and places.hold_data(n)}
+    alone = asked.keys() - wavered - more
     doubts = Doubts(
         perhaps=tuple(sorted(_named(n, root) for n in more & set(map(_source, seen.perhaps)))),
         changed=tuple(sorted({_named(n, root) for n in (*changed, *(more & seen.changed))})),
+        presence=tuple(sorted(_named(n, root) for n in alone)),
         notes=tuple(_notes(found["network"], seen.gap, opaque)),
     )
-    return Traced(_sorted(hooked | more), doubts)
+    return Traced(_sorted(hooked | more | alone), doubts)
+
+
+def _asked(found: Mapping[str, Any], known: Iterable[str], root: Path) -> dict[str, str]:
+    """Return what was asked for, in the project, and what it was, where nothing else says that it was there or not.
+
+    ``known`` are files and folders that count by themselves: those that are there, with the folders that they lie in,
+    are. What the run wrote or removed is its own, and so are the folders in which it did.
+    """
+    own = (*found["written"], *found["removed"], *found["linked"])
+    start, told = str(root), {str(root)}
+    for name in (*own, *filter(state, known)):
+        while _below(name, (start,)) and name not in told:
+            told.add(name)
+            name = os.path.dirname(name)  # noqa: PTH120
+    asked = {n: was for n, was in found["presence"].items() if n not in told and _below(n, (start,))}
+    return {name: was for name, was in asked.items() if not _below(name, tuple(found["removed"]))}
 
 
 def _noted(file: Path, where: str) -> dict[str, Any]:
