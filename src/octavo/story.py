@@ -73,7 +73,7 @@ def text(told: Mapping[str, Any]) -> str:
         lines.append(f"  fetched      from the shared store {told['from']}")
     lines.append(f"  key          {told['key'][:SHOWN]}")
     for title, group in (("made of", "made_of"), ("read", "read"), ("used", "results_used"), ("gave", "files")):
-        lines += [f"  {title:12} {digest[:SHOWN]}  {of}" for of, digest in told[group].items()]
+        lines += [f"  {title:12} {digest[:SHOWN]:{SHOWN}}  {of}" for of, digest in told[group].items()]
     lines += [f"  shared       {file}: opened while other points ran too" for file in told["shared"]]
     lines += [f"  note         {note}" for note in told["notes"]]
     return "\n".join(lines)

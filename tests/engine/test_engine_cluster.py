@@ -18,7 +18,7 @@ from octavo.engine.store import Store
 from octavo.engine.task import Task
 from octavo.engine.travel import NOWHERE, Held, Mirror, Piece
 from octavo.errors import Unreachable
-from octavo.filenames import FOLDER
+from octavo.filenames import FOLDER, presence
 
 
 def write(root: Path, *names: str) -> Path:
@@ -135,6 +135,7 @@ def test_a_tree_says_what_its_files_and_folders_are_like(tmp_path: Path) -> None
     tree = travel.read_tree(root, (), (), keys.of_file)
     for name in ("a.txt", "data", "data/b.txt", "data/in", "empty", ".", "no", "data/no"):
         assert travel.digest_in(tree, name) == keys.of_file(root / name), name
+        assert name == "." or travel.presence_in(tree, name) == presence(root / name), name
 
 
 def test_what_two_builds_send_at_the_same_time_arrives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

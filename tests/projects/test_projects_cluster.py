@@ -183,10 +183,12 @@ def test_what_cannot_travel_is_told_by_name(
     far, hidden = elsewhere
     outside.write_text("1")
     read = "from pathlib import Path\n"
+    asks = f"{read}Path('../.data/x.txt').exists()"
     absent = f"{read}try:\n    Path('../.data/x.txt').open()\nexcept OSError:\n    1"
     project = tiny(
         {
             "notebooks/outside.ipynb": [f"{read}Path({str(outside)!r}).read_text()"],
+            "notebooks/asks.ipynb": [asks],
             "notebooks/hidden.ipynb": [absent],
             "notebooks/raises.ipynb": ["1 / 0"],
             ".data/x.txt": "1",
@@ -195,6 +197,7 @@ def test_what_cannot_travel_is_told_by_name(
     said = project.octavo("build", "--on", far.address)
     assert said.code == 3
     assert f"outside: It reads '{outside}', which lies outside the project" in said.err
+    assert "asks: It looked for '.data/x.txt', which does not travel" in said.err
     assert "hidden: It looked for '.data/x.txt', which does not travel" in said.err
     assert "build/notebooks/raises.failed.ipynb" in said.err
     assert "ZeroDivisionError" in project.read("build/notebooks/raises.failed.ipynb")
@@ -244,7 +247,9 @@ def test_a_file_that_is_another_on_a_worker_is_told(tiny: Callable[..., Tiny], t
     read = "import octavo\noctavo.value('n', int(open({!r}).read()))"
     listed = "import os, octavo\noctavo.value('n', len(os.listdir('../data')))"
     names = {"linked": [read.format("../data/outside.txt")], "outside": [read.format(str(outside))]}
-    books = {**names, "listed": [listed], "same": [read.format("../n.txt")]}
+    asks = "import os, octavo\noctavo.value('n', int(os.path.exists('../data/more.txt')))"
+    same = f"{read.format('../n.txt')}\nimport os\nos.path.isdir('../data')"
+    books = {**names, "listed": [listed], "asks": [asks], "same": [same]}
     project = tiny({"n.txt": "1", **{f"notebooks/{name}.ipynb": cells for name, cells in books.items()}})
     (project.root / "data").symlink_to(outside.parent)
     own = 'mount -t tmpfs none "$0" && echo 2 > "$0/outside.txt" && echo > "$0/more.txt" && exec "$@"'
@@ -254,6 +259,7 @@ def test_a_file_that_is_another_on_a_worker_is_told(tiny: Callable[..., Tiny], t
         said = project.octavo("build", "--on", made.address)
     assert said.code == 3 and "ran     same" in said.err
     assert "error: linked: 'data/outside.txt' is another on " in said.err
+    assert "error: asks: 'data/more.txt' is another on " in said.err
     assert "error: listed: 'data' is another on " in said.err
     assert f"error: outside: '{outside}' is another on " in said.err
 
