@@ -25,7 +25,7 @@ from octavo.engine.remote import within
 from octavo.engine.store import KEPT, OUT, Store, load
 from octavo.engine.travel import PIECE, Held, Piece, pieces, read_tree
 from octavo.errors import BuildError, OctavoError, Unreachable, disk_error
-from octavo.filenames import MISSING, decoded
+from octavo.filenames import FOLDER, MISSING, decoded
 
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster
@@ -355,7 +355,7 @@ class DaskExecutor(Executor):
                     path = out.parent / name
                     found[path.relative_to(self.home.root).as_posix()] = Held(digest)
                     self.contents.setdefault(digest, path)
-            found.setdefault(out.relative_to(self.home.root).as_posix(), Held("folder"))
+            found.setdefault(out.relative_to(self.home.root).as_posix(), Held(FOLDER))
         return found
 
     def _send(self, flight: Flight, lacks: Lacks) -> None:

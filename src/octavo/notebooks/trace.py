@@ -105,7 +105,7 @@ class Seen:
         self.removed: set[str] = set()
         self.linked: set[str] = set()  # not written: what is read through a link is another file
         self.listed: dict[str, str] = {}
-        self.presence: dict[str, str] = {}  # of what was asked whether it is there, what it was at first
+        self.presence: dict[str, str] = {}  # of what was asked whether it is there, the last answer
         self.listing = 0  # the thread that lists a folder here
         self.modules: dict[str, State] = {}
         self.sought: dict[str, tuple[str, ...]] = {}  # modules that the user's code imports, and the folders asked
@@ -168,11 +168,9 @@ class Seen:
             self.listing = 0
 
     def question(self, asked: object) -> None:
-        """Note whether something is there, of which the user's code asks that; empty where it came or went since."""
+        """Note whether something is there, of which the user's code asks that. Who waits for it has the last answer."""
         if path := _path(asked):
-            now = presence(path)
-            if self.presence.setdefault(path, now) != now:
-                self.presence[path] = ""
+            self.presence[path] = presence(path)
 
     def _make(self, _: str, arguments: tuple[Any, ...]) -> None:
         if arguments[2] in (-1, None) and (path := _path(arguments[0])) and not state(path):
