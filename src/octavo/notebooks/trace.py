@@ -469,14 +469,13 @@ def traced(
         what = f"'{_named(changed[0], root)}' changed while it ran."
         raise NotebookError(what, where=where, hint="Run the same command again.")
     changed += [] if opaque else [name for name in sorted(listed) if _filled(name, found)]
-    asked = {n: was for n, was in _asked(found, (*read, *modules, *listed), root).items() if places.hold_data(n)}
-    wavered = sorted(name for name, was in asked.items() if presence(name) != was)
-    changed += [] if opaque else wavered  # what comes or goes while a child process runs may well be its own
     hooked = {*read, *modules, *listed}
+    asked, wavered = _asked(found, hooked, places)
+    changed += [] if opaque else wavered  # what comes or goes while a child process runs may well be its own
     seen = opened if opened and opaque else NOTHING  # whatever else was opened meanwhile, others opened it
     known = {os.path.realpath(n) for n in (*hooked, *found["written"], *found["searched"])}
     more = {n for n in map(_source, seen.own | seen.perhaps) if n not in known and places.hold_data(n)}
-    alone = asked.keys() - wavered - more
+    alone = asked - more
     doubts = Doubts(
         perhaps=tuple(sorted(_named(n, root) for n in more & set(map(_source, seen.perhaps)))),
         changed=tuple(sorted({_named(n, root) for n in (*changed, *(more & seen.changed))})),
@@ -486,20 +485,23 @@ def traced(
     return Traced(_sorted(hooked | more | alone), doubts)
 
 
-def _asked(found: Mapping[str, Any], known: Iterable[str], root: Path) -> dict[str, str]:
-    """Return what was asked for, in the project, and what it was, where nothing else says that it was there or not.
+def _asked(found: Mapping[str, Any], known: Iterable[str], places: _Places) -> tuple[set[str], list[str]]:
+    """Return what of the project was asked for, where nothing else says that it was there or not.
 
+    The first are those that are as the run was told, the second those that came or went since.
     ``known`` are files and folders that count by themselves: those that are there, with the folders that they lie in,
     are. What the run wrote or removed is its own, and so are the folders in which it did.
     """
     own = (*found["written"], *found["removed"], *found["linked"])
-    start, told = str(root), {str(root)}
+    root, told = places.root, {places.root}
     for name in (*own, *filter(state, known)):
-        while _below(name, (start,)) and name not in told:
+        while _below(name, (root,)) and name not in told:
             told.add(name)
             name = os.path.dirname(name)  # noqa: PTH120
-    asked = {n: was for n, was in found["presence"].items() if n not in told and _below(n, (start,))}
-    return {name: was for name, was in asked.items() if not _below(name, tuple(found["removed"]))}
+    asked = {n for n in found["presence"] if n not in told and _below(n, (root,)) and places.hold_data(n)}
+    asked -= {name for name in asked if _below(name, tuple(found["removed"]))}
+    wavered = {name for name in asked if presence(name) != found["presence"][name]}
+    return asked - wavered, sorted(wavered)
 
 
 def _noted(file: Path, where: str) -> dict[str, Any]:
