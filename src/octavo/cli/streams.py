@@ -14,20 +14,35 @@ ESCAPED = "octavo-escaped"  # how letters are printed that a terminal's encoding
 UNHEARD = (errno.EPIPE, errno.EIO)  # who read the pipe has ended; the terminal is gone
 
 
-class Heard(io.FileIO):
-    """A stream that leads nowhere once nobody reads it."""
+class Heard(io.BufferedWriter):
+    """A stream that leads nowhere once nobody reads it.
+
+    It is the buffer that knows, not the file below it: a signal that comes as the file's own ``write`` returns to the
+    buffer would have the buffer take its bytes for unwritten, and they would be written twice.
+    """
 
     def write(self, data: Any, /) -> int:
-        """Write, as long as somebody reads."""
+        """Take bytes in; what does not fit is written, as long as somebody reads."""
         try:
             return super().write(data)
         except OSError as error:
-            if error.errno not in UNHEARD:
-                raise
+            self._lead_nowhere(error)
+        return super().write(data)
+
+    def flush(self) -> None:
+        """Write what was taken in, as long as somebody reads."""
+        try:
+            super().flush()
+        except OSError as error:
+            self._lead_nowhere(error)
+            super().flush()
+
+    def _lead_nowhere(self, error: OSError) -> None:
+        if error.errno not in UNHEARD:
+            raise error
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self.fileno())
         os.close(nowhere)
-        return super().write(data)
 
 
 def prepare() -> None:
@@ -51,7 +66,7 @@ def _heard(descriptor: int, stream: TextIO | None) -> TextIO:
     if stream is not None:
         stream.flush()
     return io.TextIOWrapper(
-        io.BufferedWriter(Heard(descriptor, "w", closefd=False)),
+        Heard(io.FileIO(descriptor, "w", closefd=False)),
         encoding=stream.encoding if stream else "utf-8",
         errors=stream.errors if stream and stream.errors not in ("strict", "backslashreplace") else ESCAPED,
         line_buffering=bool(stream and getattr(stream, "line_buffering", False)),
