@@ -17,6 +17,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from tests import reading
 
 from octavo.engine import forked
 
@@ -140,6 +141,7 @@ def own_sockets() -> Iterator[None]:
     with tempfile.TemporaryDirectory(prefix="o") as folder, pytest.MonkeyPatch.context() as patch:  # a short path
         patch.setenv("XDG_RUNTIME_DIR", folder)
         yield
+        reading.end()
         if forked.forkable():
             forked.stop()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests import reading
 from tests.drawn import drawn
 
 from octavo import paper
@@ -48,7 +49,7 @@ def read(root: Path) -> Manuscript:
     """Parse the paper in a project of its own, in the folder ``root``."""
     shutil.copytree(HERE / "paper", root / "paper")
     (root / "work").mkdir()
-    content = source.parse(root / "paper/paper.md", root, root / "paper/references.bib", root / "work")
+    content = reading.parse(root / "paper/paper.md", root, root / "paper/references.bib", root / "work")
     (root / "images").mkdir()
     for image in source.images(content, root / "work"):
         shutil.copyfile(image, root / "images" / image.name)

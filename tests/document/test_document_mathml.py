@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from lxml import etree
+from tests import reading
 
 from octavo.document import mathml, source
 
@@ -167,7 +168,7 @@ def formula(tmp_path_factory: pytest.TempPathFactory) -> Read:
     text = "\n\n".join(f"$$\n{tex}\n$$" for tex in every)
     (root / "paper").mkdir()
     (root / "paper/text.md").write_text(f"---\ntitle: Formulas\n---\n\n{text}\n", encoding="utf-8")
-    content = source.parse(root / "paper/text.md", root, None, root / "work")
+    content = reading.parse(root / "paper/text.md", root, None, root / "work")
     found = [node["html"] for node, _ in source.walk(content) if node["type"] == "math"]
     return dict(zip(every, found, strict=True)).__getitem__
 

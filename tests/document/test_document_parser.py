@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.document.test_document_source import BIB, FAULTS, HEAD, WRONG, parse, told
+from tests.document.test_document_source import BIB, FAULTS, HEAD, WRONG
 from tests.paper.conftest import SAMPLE
 from tests.paper.test_paper_faults import CONSTRUCTS
 
@@ -159,13 +159,12 @@ def test_the_network_is_refused_from_the_first_line(tmp_path: Path, monkeypatch:
     hook, asked = tmp_path / "hook.cjs", tmp_path / "asked"
     hook.write_text(HOOK.replace("ASKED", json.dumps(str(asked))), encoding="utf-8")
     monkeypatch.setenv("NODE_OPTIONS", f"--require {hook}")
-    assert any("lies on the network" in text for text in told(tmp_path, TEXTS["network"]))
+    assert "lies on the network" in outcome(tmp_path, TEXTS["network"], None)
     assert set(asked.read_text(encoding="utf-8").splitlines()) == {"hooked"}
 
 
 def test_the_parser_needs_jupyter_book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without jupyter-book the build stops, and says how to get it."""
     monkeypatch.setattr(parser, "find_spec", lambda name: None)
-    with pytest.raises(OctavoError, match="'jupyter-book' was not found") as caught:
-        parse(tmp_path, TEXTS["good"])
-    assert "pip install jupyter-book" in str(caught.value)
+    said = outcome(tmp_path, TEXTS["good"], None)
+    assert "'jupyter-book' was not found" in said and "pip install jupyter-book" in said

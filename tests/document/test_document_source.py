@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests import reading
 
 from octavo.document import source
 from octavo.document.source import Content
@@ -23,7 +24,7 @@ def parse(root: Path, text: str | bytes, bib: str = BIB, **files: str) -> Conten
         (root / ("paper" if name != "refs.bib" else ".") / name).write_text(content)
     path = root / "paper/text.md"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return source.parse(path, root, root / "refs.bib", root / "work")
+    return reading.parse(path, root, root / "refs.bib", root / "work")
 
 
 def told(root: Path, text: str | bytes, bib: str = BIB, **files: str) -> list[str]:
@@ -130,7 +131,7 @@ def test_a_citation_that_leads_nowhere_tells_what_it_may_have_meant(tmp_path: Pa
     (tmp_path / "work").mkdir()
     (tmp_path / "paper/text.md").write_text(f"{HEAD}See @fig:scater, [@smith1986].\n\n{figure}")
     with pytest.raises(Problems) as caught:
-        source.parse(tmp_path / "paper/text.md", tmp_path, None, tmp_path / "work")
+        reading.parse(tmp_path / "paper/text.md", tmp_path, None, tmp_path / "work")
     assert [str(problem) for problem in caught.value.problems] == [
         f"paper/text.md:5: {label}",
         "paper/text.md:5: 'smith1986' is cited, but this document has no bibliography.\n"

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests import reading
 from tests.drawn import drawn
 
 from octavo import paper
-from octavo.document import source
 from octavo.document.source import Content
 from octavo.model import Column, Medium, Record, Result, Results, Source, Table, Value
 
@@ -299,7 +299,7 @@ def read(root: Path, text: str) -> Content:
     (root / "work").mkdir()
     (root / "paper/paper.md").write_text(text, encoding="utf-8")
     (root / "references.bib").write_text(BIB, encoding="utf-8")
-    return source.parse(root / "paper/paper.md", root, root / "references.bib", root / "work")
+    return reading.parse(root / "paper/paper.md", root, root / "references.bib", root / "work")
 
 
 def made(folder: Path, effect: float = 1794.34, alt: str = "A line that goes up and down") -> Results:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests import reading
 from tests.constructs.manuscript import Manuscript, read
 from tests.paper.test_paper_sample import FORMS, text_of
 
 from octavo import paper
-from octavo.document import source
 from octavo.document.pandoc import Cited
 from octavo.document.source import Content
 from octavo.errors import BuildError
@@ -92,7 +92,7 @@ def parsed(root: Path, bibliography: str, text: str) -> Content:
     (root / "references.bib").write_text(bibliography)
     path = root / "paper/paper.md"
     path.write_text(f"---\ntitle: T\n---\n\n# One\n\n{text}\n")
-    return source.parse(path, root, root / "references.bib", root / "work")
+    return reading.parse(path, root, root / "references.bib", root / "work")
 
 
 PARTICLES = """@misc{v, author={van der Berg, Ludwig}, title={X}, year=2000}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests import reading
 from tests.document import test_document_mathml as formulas
 
 from octavo import paper
@@ -28,7 +29,7 @@ def parsed(folder: Path, text: str) -> Content:
     (folder / "paper").mkdir()
     (folder / "work").mkdir()
     (folder / "paper/paper.md").write_text(HEAD + text, encoding="utf-8")
-    return source.parse(folder / "paper/paper.md", folder, None, folder / "work")
+    return reading.parse(folder / "paper/paper.md", folder, None, folder / "work")
 
 
 def test_no_formula_loses_a_sign(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from tests import reading
 from tests.constructs.breaks import writer
 
 from octavo import paper
@@ -77,14 +78,12 @@ def refused(sample: Sample, tmp_path: Path) -> Refused:
 
 def parsed(sample: Sample, root: Path, text: str) -> Content:
     """Parse a text as paper/paper.md with an image of the author's own beside it."""
-    from octavo.document import source
-
     (root / "paper").mkdir()
     (root / "work").mkdir()
     (root / "paper/own.png").write_bytes(b"\x89PNG\r\n")
     (root / "paper/paper.md").write_text(text, encoding="utf-8")
     (root / "references.bib").write_bytes(sample.bibliography.read_bytes())
-    return source.parse(root / "paper/paper.md", root, root / "references.bib", root / "work")
+    return reading.parse(root / "paper/paper.md", root, root / "references.bib", root / "work")
 
 
 def lines_of(text: str, pieces: list[str]) -> list[int]:

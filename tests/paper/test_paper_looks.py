@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests import reading
 from tests.paper.test_paper_faults import HEAD, parsed
 from tests.paper.test_paper_sample import FORMS, text_of
 from tests.paper.test_paper_scripts import needs_fonts
 
 from octavo import paper
-from octavo.document import mathml, source
+from octavo.document import mathml
 from octavo.document.source import Content
 from octavo.model import Results
 from octavo.paper.venues import VENUES
@@ -44,7 +45,7 @@ def content_of(root: Path, text: str) -> Content:
     (root / "references.bib").write_text(WORKS, encoding="utf-8")
     path = root / "paper/paper.md"
     path.write_text(HEAD.format("date: 2031-05-06\n") + text, encoding="utf-8")
-    return source.parse(path, root, root / "references.bib", root / "work")
+    return reading.parse(path, root, root / "references.bib", root / "work")
 
 
 def written(content: Content, root: Path, form: str, venue: str, stage: str = "preprint") -> Path:

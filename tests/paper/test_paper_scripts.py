@@ -15,9 +15,10 @@ from zipfile import ZipFile
 import pytest
 from pypdf import PdfReader
 from pypdf.generic import DictionaryObject
+from tests import reading
 
 from octavo import assets
-from octavo.document import source, typst
+from octavo.document import typst
 from octavo.document.pandoc import Cited
 from octavo.document.source import Content
 from octavo.errors import BuildError
@@ -276,7 +277,7 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> tuple[Content, Cited]:
     uncited, cited = "@book{two,\n title = {한}\n}\n", "title = {さ},\n publisher = {P}, year = {2020}\n}\n"
     bibliography = f"{uncited}@book{{one,\n author = {{Other}},\n {cited}"
     (root / "refs.bib").write_text(bibliography, encoding="utf-8")
-    content = source.parse(root / "paper/paper.md", root, root / "refs.bib", root / "work")
+    content = reading.parse(root / "paper/paper.md", root, root / "refs.bib", root / "work")
     return content, Cited(root / "refs.bib", name="refs.bib")
 
 

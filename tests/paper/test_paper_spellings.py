@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from lxml import etree, html
+from tests import reading
 from tests.paper.conftest import BIB
 from tests.paper.test_paper_sample import stands, text_of
 
 from octavo import paper
-from octavo.document import source
 from octavo.document.source import Content
 from octavo.errors import OctavoError, Problems
 from octavo.model import Results
@@ -196,7 +196,7 @@ def read(root: Path, text: str) -> Content:
     Image.new("RGB", (600, 300), "grey").save(root / "paper/own.png", dpi=(200, 200))
     (root / "paper/paper.md").write_text(text, encoding="utf-8")
     (root / "references.bib").write_text(BIB, encoding="utf-8")
-    return source.parse(root / "paper/paper.md", root, root / "references.bib", root / "work")
+    return reading.parse(root / "paper/paper.md", root, root / "references.bib", root / "work")
 
 
 def write(form: str, content: Content, root: Path) -> Path:
