@@ -156,7 +156,7 @@ SAVES: dict[str, Content] = {
 }
 
 
-@pytest.mark.parametrize("kernels", ["forked", "ordinary"])
+@pytest.mark.parametrize("kernels", ["forked", pytest.param("ordinary", marks=pytest.mark.proof)])
 def test_figures_that_a_notebook_saves_or_shows_are_compared(tiny: Callable[..., Tiny], kernels: str) -> None:
     """Without an edit to it: by their files' names or their cells; a change is told by the name in the legend."""
     config = f'[tool.octavo]\ntitle = "T"\nkernels = "{kernels}"\n'

@@ -246,14 +246,8 @@ def test_a_manuscript_is_as_rich_as_a_conference_paper(name: str) -> None:
     assert set(re.findall(r"orcid: (\S+)", source.front)) == {"0000-0002-1825-0097"}
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "econometrics",
-        pytest.param("deep_learning", marks=pytest.mark.proof),
-        pytest.param("user_study", marks=pytest.mark.proof),
-    ],
-)
+@pytest.mark.proof
+@pytest.mark.parametrize("name", LEAST)
 def test_every_output_of_a_manuscript_has_all(name: str, tmp_path: Path) -> None:
     """What goes into the source comes out in each format, by counts that do not ask Octavo's document model."""
     made = build(name, tmp_path, "--to", "pdf,html,docx,jats" + (",tex" if LATEX else ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,10 +14,15 @@ from tests.drawn import drawn
 from octavo import paper
 from octavo.document.source import Content
 from octavo.model import Column, Medium, Record, Result, Results, Source, Table, Value
+from octavo.paper.venues import VENUES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+needs_tex = pytest.mark.skipif(not shutil.which("latexmk"), reason="TeX is not installed (latexmk)")
+# Papers in LaTeX are set in one class by `make test`; those of venues, which take as long again, by `make proofs`.
+CLASSES = [pytest.param(venue, marks=[] if venue == "article" else [pytest.mark.proof]) for venue in VENUES]
+PDFS = [("pdf", "article"), *[pytest.param("latex", *one.values, marks=[needs_tex, *one.marks]) for one in CLASSES]]
 REPOSITORY = Path(__file__).parents[2]
 STYLE = "figures/paper.mplstyle"
 SAMPLE = r"""---

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import pdfplumber
 import pypdf
 import pytest
 from lxml import etree, html
+from tests.paper.conftest import CLASSES, PDFS, needs_tex
 from tests.paper.test_paper_faults import parsed
 
 from octavo import paper
@@ -26,7 +26,6 @@ from octavo.paper.writers import docx
 if TYPE_CHECKING:
     from tests.paper.conftest import Sample
 
-needs_tex = pytest.mark.skipif(not shutil.which("latexmk"), reason="TeX is not installed (latexmk)")
 FRONT = """---
 title: "Pears & a `code` with \\"quotes\\", *at large*"
 subtitle: Seen from below
@@ -111,7 +110,7 @@ def test_a_pdf_says_it_on_the_page_and_of_itself(sample: Sample, tmp_path: Path)
 
 
 @needs_tex
-@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("venue", CLASSES)
 def test_latex_prints_what_its_class_prints(sample: Sample, tmp_path: Path, venue: str) -> None:
     """What a class does not print is in the list of its venue, with the reason; everything else is on the page."""
     more = FRONT + "\n" + "Many words about pears. " * 900
@@ -184,9 +183,7 @@ def boxes(page: Any) -> Iterator[tuple[str, float, float, float, float]]:
 
 
 @pytest.mark.parametrize(("count", "places"), [(2, False), (9, True)])
-@pytest.mark.parametrize(
-    ("form", "venue"), [("pdf", "article"), *[pytest.param("latex", venue, marks=needs_tex) for venue in VENUES]]
-)
+@pytest.mark.parametrize(("form", "venue"), PDFS)
 def test_each_address_stands_below_its_author(
     sample: Sample, tmp_path: Path, form: str, venue: str, count: int, places: bool
 ) -> None:

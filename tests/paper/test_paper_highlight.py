@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pdfplumber
 import pytest
 from lxml import etree, html
+from tests.paper.conftest import PDFS
 from tests.paper.test_paper_faults import HEAD, parsed
 
 from octavo import paper
@@ -31,7 +32,6 @@ LINES = [
 CODE = "\n".join(LINES)
 LISTING = "```{code} r\n:caption: A listing\n:label: l\nlm(y ~ x)\n```\n"
 TEXT = f"Words.\n\n```python\n{CODE}\n```\n\nAnd:\n\n```\n{CODE}\n```\n\n{LISTING}"
-needs_tex = pytest.mark.skipif(not shutil.which("latexmk"), reason="TeX is not installed (latexmk)")
 INK = {(17, 17, 17), (0, 0, 0)}
 
 
@@ -54,9 +54,7 @@ def squash(text: str) -> str:
     return re.sub(r"\s+", "", text)
 
 
-@pytest.mark.parametrize(
-    ("form", "venue"), [("pdf", "article"), *[pytest.param("latex", venue, marks=needs_tex) for venue in VENUES]]
-)
+@pytest.mark.parametrize(("form", "venue"), PDFS)
 def test_a_pdf_has_colours_and_the_code_as_typed(sample: Sample, tmp_path: Path, form: str, venue: str) -> None:
     """Keywords, strings and comments in colours of their own; who copies the code has every sign of it."""
     with pdfplumber.open(written(sample, tmp_path, form, venue)) as pdf:

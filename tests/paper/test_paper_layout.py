@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pdfplumber
 import pytest
+from tests.paper.conftest import CLASSES
 from tests.paper.test_paper_faults import HEAD, parsed
 
 from octavo import paper
@@ -61,7 +62,7 @@ def measured(file: Path) -> tuple[Page, int]:
 
 
 @pytest.mark.skipif(not shutil.which("latexmk"), reason="TeX is not installed (latexmk)")
-@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("venue", CLASSES)
 def test_typst_and_latex_have_the_same_page(sample: Sample, tmp_path: Path, venue: str) -> None:
     """Columns, text block, type and lines within four points, and nearly as many pages."""
     content = parsed(sample, tmp_path, TEXT + TABLE)

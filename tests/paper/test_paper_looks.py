@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests import reading
+from tests.paper.conftest import needs_tex
 from tests.paper.test_paper_faults import HEAD, parsed
 from tests.paper.test_paper_sample import FORMS, text_of
 from tests.paper.test_paper_scripts import needs_fonts
@@ -22,7 +22,6 @@ from octavo.paper.venues import VENUES
 if TYPE_CHECKING:
     from tests.paper.conftest import Sample
 
-needs_tex = pytest.mark.skipif(not shutil.which("latexmk"), reason="TeX is not installed (latexmk)")
 WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 DRAWING = "http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing"
 # In the order that BibTeX gives them: none, Ana and another, Ayşe, Li, Liang, van der Berg, Liv and another, Liv P.

@@ -16,6 +16,7 @@ import pytest
 from pypdf import PdfReader
 from pypdf.generic import DictionaryObject
 from tests import reading
+from tests.paper.conftest import CLASSES
 
 from octavo import assets
 from octavo.document import typst
@@ -161,7 +162,7 @@ def embedded(font: Any) -> bool:
 
 
 @needs_fonts
-@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("venue", CLASSES)
 def test_names_of_every_script_arrive(tiny: Callable[..., Tiny], venue: str) -> None:
     """In both PDFs of every venue: as text, in what the file says of itself, in its bookmarks; no font of pixels."""
     project = tiny(files(venue))

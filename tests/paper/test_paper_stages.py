@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from lxml import etree
+from tests.paper.conftest import PDFS
 
 from octavo import paper
 
@@ -71,7 +72,7 @@ def written(sample: Sample, form: str, folder: Path, stage: str, venue: str = "a
 
 
 VENUES = ("article", "ieee", "acm")
-CASES = [(form, venue) for form in FORMS for venue in (VENUES if form in ("tex", "latex") else VENUES[:1])]
+CASES = [*((form, "article") for form in FORMS if form != "latex"), ("tex", "ieee"), ("tex", "acm"), *PDFS[1:]]
 
 
 @pytest.mark.parametrize(("form", "venue"), CASES)

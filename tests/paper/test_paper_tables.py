@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.paper.conftest import CLASSES
 from tests.paper.test_paper_faults import HEAD, parsed
 
 from octavo.document.fill import fill
@@ -47,7 +48,7 @@ def compiled(sample: Sample, root: Path, text: str, venue: str) -> tuple[str, La
     return "".join(page.get_textpage().get_text_range() for page in pages), log
 
 
-@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("venue", CLASSES)
 def test_words_are_broken_into_lines_before_a_table_is_shrunk(sample: Sample, tmp_path: Path, venue: str) -> None:
     """A table of words keeps its type, and so does one of numbers that has the whole page, or stands in the text."""
     text = (
@@ -57,7 +58,7 @@ def test_words_are_broken_into_lines_before_a_table_is_shrunk(sample: Sample, tm
     assert (log.shrunk, log.overfull) == ((), ())
 
 
-@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("venue", CLASSES)
 def test_a_table_that_is_shrunk_is_told_with_its_line(sample: Sample, tmp_path: Path, venue: str) -> None:
     """Its place, and how high its type became."""
     _, log = compiled(sample, tmp_path, "Words.\n\n" + table(NUMBERS, ":label: tab-a"), venue)
@@ -67,7 +68,7 @@ def test_a_table_that_is_shrunk_is_told_with_its_line(sample: Sample, tmp_path: 
     assert log.overfull == ()
 
 
-@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("venue", CLASSES)
 def test_footnotes_of_floats_and_their_captions_are_printed(sample: Sample, tmp_path: Path, venue: str) -> None:
     """LaTeX prints the mark of a footnote in a float, and drops its text without a word (promise 1)."""
     algorithm = ":::{prf:algorithm} Steps[^d]\n:label: alg-a\n1. One[^e].\n:::\n"

@@ -179,6 +179,7 @@ def test_what_others_kept_is_not_run_unasked(slow: Tiny, tmp_path: Path) -> None
     assert "slow@slide" in ran(other.octavo("build")) and executions(other) == 1
 
 
+@pytest.mark.proof
 def test_forked_and_ordinary_kernels_keep_the_same(slow: Tiny, tmp_path: Path) -> None:
     """What is kept is the same to the byte, so nothing is drawn again for where it was made."""
     other = slow.copy(tmp_path / "other")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.study
+pytestmark = [pytest.mark.study, pytest.mark.proof]
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("pyproject.toml", "notebooks", "src", "figures", "bib", "paper", "slides", ".octavo")
