@@ -47,6 +47,7 @@ def test_a_rule_for_each_point() -> None:
     assert """-r a 'it'"'"'s $$1' -p n 2 && mv""" in lines[3]
 
 
+@pytest.mark.proof
 def test_the_study_is_built_three_times(study: Tiny) -> None:
     """Clean, unchanged, and with a sentence more: after that, only the paper is written again."""
     study.write({"paper/paper.md": PAPER})
@@ -57,6 +58,7 @@ def test_the_study_is_built_three_times(study: Tiny) -> None:
     assert "| unchanged |" in bench.study_table(timings)
 
 
+@pytest.mark.proof
 @pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 def test_a_sweep_is_run_by_octavo_and_by_make(study: Tiny, tmp_path: Path) -> None:
     """Both run the points that are asked for, and nothing the second time."""

@@ -236,6 +236,7 @@ def test_a_cluster_out_of_reach_ends_the_build_and_what_was_finished_is_kept(tmp
     assert len(forecast.plan(tasks, store)) == 12
 
 
+@pytest.mark.proof
 def test_a_task_costs_the_runner_little_however_many_there_are(tmp_path: Path) -> None:
     """Twice as many tasks cost at most thrice the processor time: nothing in the runner is quadratic."""
 

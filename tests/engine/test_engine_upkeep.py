@@ -92,6 +92,7 @@ def test_gc_removes_what_nothing_uses(study: Tiny) -> None:
         ["in", "all", "10"],
     ]
     assert du.endswith("`octavo store gc` would free 0 B.\n")
+    assert study.octavo("store", "gc", "--keep-days", "nan").code == 2, "nothing is older than that"
     dry = study.octavo("store", "gc", "--keep-days", "0", "--dry-run")
     assert dry.code == 0 and dry.out.startswith("Would remove 3 results: ")
     assert json.loads(study.octavo("store", "du", "--json").out)["unused"]["results"] == 3, "nothing was removed"

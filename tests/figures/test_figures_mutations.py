@@ -104,6 +104,7 @@ def test_what_is_odd_is_recorded_all_the_same() -> None:
     assert not_compared(strange) == ["Not compared: Sculpture."]
 
 
+@pytest.mark.proof
 def test_ten_million_points_are_a_small_record_that_tells_one_that_moved() -> None:
     """By the parts of it, in seconds."""
     numbers = np.random.default_rng(0).normal(size=(2, 10_000_000))

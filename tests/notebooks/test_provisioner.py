@@ -138,7 +138,9 @@ def texts(book: dict[str, Any]) -> list[str]:
     return ["".join(t for o in c["outputs"] for t in o.get("text", ())).strip() for c in cells]
 
 
-@pytest.mark.parametrize("tool", ["papermill", "jupyter", "nbclient"])
+@pytest.mark.parametrize(
+    "tool", ["papermill", *(pytest.param(t, marks=pytest.mark.proof) for t in ("jupyter", "nbclient"))]
+)
 def test_tools_use_it_as_they_are(tiny: Callable[..., Tiny], tool: str) -> None:
     """papermill, `jupyter execute` and nbclient need nothing but a variable."""
     project = tiny({"shown.ipynb": ["[parameters] a = 1", "print(a)", MADE_BY]})

@@ -466,7 +466,7 @@ def test_a_cell_that_allocates_without_end(tiny: Callable[..., Tiny], own_zygote
     assert project.still_working(5) == []
 
 
-STOPS = 6  # builds that are stopped by Ctrl-C
+STOPS = 4  # builds that are stopped by Ctrl-C
 
 
 def test_ctrl_c_at_any_moment(tiny: Callable[..., Tiny], own_zygote: Path) -> None:

@@ -91,7 +91,7 @@ def test_a_clock_that_is_set_back_during_a_build(tiny: Callable[..., Tiny], cloc
     assert '"number":48' in project.read("build/results.json").replace(" ", "")
 
 
-@pytest.mark.parametrize("days", [400, -400])
+@pytest.mark.parametrize("days", [400, pytest.param(-400, marks=pytest.mark.proof)])
 def test_files_from_another_time(tiny: Callable[..., Tiny], clock: Path, days: int) -> None:
     """A store that was filled before the clock was set back, or forward, is as good as any; what changed runs again."""
     project = tiny(FILES)

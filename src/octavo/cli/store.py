@@ -17,7 +17,7 @@ from octavo.engine.store import Store
 from octavo.errors import counted
 from octavo.planning import Plan
 
-KEPT = 30.0  # days for which a result is kept that nothing uses
+KEPT = 30  # days for which a result is kept that nothing uses
 UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -81,11 +81,11 @@ def summary(seen: upkeep.Verified) -> str:
 
 
 @store.command()
-@click.option("--keep-days", type=click.FloatRange(min=0), default=KEPT, show_default=True, metavar="N")
+@click.option("--keep-days", type=click.IntRange(min=0), default=KEPT, show_default=True, metavar="N")
 @click.option("--dry-run", is_flag=True, help="Say what would be removed; remove nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was removed as JSON.")
 @click.pass_obj
-def gc(folder: Path, keep_days: float, dry_run: bool, as_json: bool) -> None:
+def gc(folder: Path, keep_days: int, dry_run: bool, as_json: bool) -> None:
     """Remove results that nothing uses any more, and what killed builds left behind.
 
     A result is used when `octavo build` would take it now, or when it is the last one of a task that is stale. Others
@@ -106,14 +106,14 @@ def gc(folder: Path, keep_days: float, dry_run: bool, as_json: bool) -> None:
         print(json.dumps(told, indent=1, ensure_ascii=False))
         return
     if not gone.results and not gone.leftovers:
-        print(f"Nothing to remove: every result is used, or younger than {keep_days:g} days.")
+        print(f"Nothing to remove: every result is used, or younger than {keep_days} days.")
         return
     left = f" and {counted(len(gone.leftovers), 'leftover')} of killed builds" if gone.leftovers else ""
     number = counted(len(gone.results), "result")
     print(f"{'Would remove' if dry_run else 'Removed'} {number}{left}: {size(gone.size)}.")
 
 
-def collected(plan: Plan, keep_days: float, *, dry_run: bool) -> upkeep.Collected:
+def collected(plan: Plan, keep_days: int, *, dry_run: bool) -> upkeep.Collected:
     """Remove what nothing uses, or say what would be removed. Raises BuildError while a build is at work."""
     kept, made, now = plan.store(), plan.project.build, time.time()
     if dry_run:

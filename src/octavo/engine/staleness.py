@@ -101,8 +101,14 @@ def _changed_files(store: Store, memory: Memory, digest: keys.FileDigest) -> dic
         kind = "module" if name.endswith(".py") else "data file"
         kind = SHARED if name in memory.entry.shared else kind
         if kind not in found and not keys.is_so(path := store.root / decoded(name), was, digest):
-            found[kind] = f"{kind} {name} {'is gone' if digest(path) == MISSING else 'changed'}"
+            found[kind] = f"{kind} {name} {_happened(was, digest(path))}"
     return found
+
+
+def _happened(was: str, now: str) -> str:
+    if now == MISSING:
+        return "is gone"
+    return "is there now" if was == MISSING else "changed"
 
 
 def _changed_upstream(upstream: Mapping[str, str], memory: Memory) -> str:
