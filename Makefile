@@ -25,7 +25,7 @@ check: $(READY)
 test: $(READY)
 	@$(BIN)/octavo build && $(BIN)/python -m pytest -n 2 -m "not proof"
 proofs: $(READY)
-	@$(BIN)/octavo build && $(BIN)/python -m pytest -n 2 --dist loadfile -m proof
+	@$(BIN)/octavo build && $(BIN)/python -m pytest -n 2 --dist loadgroup -m proof
 constructs: $(READY)
 	@$(BIN)/python -m tests.constructs && $(BIN)/python -m tests.formulas
 bench: $(READY)

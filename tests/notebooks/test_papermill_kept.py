@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.proof,
+    pytest.mark.xdist_group("papermill_kept"),  # what it compares is executed once
     pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux alone"),
 ]
 Cell = tuple[str, ...]  # a code cell's source, then its tags

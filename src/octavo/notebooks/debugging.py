@@ -67,6 +67,9 @@ def _code(book: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _with(source: Path, parameters: Mapping[str, Scalar]) -> dict[str, Any]:
     """Return a notebook with parameters where papermill puts them."""
+    from octavo.notebooks.deferred import import_jsonschema
+
+    import_jsonschema()
     import nbformat
     from papermill.iorw import load_notebook_node
     from papermill.parameterize import parameterize_notebook

@@ -1,11 +1,12 @@
-"""Imported first by the process that workers are forked from: puts off what takes a second and hardly anybody uses.
+"""Import jsonschema without what takes it two seconds: who reads notebooks needs it, hardly anybody its grammar.
 
 jsonschema takes ``is_valid_syntax`` from rfc3987_syntax, which compiles a grammar when it is imported. Here it takes
-a function that does this when it is called. ``octavo.notebooks.warm_worker`` ends it.
+a function that does this when it is called.
 """
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 from types import ModuleType
@@ -17,18 +18,17 @@ def _is_valid_syntax(term: str, value: str) -> bool:
     return bool(importlib.import_module(NAME).is_valid_syntax(term, value))
 
 
-def begin() -> None:
-    """Put off the import of the package, where it is installed and not loaded yet."""
-    if NAME not in sys.modules and importlib.util.find_spec(NAME):
-        stand_in = ModuleType(NAME)
-        stand_in.__dict__["is_valid_syntax"] = _is_valid_syntax
-        sys.modules[NAME] = stand_in
-
-
-def end() -> None:
-    """Let the package be imported as ever."""
-    if getattr(sys.modules.get(NAME), "is_valid_syntax", None) is _is_valid_syntax:
+def import_jsonschema() -> None:
+    """Import it, where it is not loaded yet; others who import the package of the grammar are given that."""
+    if NAME in sys.modules or "jsonschema" in sys.modules or not importlib.util.find_spec(NAME):
+        return
+    stand_in = ModuleType(NAME)
+    stand_in.__dict__["is_valid_syntax"] = _is_valid_syntax
+    sys.modules[NAME] = stand_in
+    try:
+        importlib.import_module("jsonschema")
+    finally:
         del sys.modules[NAME]
 
 
-begin()
+import_jsonschema()  # the process that workers are forked from is given this module first

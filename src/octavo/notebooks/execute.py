@@ -163,6 +163,9 @@ class RunPoint:
 
     def _execute(self, source: Path, executed: Path, watch: Watch) -> int:
         """Execute into ``executed``; return the bytes of memory that it took, 0 where that is not known."""
+        from octavo.notebooks.deferred import import_jsonschema
+
+        import_jsonschema()
         from jupyter_client.kernelspec import NoSuchKernel
         from nbclient.exceptions import CellTimeoutError, DeadKernelError
         from papermill.exceptions import PapermillException, PapermillExecutionError

@@ -10,7 +10,6 @@ import nbformat
 import papermill
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
 
-from octavo.notebooks import deferred
 from octavo.notebooks.execute import literal
 from octavo.notebooks.neutral import neutralise
 
@@ -35,6 +34,5 @@ def _prepare_notebook() -> None:
         neutralise(prepared, Path(folder))
 
 
-deferred.end()
 _prepare_notebook()
 KernelProvisionerFactory.instance()  # reads the entry points of all packages
