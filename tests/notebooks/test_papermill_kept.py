@@ -82,6 +82,7 @@ display(Latex("$x^2$"), Markdown("*m*"), JSON({"a": [1]}), metadata={"note": 1})
 display({"application/vnd.mine+json": {"b": 2}, "text/plain": "b"}, raw=True)
 """
 # For each notebook its cells, and what papermill is asked for besides.
+THREAD = "t = Thread(target=sys.stdout.write, args=['a thread\\n'])"
 NOTEBOOKS: dict[str, tuple[list[Cell], Mapping[str, Any]]] = {
     "tags": (
         [
@@ -129,9 +130,7 @@ NOTEBOOKS: dict[str, tuple[list[Cell], Mapping[str, Any]]] = {
             code("%%capture kept\nprint('not shown')"),
             code("!echo from a shell\n%precision 2\n3.14159"),
             # In one piece: stock ipykernel may send what print() writes of a line before it writes the line's end.
-            code(
-                "from threading import Thread\nt = Thread(target=sys.stdout.write, args=['a thread\\n'])\nt.start()\nt.join()"
-            ),
+            code(f"from threading import Thread\n{THREAD}\nt.start()\nt.join()"),
             code("len?"),
             code("get_ipython().set_next_input('never shown')"),
         ],
