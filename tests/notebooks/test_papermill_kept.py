@@ -81,8 +81,8 @@ display(Image(base64.b64decode(PNG)), SVG("<svg xmlns='http://www.w3.org/2000/sv
 display(Latex("$x^2$"), Markdown("*m*"), JSON({"a": [1]}), metadata={"note": 1})
 display({"application/vnd.mine+json": {"b": 2}, "text/plain": "b"}, raw=True)
 """
-# For each notebook its cells, and what papermill is asked for besides.
 THREAD = "t = Thread(target=sys.stdout.write, args=['a thread\\n'])"
+# For each notebook its cells, and what papermill is asked for besides.
 NOTEBOOKS: dict[str, tuple[list[Cell], Mapping[str, Any]]] = {
     "tags": (
         [
