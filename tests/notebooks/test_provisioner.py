@@ -147,6 +147,7 @@ def test_tools_use_it_as_they_are(tiny: Callable[..., Tiny], tool: str) -> None:
     assert texts(execute(tool, project.root, "octavo"))[-2:] == ["5" if tool == "papermill" else "1", "True"]
 
 
+@pytest.mark.proof
 def test_what_a_notebook_sees_is_the_same(tiny: Callable[..., Tiny]) -> None:
     """State by state, as with a kernel that was started: environment, signals, threads, settings, shell."""
     probes = "\n".join(f"print({name!r}, repr({code}))" for name, code in STATES.items())

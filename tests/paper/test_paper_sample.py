@@ -173,7 +173,7 @@ def test_the_appendix_comes_last_and_the_parts_have_their_places(said: dict[str,
     assert spots == sorted(spots)
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", [pytest.param(f, marks=[pytest.mark.proof] if f == "latex" else []) for f in FORMS])
 def test_the_same_sources_give_the_same_bytes_anywhere(sample: Sample, form: str, tmp_path: Path) -> None:
     """Written twice, and written in another folder, an output is the same byte for byte and names no folder."""
     first = sample.write(form, tmp_path / "one")

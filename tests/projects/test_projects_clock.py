@@ -108,6 +108,7 @@ def test_files_from_another_time(tiny: Callable[..., Tiny], clock: Path, days: i
     assert project.octavo("why", "all").code == 0
 
 
+@pytest.mark.proof
 def test_a_disk_that_takes_its_time(tiny: Callable[..., Tiny], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where each flush takes long, points go on beside it, each runs once, and the end is the same byte for byte."""
 

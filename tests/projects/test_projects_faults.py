@@ -376,7 +376,7 @@ def test_files_that_come_and_folders_that_grow(tiny: Callable[..., Tiny]) -> Non
     assert project.octavo("status").out.startswith("one: data file data changed\n")
     assert project.octavo("build").code == 0 and '"number": 2' in project.read("build/results.json")
     project.write({"extra.txt": "10"})
-    assert project.octavo("status").out.startswith("one: data file extra.txt changed\n")
+    assert project.octavo("status").out.startswith("one: data file extra.txt is there now\n")
     assert project.octavo("build").code == 0 and '"number": 12' in project.read("build/results.json")
 
 
