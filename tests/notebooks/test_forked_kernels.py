@@ -163,6 +163,7 @@ def test_random_numbers_are_not_shared(tiny: Callable[..., Tiny]) -> None:
     assert all(len(set(column)) == 3 for column in zip(*numbers, strict=True))
 
 
+@pytest.mark.proof
 def test_what_cells_show_is_the_same(both: Callable[..., tuple[Tiny, Tiny]]) -> None:
     """Streams, figures, displays that change, magics, threads, processes, errors: the same notebook."""
     shown = []

@@ -241,6 +241,7 @@ def test_what_a_point_wrote_there_is_told_and_goes(tiny: Callable[..., Tiny], el
 
 
 @needs_root
+@pytest.mark.proof
 def test_a_file_that_is_another_on_a_worker_is_told(tiny: Callable[..., Tiny], tmp_path: Path, outside: Path) -> None:
     """It sees the project, but a disk of its own behind a link, and outside: what it read there is not believed."""
     outside.write_text("1")
@@ -277,6 +278,7 @@ def test_another_environment_is_refused_in_words(study: Tiny, tmp_path: Path) ->
     assert "has another environment. Here: nothing else. There: strange-1.0." in said.err
 
 
+@pytest.mark.proof
 def test_a_worker_that_does_not_fit_is_left_out(study: Tiny, tmp_path: Path) -> None:
     """Beside one that fits, it is named once, with what differs; everything runs on the other."""
     anew(study)
@@ -338,6 +340,7 @@ def used(project: Tiny) -> list[int]:
     return [int(point["record"]["values"]["device"]["number"]) for point in points]
 
 
+@pytest.mark.proof
 def test_points_that_need_a_device_run_where_one_is(tiny: Callable[..., Tiny], tmp_path: Path) -> None:
     """On a cluster they wait, as is said once, for a worker that has one; what needs none does not wait."""
     project = tiny(DEVICES)
@@ -352,6 +355,7 @@ def test_points_that_need_a_device_run_where_one_is(tiny: Callable[..., Tiny], t
     assert used(project) == [7, 7, 7, 7]
 
 
+@pytest.mark.proof
 def test_a_cluster_within_the_build_has_its_devices(tiny: Callable[..., Tiny], monkeypatch: pytest.MonkeyPatch) -> None:
     """Each point has one of the two for itself."""
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
@@ -486,6 +490,7 @@ def test_a_point_that_is_killed_is_given_up_alone(tiny: Callable[..., Tiny], pai
     assert "error: dies: The process that ran this was killed, twice" in said.err
 
 
+@pytest.mark.proof
 def test_nobody_at_the_address_is_told(study: Tiny) -> None:
     """No scheduler, or no address: the way out is told, and nothing was lost. A build with nothing to do needs none."""
     said = study.octavo("build", "--on", "tcp://127.0.0.1:1")
