@@ -105,7 +105,7 @@ def build(
 def notes(outcomes: Mapping[str, Outcome]) -> list[str]:
     """Return what a user may want to know of the tasks that ran, each sentence once."""
     said: dict[str, list[str]] = {}
-    for name, outcome in outcomes.items():
+    for name, outcome in sorted(outcomes.items()):  # not as they ended: the same words each time
         for note in outcome.entry.notes if outcome.entry and outcome.status is Status.RAN else ():
             said.setdefault(note, []).append(name)
     return [f"{n[0]}{f' and {len(n) - 1} more' if len(n) > 1 else ''}: {note}." for note, n in said.items()]

@@ -497,6 +497,28 @@ def test_what_read_a_result_that_is_made_anew_meanwhile_runs_again(store: Store,
     assert statuses(build(store, *both)) == {"now": "stored", "reader": "stored"}
 
 
+def test_ctrl_c_lets_go_of_what_another_build_has_overtaken(store: Store) -> None:
+    """What was made of a result that another build replaced is not kept; nobody waits for who would have made it."""
+    now = Write("before")
+
+    def reader(folder: Path, upstream: Mapping[str, Path]) -> tuple[Path, ...]:
+        text = (upstream["now"] / "text").read_text()
+        if text == "before":
+            now.text = "after"
+            build(store, task("now", now), forced=["now"])
+        (folder / "out" / "text").write_text(text)
+        return ()
+
+    both = task("now", now), Task("reader", {"code": "r"}, reader, ("now",))
+    with pytest.raises(KeyboardInterrupt):
+        build(store, *both, task("stopped", Write(error=KeyboardInterrupt())), jobs=1)
+    assert len(list((store.state / "claims").iterdir())) == 1  # of the one that was being begun
+    outcomes = build(store, *both)
+    assert statuses(outcomes) == {"now": "stored", "reader": "ran"}
+    folder = outcomes["reader"].folder
+    assert folder and (folder / "out/text").read_text() == "after"
+
+
 def test_a_forced_result_is_published_as_it_is_now(store: Store) -> None:
     """Also where no task reads it: what a build says of its results is true of the files at its end."""
     now = Write("a", log="1")

@@ -233,13 +233,16 @@ SETTING = ("import os\nos.environ['SCIPY_ARRAY_API'] = '1'", "%env SCIPY_ARRAY_A
 
 
 def test_a_package_reads_a_variable_that_a_cell_sets(tiny: Callable[..., Tiny]) -> None:
-    """Set before the import, as the manuals of packages say it."""
+    """Set before the import, as the manuals of packages say it: the kernel is started, with a line that says so."""
     read = "import scipy.stats\nfrom scipy._lib import _array_api_override as read\nread.SCIPY_ARRAY_API"
     project = tiny({f"notebooks/n{n}.ipynb": [code, read] for n, code in enumerate(SETTING)})
     said = project.octavo("build")
     assert said.code == 0, said.err
     for n in range(len(SETTING)):
         assert outputs(project, f"n{n}")[1][0]["data"]["text/plain"] == ["'1'"]
+    line = "its kernel was started, not forked, which takes longer: a cell, or a module beside it, sets variables of"
+    assert f"n0 and 1 more: {line}" in said.out + said.err
+    assert f"note         {line}" in project.octavo("why", "n0").out
 
 
 @pytest.mark.parametrize(

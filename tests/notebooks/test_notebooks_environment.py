@@ -115,7 +115,9 @@ def test_settings_beside_the_notebook_are_heeded(tiny: Callable[..., Tiny]) -> N
     """matplotlib reads `matplotlibrc` in the folder where it is imported: the notebook's, as in JupyterLab."""
     cell = "import matplotlib as mpl, octavo\noctavo.value('x', mpl.rcParams['lines.linewidth'])"
     project = tiny({"notebooks/n.ipynb": [cell], "notebooks/matplotlibrc": "lines.linewidth: 7\n"})
-    assert project.octavo("build").code == 0
+    said = project.octavo("build")
+    assert said.code == 0
+    assert "n: its kernel was started, not forked, which takes longer: matplotlibrc lies beside" in said.out + said.err
     assert value(project) == 7
     project.write({"notebooks/matplotlibrc": "lines.linewidth: 9\n"})
     assert project.octavo("build").code == 0

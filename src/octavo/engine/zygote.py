@@ -61,7 +61,7 @@ def serve(address: Path, modules: Sequence[str], compiled: bool) -> None:
     sys.dont_write_bytecode, workers_do_not = not compiled, sys.dont_write_bytecode
     added = _import(modules)
     sys.dont_write_bytecode = workers_do_not
-    gc.freeze()  # so that a collection in a worker does not touch, and so copy, the pages that all share
+    _share_pages()
     wake = _hear_signals()
     listener = socket.socket(socket.AF_UNIX)
     unready = address.with_name(f"{address.name}.{os.getpid()}")
@@ -83,6 +83,14 @@ def serve(address: Path, modules: Sequence[str], compiled: bool) -> None:
     while workers:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
         _reap(workers)
+
+
+def _share_pages() -> None:
+    """Keep workers from writing to what is here, where that serves nothing: pages that are written to are copied."""
+    gc.freeze()  # a collection in a worker looks at nothing of it
+    if sys.version_info < (3, 13):
+        # What is put into the cache of attributes takes another's place, whose name, anywhere, is then counted down.
+        sys._clear_type_cache()
 
 
 def send(connection: socket.socket, thing: object, descriptors: Sequence[int] = ()) -> None:

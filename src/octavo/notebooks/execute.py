@@ -103,7 +103,8 @@ class RunPoint:
         opened = opened.without(self.opened_by_octavo)
         found = traced(trace, self.root, ignored, self.name, opened, self._beside(), expected)
         trace.unlink(missing_ok=True)
-        doubts = msgspec.structs.replace(found.doubts, memory=memory)
+        notes = (*found.doubts.notes, *filter(None, [self._why_started()]))
+        doubts = msgspec.structs.replace(found.doubts, memory=memory, notes=notes)
         if doubts != Doubts():
             (folder / DOUBTS).write_bytes(msgspec.json.encode(doubts))
         return tuple(path for path in found.reads if not path.is_relative_to(folder))
@@ -225,11 +226,26 @@ class RunPoint:
 
         engine.register()
         forked = forking.told()
-        # Read by packages when they are imported, which they have been where a kernel is forked.
-        settings = self.notebook.parent / "matplotlibrc"
-        if forked and not (settings.exists() or self.sets_variables) and engine.executable_kernel(self.kernel):
+        if forked and not self._why_started():
             return engine.FORKING, {"forked": forked}
         return engine.STARTING, {}
+
+    def _why_started(self) -> str:
+        """Return why the kernel is started where others are forked; nothing where it is as theirs."""
+        from octavo.notebooks import engine
+
+        if not forking.told():
+            return ""
+        # Read by packages when they are imported, which they have been where a kernel is forked.
+        if (self.notebook.parent / "matplotlibrc").exists():
+            why = "matplotlibrc lies beside the notebook"
+        elif self.sets_variables:
+            why = "a cell, or a module beside it, sets variables of the environment"
+        elif not engine.executable_kernel(self.kernel):
+            why = f"'{self.kernel}' is not this environment's kernel, or sets variables"
+        else:
+            return ""
+        return f"its kernel was started, not forked, which takes longer: {why}"
 
     def _ran_to_its_end(self, executed: Path) -> None:
         """Raise NotebookError where cells did not run: papermill takes `sys.exit()` for success."""
