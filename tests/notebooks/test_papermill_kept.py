@@ -232,7 +232,7 @@ def executed(
 ) -> subprocess.CompletedProcess[str]:
     """Run a command; where it hangs, run it ``again``: stock papermill does, now and then, at widgets."""
     run = partial(
-        subprocess.run, command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+        subprocess.run, command, cwd=folder, env=environment, capture_output=True, text=True, timeout=400, check=False
     )
     for _ in range(2 * again):
         with suppress(subprocess.TimeoutExpired):
