@@ -222,7 +222,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / way).mkdir()
         environment = {**os.environ, **variables, "JUPYTER_DEFAULT_PROVISIONER_NAME": provisioner}
         environment.pop("PYTEST_CURRENT_TEST", None)
-        said = executed([sys.executable, "-c", RUNNER, way, way, options], folder, environment, again=way == "stock")
+        said = executed([sys.executable, "-c", RUNNER, way, way, options], folder, environment, again=way != "engine")
         assert said.returncode == 0, said.stderr
     return folder
 
@@ -230,9 +230,12 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def executed(
     command: list[str], folder: Path, environment: Mapping[str, str], *, again: bool
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command; where it hangs, run it ``again``: stock papermill does, now and then, at widgets."""
+    """Run a command; where it hangs, run it ``again``: stock papermill does, now and then, at widgets.
+
+    So it does whatever its kernels are: its client waits for a message without end, in the same place.
+    """
     run = partial(
-        subprocess.run, command, cwd=folder, env=environment, capture_output=True, text=True, timeout=400, check=False
+        subprocess.run, command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
     for _ in range(2 * again):
         with suppress(subprocess.TimeoutExpired):
