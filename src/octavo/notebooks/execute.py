@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,7 @@ class RunPoint:
         opened = opened.without(self.opened_by_octavo)
         found = traced(trace, self.root, ignored, self.name, opened, self._beside(), expected)
         trace.unlink(missing_ok=True)
-        notes = (*found.doubts.notes, *filter(None, [self._why_started()]))
+        notes = (*found.doubts.notes, *filter(None, [self._why_started]))
         doubts = msgspec.structs.replace(found.doubts, memory=memory, notes=notes)
         if doubts != Doubts():
             (folder / DOUBTS).write_bytes(msgspec.json.encode(doubts))
@@ -226,12 +227,13 @@ class RunPoint:
 
         engine.register()
         forked = forking.told()
-        if forked and not self._why_started():
+        if forked and not self._why_started:
             return engine.FORKING, {"forked": forked}
         return engine.STARTING, {}
 
+    @cached_property
     def _why_started(self) -> str:
-        """Return why the kernel is started where others are forked; nothing where it is as theirs."""
+        """Why the kernel is started where others are forked, as found before the run; nothing where it is not."""
         from octavo.notebooks import engine
 
         if not forking.told():
