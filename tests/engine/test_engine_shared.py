@@ -75,7 +75,7 @@ class Fickle(MemoryFileSystem):  # type: ignore[misc]
 
     @classmethod
     def _strip_protocol(cls, path: str) -> str:
-        return str(MemoryFileSystem._strip_protocol(path.replace("fickle://", "memory://")))
+        return str(MemoryFileSystem._strip_protocol(f"memory://{path.rpartition('://')[2]}"))
 
     def ls(self, path: str, **options: Any) -> Any:
         type(self).fault("list", path)
@@ -630,6 +630,31 @@ def test_an_address_that_cannot_be_is_an_error_before_anything_runs(machine: Cal
     with pytest.raises(UsageError, match=r"'gone://' needs the package not_there.*\n.*pip install not_there"):
         machine("one", "gone://lab").build(task("a", action), forced=["a"])
     assert action.runs == []
+
+
+def test_connections_make_the_same_folders_at_once(machine: Callable[..., Machine], fickle: type[Fickle]) -> None:
+    """A folder that another connection made in the same moment, at any depth, is no fault: all results are sent."""
+
+    class Overtaken(fickle):  # type: ignore[misc, valid-type]
+        protocol = "overtaken"
+        made: ClassVar[set[str]] = set()
+
+        def makedirs(self, path: str, exist_ok: bool = False) -> None:
+            parts = path.split("/")
+            for folder in ("/".join(parts[: n + 1]) for n in range(1, len(parts))):
+                if folder not in self.made:
+                    self.made.add(folder)
+                    raise OSError("Failure")  # all that a server says by which it was refused
+
+        def isdir(self, path: str) -> bool:
+            return path in self.made
+
+    fsspec.register_implementation("overtaken", Overtaken, clobber=True)
+    one, two = (machine(name, "overtaken://lab") for name in ("one", "two"))
+    tasks, *_ = chain()
+    one.build(*tasks)
+    assert one.notes == []
+    assert [outcome.fetched for outcome in two.build(*tasks).values()] == [True, True]
 
 
 def test_a_forecast_asks_only_when_told_to(machine: Callable[..., Machine], fickle: type[Fickle]) -> None:

@@ -98,6 +98,59 @@ def test_a_run_that_was_not_traced_is_not_believed(tmp_path: Path) -> None:
         traced(tmp_path / "none.json", tmp_path, (), "a notebook")
 
 
+HALF = """
+import os, pathlib
+open('a.txt').close()
+for call in after: call(None)
+open('b.csv').close()
+def write_half(file, text, **_):
+    with open(file, 'w') as target: target.write(text[:len(text) // 2])
+    {end}
+pathlib.Path.write_text = write_half
+for call in after: call(None)
+"""
+
+
+def ended_badly(root: Path, code: str) -> None:
+    with pytest.raises(subprocess.CalledProcessError):
+        run(root, code)
+
+
+def test_who_is_killed_while_it_is_noted_leaves_what_was_noted_before(tmp_path: Path) -> None:
+    """Each cell's reading is noted before its result counts, and the note is there whole, or as it was."""
+    ended_badly(tmp_path, HALF.format(end="os.kill(os.getpid(), 9)"))
+    found = traced(tmp_path / "trace.json", tmp_path, (tmp_path / "store",), "a notebook")
+    assert found.reads == (tmp_path / "a.txt",)
+
+
+def test_what_could_not_be_noted_is_not_taken_for_what_was_noted_before(tmp_path: Path) -> None:
+    """On a full disk the note of the cells before is removed: it would pass for all that the run read."""
+    ended_badly(tmp_path, HALF.format(end="raise OSError(28, 'No space left on device')"))
+    with pytest.raises(NotebookError, match=r"a notebook: What it read was not noted"):
+        traced(tmp_path / "trace.json", tmp_path, (), "a notebook")
+    assert not [path for path in tmp_path.iterdir() if "trace" in path.name], "nor is a half of the new one left"
+
+
+def test_a_forked_child_writes_over_nothing(tmp_path: Path) -> None:
+    """One that outlives the run and ends as Python ends knows only what was read until it was forked."""
+    code = """
+import os
+ours, theirs = os.pipe()
+if not os.fork():
+    os.close(theirs)
+    os.read(ours, 1)  # until the run has ended
+    open('b.csv').close()
+    sys.exit()
+open('a.txt').close()
+"""
+    for name in ("a.txt", "b.csv"):
+        (tmp_path / name).write_text("n = 1\n")
+    environment = {**os.environ, TRACE: str(tmp_path / "trace.json"), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-c", RUN.format(code=code)]
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)  # waits for the child
+    assert traced(tmp_path / "trace.json", tmp_path, (), "a notebook").reads == (tmp_path / "a.txt",)
+
+
 @pytest.mark.parametrize(
     ("code", "expected"),
     [

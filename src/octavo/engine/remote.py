@@ -93,11 +93,7 @@ class Remote:
 
         folder, _, name = path.rpartition("/")
         unfinished = f"{folder}/.{name}.{secrets.token_hex(8)}"
-        try:
-            self.files.makedirs(folder, exist_ok=True)
-        except OSError:  # another one made it in the same moment
-            if not self.files.isdir(folder):
-                raise
+        self._make(folder)
         try:
             self._put(unfinished, source)
             self.files.mv(unfinished, path)
@@ -105,6 +101,20 @@ class Remote:
             with contextlib.suppress(Exception):
                 self.files.rm_file(unfinished)
             raise
+
+    def _make(self, folder: str) -> None:
+        """Make a folder and those that it lies in, as others do at the same time: each may be the first at any of them.
+
+        Whoever comes second at one is refused, and has the next ones still to make.
+        """
+        for left in reversed(range(folder.count("/") + 1)):
+            try:
+                self.files.makedirs(folder, exist_ok=True)
+            except OSError:
+                if not left:
+                    raise
+            if self.files.isdir(folder):
+                return
 
     def _put(self, path: str, source: Path | bytes) -> None:
         if isinstance(source, bytes):

@@ -262,7 +262,9 @@ class Seen:
                 self.read.setdefault(os.path.realpath(path), before)
 
     def write(self, target: Path) -> None:
-        """Write what was seen so far, if there is more than last time."""
+        """Write what was seen so far, if there is more than last time; a process that the run forked has no say."""
+        if os.getpid() != self.process:
+            return
         if _had_children():
             self.opaque["child processes"] = None
         more = (self.sought, self.network, self.opaque, sys.modules)
@@ -287,7 +289,7 @@ class Seen:
         searched = [os.path.abspath(entry) for entry in entries]  # noqa: PTH100
         others = {"removed": self.removed, "linked": self.linked, "presence": self.presence, "searched": searched}
         others |= {"network": self.network, "opaque": self.opaque}
-        target.write_text(json.dumps({**found, **others}, default=sorted), encoding="utf-8")
+        _write_whole(target, json.dumps({**found, **others}, default=sorted))
         self.told = size
 
     def _new_modules(self) -> list[str]:
@@ -303,6 +305,21 @@ class Seen:
         new = [name for name in later if name not in self.known]
         self.known.update(new, [WARM])
         return new
+
+
+def _write_whole(target: Path, text: str) -> None:
+    """Write a file of which there is all or nothing, whenever this process is killed. Raises OSError.
+
+    Where there is no room, the file of before is removed: it is not believed in place of this one.
+    """
+    unfinished = target.with_suffix(".unfinished")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(target)
+    except OSError:
+        for file in (unfinished, target):
+            file.unlink(missing_ok=True)
+        raise
 
 
 def opaque_libraries() -> tuple[str, ...]:
@@ -473,8 +490,7 @@ def traced(
     asked, wavered = _asked(found, hooked, places)
     changed += [] if opaque else wavered  # what comes or goes while a child process runs may well be its own
     seen = opened if opened and opaque else NOTHING  # whatever else was opened meanwhile, others opened it
-    known = {os.path.realpath(n) for n in (*hooked, *found["written"], *found["searched"])}
-    more = {n for n in map(_source, seen.own | seen.perhaps) if n not in known and places.hold_data(n)}
+    more = _more(seen, (*hooked, *found["written"], *found["searched"]), places)
     alone = asked - more
     doubts = Doubts(
         perhaps=tuple(sorted(_named(n, root) for n in more & set(map(_source, seen.perhaps)))),
@@ -483,6 +499,12 @@ def traced(
         notes=tuple(_notes(found["network"], seen.gap, opaque)),
     )
     return Traced(_sorted(hooked | more | alone), doubts)
+
+
+def _more(seen: Opened, hooked: Iterable[str], places: _Places) -> set[str]:
+    """Return the sources that were seen to be opened from outside alone."""
+    known = set(map(os.path.realpath, hooked))
+    return {n for n in map(_source, seen.own | seen.perhaps) if n not in known and places.hold_data(n)}
 
 
 def _asked(found: Mapping[str, Any], known: Iterable[str], places: _Places) -> tuple[set[str], list[str]]:
@@ -507,7 +529,7 @@ def _asked(found: Mapping[str, Any], known: Iterable[str], places: _Places) -> t
 def _noted(file: Path, where: str) -> dict[str, Any]:
     if not file.exists():
         what = "What it read was not noted, so nobody can say when to run it again."
-        hint = "Run the same command again. If it stays so, report it with the notebook [this is a bug]."
+        hint = "Run the same command again, with some space free. If it stays so, report it [this is a bug]."
         raise NotebookError(what, where=where, hint=hint)
     found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return found
