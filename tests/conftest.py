@@ -138,7 +138,9 @@ def notebook(cells: list[str]) -> str:
 @pytest.fixture(scope="session", autouse=True)
 def own_sockets() -> Iterator[None]:
     """A place for sockets of these tests' own: they meet no process of another run's, and leave none behind."""
-    with tempfile.TemporaryDirectory(prefix="o") as folder, pytest.MonkeyPatch.context() as patch:  # a short path
+    # A short path. Processes that are told to end may still make a lock there while it is removed.
+    place = tempfile.TemporaryDirectory(prefix="o", ignore_cleanup_errors=True)
+    with place as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", folder)
         yield
         reading.end()

@@ -180,6 +180,17 @@ def test_a_zygote_leaves_alone_what_is_not_its_own(own: Zygote) -> None:
     stop(own.environments)
     assert unready.exists() and not own.address.exists(), "nobody waits at that one: it is removed"
     unready.unlink()
+    own.address.with_suffix(".moved").unlink()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_zygote_that_is_gone_leaves_nothing(own: Zygote, number: int) -> None:
+    """Neither its socket stays nor its lock, of which there would be more with each study and each set of imports."""
+    pid = _process(own)
+    os.kill(pid, number)
+    assert _gone([pid])
+    stop(own.environments)  # what was killed takes nothing away
+    assert not list(own.address.parent.glob(f"{own.address.name}*"))
 
 
 @pytest.fixture

@@ -55,7 +55,8 @@ FILES = {"pyproject.toml": SWEEP, "notebooks/fit.ipynb": ["[parameters] a = 0", 
 @pytest.fixture
 def own_zygote(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A place for sockets of its own, so that no zygote is met but the test's; it is ended afterwards."""
-    with tempfile.TemporaryDirectory(prefix="o") as folder:  # its path must be short
+    # Its path must be short. A killed one may leave what still makes a lock there while it is removed.
+    with tempfile.TemporaryDirectory(prefix="o", ignore_cleanup_errors=True) as folder:
         monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
         yield Path(folder)
         for pid in zygotes(folder):

@@ -317,6 +317,26 @@ def test_who_has_no_octavo_is_told_in_words(tiny: Callable[..., Tiny], tmp_path:
         assert said.code == 3 and f"error: {told}" in said.err and "bug" not in said.err, said
 
 
+@pytest.mark.proof
+def test_a_cluster_that_loses_its_last_worker_is_waited_for_in_words(tiny: Callable[..., Tiny], tmp_path: Path) -> None:
+    """One that comes late, without Octavo, ends by what it is sent: the build says that it waits, and goes on."""
+    project = tiny({"notebooks/one.ipynb": ["import octavo\noctavo.value('n', 1)"]})
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "bare/sitecustomize.py").write_text("import sys\nsys.modules['octavo'] = None\n")
+    with cluster(tmp_path / "dask") as made:
+        made.scheduler()
+        build = project.begin("build", "--on", made.address)
+        assert build.stderr
+        assert build.stderr.readline().endswith("has no workers yet. The build waits for them.\n")
+        made.worker("bare", PYTHONPATH=str(tmp_path / "bare"))
+        told = f"The cluster at {made.address} has lost its last worker: see its log. The build waits for others.\n"
+        assert build.stderr.readline() == told
+        assert "No module named 'octavo" in made.log("bare")
+        made.worker("even")
+        out, err = build.communicate(timeout=60)
+    assert build.returncode == 0 and "1 ran" in out and "last worker" not in err, err
+
+
 DEVICES = {
     "pyproject.toml": """\
 [tool.octavo]

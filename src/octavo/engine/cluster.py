@@ -116,6 +116,8 @@ class DaskExecutor(Executor):
         self.asked = -FRESH  # when the scheduler last told what is ``known``: the threads of each worker
         self.known: Mapping[str, int] = {}
         self.looked = False
+        self.alone = False
+        self.client.subscribe_topic("all", self._hear)  # what its scheduler tells of itself
         self._greet()
 
     def _greet(self) -> None:
@@ -253,6 +255,21 @@ class DaskExecutor(Executor):
         """Return the addresses of the workers that are not known to be unfit, as they were a moment ago."""
         self.workers()
         return sorted(self.known.keys() - self.unfit)
+
+    def _hear(self, event: tuple[float, Any]) -> None:
+        """Take what the scheduler tells, in the thread that all of Dask's answers come by: none may be awaited here."""
+        what = event[1]
+        if isinstance(what, dict) and what.get("action") == "remove-worker" and self.address and not self.alone:
+            threading.Thread(target=self._look_for_workers, daemon=True).start()
+
+    def _look_for_workers(self) -> None:
+        """Say once where the last worker is gone: what was given to it waits for another, without a word of Dask's."""
+        self.asked = -FRESH
+        if not (self.stopped or self.lost or self.alone or self.workers()):
+            self.alone = True
+            self.tell(
+                f"The cluster at {self.address} has lost its last worker: see its log. The build waits for others."
+            )
 
     def _look_for_devices(self) -> None:
         """Say once where no worker has a graphics device: Dask waits for one, without a word."""

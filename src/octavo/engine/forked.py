@@ -72,10 +72,7 @@ class Zygote:
         """Return a connection to a worker of its; start the zygote where there is none. Raises OSError."""
         with contextlib.suppress(OSError):
             return self._connect()
-        import fcntl
-
-        with self.address.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locks.held(self.address.with_suffix(".lock")):
             for _ in range(AGAIN):
                 with contextlib.suppress(ConnectionRefusedError, FileNotFoundError):
                     return self._connect()
@@ -289,7 +286,7 @@ def stop(environment: str = "") -> int:
         elif lock := locks.take(address.with_suffix(".lock")):  # else one is being started there
             if not _waits_at(address):  # it was killed
                 address.unlink(missing_ok=True)
-            lock.release()
+            lock.release(remove=True)
     return ended
 
 

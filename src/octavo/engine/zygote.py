@@ -262,7 +262,7 @@ def _remove(address: Path, own: os.stat_result) -> None:
         if lock := locks.take(address.with_suffix(".lock")):
             if address.exists() and os.path.samestat(address.stat(), own):
                 address.unlink()
-            lock.release()
+            lock.release(remove=True)
 
 
 if __name__ == "__main__":
