@@ -19,6 +19,7 @@ from octavo.model import Frozen
 Element = dict[str, Any]
 OPENER = re.compile(r"(?<!\w)(@\w+\s*\{\s*(?P<key>[^,\s{}=\"]+)\s*,)")  # of an entry in a bibliography
 LOG = "pandoc.log.json"  # what pandoc warned of, in the folder where it works
+BIBLIOGRAPHY, STYLE = "references.bib", "style.csl"  # what citeproc reads there
 API_VERSION = [1, 23, 1]
 ALIGNMENTS = {"left": "AlignLeft", "right": "AlignRight", "center": "AlignCenter"}
 
@@ -125,12 +126,9 @@ def write_bytes(
     that is looked for in what it wrote, it may warn unheard (``warned`` is false).
     """
     if cited:
-        # Under a plain name: pandoc takes a path for an address, and a per cent sign in it for an escape.
-        entries = cited.file.read_text(encoding="utf-8-sig")
-        (folder / "references.bib").write_text(OPENER.sub(_opened, entries), encoding="utf-8")
-        (folder / "style.csl").write_text(cited.style or author_year(cited.ties), encoding="utf-8")
-        metadata = {**metadata, "bibliography": "references.bib", "link-citations": True}
-        options = ["--citeproc", "--csl=style.csl", *options]
+        _lay_out(cited, folder)
+        metadata = {**metadata, "bibliography": BIBLIOGRAPHY, "link-citations": True}
+        options = ["--citeproc", f"--csl={STYLE}", *options]
     document = {
         "pandoc-api-version": API_VERSION,
         "meta": {key: meta(value) for key, value in metadata.items()},
@@ -148,6 +146,13 @@ def write_bytes(
             hint="Mend what it names; if it names nothing of yours, report it [this is a bug].",
         )
     return done.stdout
+
+
+def _lay_out(cited: Cited, folder: Path) -> None:
+    """Write what citeproc reads, by names alone: pandoc takes a path for an address, a per cent sign for an escape."""
+    entries = cited.file.read_text(encoding="utf-8-sig")
+    (folder / BIBLIOGRAPHY).write_text(OPENER.sub(_opened, entries), encoding="utf-8")
+    (folder / STYLE).write_text(cited.style or author_year(cited.ties), encoding="utf-8")
 
 
 def _opened(entry: re.Match[str]) -> str:
