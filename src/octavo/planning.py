@@ -21,7 +21,7 @@ from octavo.errors import NotebookError, OctavoError, UsageError, nearest, raise
 from octavo.model import Scalar
 from octavo.notebooks import parameters
 from octavo.notebooks.drawing import DrawFigures
-from octavo.notebooks.environment import environment, kernel_variables, recorder_files
+from octavo.notebooks.environment import environment, kernel_settings, recorder_files
 from octavo.notebooks.execute import RunPoint
 from octavo.notebooks.modules import Imported, imported_by
 from octavo.notebooks.source import Notebook, load
@@ -225,7 +225,7 @@ def _common_parts(
         "data file": keys.of_files(sweep.inputs, project.root, digest),
         "module": keys.of_files(imported.files, project.root, digest),
         "environment": keys.of(environment(), variables),
-        "kernel": keys.of(notebook.kernel, notebook.language, *kernel_variables(notebook.kernel)),
+        "kernel": keys.of(notebook.kernel, notebook.language, *kernel_settings(notebook.kernel)),
         "tool": keys.of_files(recorder_files(), Path(__file__).parent, digest),
     }
 

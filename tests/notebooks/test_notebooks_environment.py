@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from octavo.notebooks.environment import environment, kernel_variables
+from octavo.notebooks.environment import environment, kernel_settings
 
 if TYPE_CHECKING:
     from tests.conftest import Tiny
@@ -80,6 +80,7 @@ def test_a_package_that_is_installed_again_under_its_version_is_another(
     assert installed("one", "here") == installed("one", "there") != installed("two", "here")
     assert indexed != installed("one", "here")
     assert installed("one", "here", editable=True) == installed("two", "here", editable=True), "its sources are traced"
+    assert installed("one", "here", editable=True) != installed("one", "there", editable=True), "another checkout"
 
 
 def value(project: Tiny) -> object:
@@ -100,7 +101,7 @@ def test_the_variables_of_a_kernel_are_set_and_in_the_key(
         specification.write_text(json.dumps(told))
 
     specify("one")
-    assert kernel_variables("own") == [{"OF_ITS_OWN": "one"}]
+    assert kernel_settings("own") == [{"OF_ITS_OWN": "one"}]
     project = tiny({"notebooks/n.ipynb": ["import os, octavo\noctavo.value('x', os.environ['OF_ITS_OWN'])"]})
     project.replace("notebooks/n.ipynb", '"name": "python3"', '"name": "own"')
     assert project.octavo("build").code == 0
@@ -109,6 +110,21 @@ def test_the_variables_of_a_kernel_are_set_and_in_the_key(
     assert project.octavo("status").out.startswith("n: kernel changed")
     assert project.octavo("build").code == 0
     assert value(project) == "two"
+
+
+def test_the_program_that_a_kernel_is_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another environment's Python, with whatever options; not where this environment's lies."""
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    (tmp_path / "kernels/own").mkdir(parents=True)
+
+    def settings(*argv: str) -> list[object]:
+        (tmp_path / "kernels/own/kernel.json").write_text(json.dumps({"argv": argv}))
+        return kernel_settings("own")
+
+    assert settings(sys.executable, "-m", "ipykernel_launcher") == settings("python", "-m", "ipykernel_launcher") == []
+    one, other, another = settings("/one/bin/python", "-m"), settings("/one/bin/python", "-O"), settings("/two/python")
+    assert len({str(found) for found in (one, other, another, [])}) == 4
+    assert settings() == []
 
 
 def test_settings_beside_the_notebook_are_heeded(tiny: Callable[..., Tiny]) -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import os
 import py_compile
+import shutil
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import pytest
 
 from octavo.errors import NotebookError
-from octavo.notebooks.trace import MARKS, TRACE, Traced, installed, state, traced
+from octavo.notebooks.trace import MARKS, TRACE, Traced, _loaded, installed, state, traced
 from octavo.notebooks.watch import Watch, find
 
 RUN = """
@@ -96,6 +98,41 @@ def test_a_run_that_was_not_traced_is_not_believed(tmp_path: Path) -> None:
     """What was read is not known where nothing noted it: that is not the same as nothing."""
     with pytest.raises(NotebookError, match=r"a notebook: What it read was not noted"):
         traced(tmp_path / "none.json", tmp_path, (), "a notebook")
+
+
+@pytest.mark.parametrize(
+    ("library", "told"),
+    [
+        ("/env/lib/python3.11/site-packages/xgboost/lib/libxgboost.so", "xgboost"),
+        ("/env/lib/python3.11/site-packages/single.so", "single"),
+        ("/env/lib/python3.11/site-packages/xgboost/lib/libgomp-1.so.1", ""),
+        ("/env/lib/python3.11/site-packages/numpy.libs/libgfortran.so", ""),
+        ("/env/lib/python3.11/site-packages/numpy/core/libnpymath.so", ""),
+        ("/usr/lib/libc.so.6", ""),
+        ("/home/lab/model.so", "ctypes"),
+        ("libc.so.6", ""),
+        (None, ""),
+    ],
+)
+def test_a_library_that_a_package_loads_by_ctypes_may_open_files(library: str | None, told: str) -> None:
+    """Packages as xgboost have no compiled module: their own library reads and writes the models and tables."""
+    assert _loaded(library) == told
+
+
+def test_a_library_that_was_loaded_before_a_kernel_was_forked_is_told(tmp_path: Path) -> None:
+    """Whoever loaded it: the process that kernels are forked from imports such packages without a hook."""
+    library = next(Path(h5py.__file__).parents[1].glob("h5py.libs/libhdf5-*"))  # a real one, in a package of its own
+    package = tmp_path / "site-packages/boost"
+    package.mkdir(parents=True)
+    shutil.copyfile(library, package / "libboost.so")
+    code = "import ctypes, sys; sys.path.insert(0, 'site-packages')\n{load}\n" + (
+        "from octavo.notebooks.trace import opaque_libraries; print(opaque_libraries())"
+    )
+    said = []
+    for load in ("", "import h5py.h5; ctypes.CDLL('site-packages/boost/libboost.so')"):
+        command = [sys.executable, "-c", code.format(load=load)]
+        said.append(subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout)
+    assert said == ["()\n", "('boost', 'h5py')\n"]
 
 
 HALF = """

@@ -20,6 +20,7 @@ import signal
 import socket
 import struct
 import sys
+import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -144,15 +145,24 @@ def _installed_alone() -> Iterator[None]:
     What packages put into the lists of places and finders meanwhile stays there.
     """
     path, finders = sys.path[:], sys.meta_path[:]
-    places = tuple({sys.prefix, sys.base_prefix, sys.exec_prefix})
-    installed = [entry for entry in path if entry.startswith(places)]
-    finding = [f for f in finders if not str(getattr(f, "__module__", "")).startswith("__editable__")]
+    installed = list(filter(_is_installed, path))
+    # Each builder of packages names its finder in a way of its own; all say the word.
+    finding = [f for f in finders if "editable" not in str(getattr(f, "__module__", ""))]
     sys.path[:], sys.meta_path[:] = installed, finding
     try:
         yield
     finally:
         sys.path[:] = _with_added(path, installed, sys.path)
         sys.meta_path[:] = _with_added(finders, finding, sys.meta_path)
+
+
+def _is_installed(entry: str) -> bool:
+    """Whether a place of modules is Python's own, or one of packages: others below its prefix may be a user's."""
+    own = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    if any(entry == place or entry.startswith(f"{place}{os.sep}") for place in own):
+        return True
+    prefixes = tuple(f"{prefix}{os.sep}" for prefix in {sys.prefix, sys.base_prefix, sys.exec_prefix})
+    return entry.startswith(prefixes) and Path(entry).name in ("site-packages", "dist-packages")
 
 
 def _with_added(before: list[Any], meanwhile: list[Any], now: list[Any]) -> list[Any]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 INFOS = (".dist-info", ".egg-info")
 ORIGIN = "direct_url.json"  # where an installer notes from where a package came, if not from an index
@@ -44,11 +45,13 @@ def _content(info: Path) -> str:
     """Return a digest of the files of a package that came from a folder or a repository, by its list of them.
 
     Such a package is installed again under the same version. Not in it is what differs from place to place: its
-    programs, which name the environment. The sources of one that is ``editable`` are traced where they lie.
+    programs, which name the environment. The sources of one that is ``editable`` are traced where they lie: where that
+    is counts, as seen from the environment.
     """
     with suppress(OSError, ValueError, AttributeError):
-        if json.loads((info / ORIGIN).read_bytes()).get("dir_info", {}).get("editable"):
-            return "editable"
+        origin = json.loads((info / ORIGIN).read_bytes())
+        if origin.get("dir_info", {}).get("editable"):
+            return f"editable {os.path.relpath(unquote(urlsplit(origin['url']).path), sys.prefix)}"
         files = (info / "RECORD").read_text(encoding="utf-8").splitlines()
         own = sorted(f for f in files if not f.startswith("..") and not f.startswith(info.name) and ".pyc," not in f)
         return hashlib.sha256("\n".join(own).encode()).hexdigest()
@@ -71,18 +74,23 @@ def _settings() -> Iterator[str]:
             yield f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}"
 
 
-def kernel_variables(name: str) -> list[dict[str, Any]]:
-    """Return the environment variables that a kernel's specification sets, of each that has the name."""
+def kernel_settings(name: str) -> list[Any]:
+    """Return what counts of a kernel's specifications, of each that has the name: the variables that they set.
+
+    Where one starts another program than this environment's Python, its command counts as well.
+    """
     data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     own = os.environ.get("JUPYTER_DATA_DIR") or Path(data) / "jupyter"
     named = filter(None, os.environ.get("JUPYTER_PATH", "").split(os.pathsep))
     places = [*map(Path, named), Path(own)]
     places += [Path(prefix) / "share" / "jupyter" for prefix in (sys.prefix, "/usr/local", "/usr")]
-    found = []
+    found: list[Any] = []
     for place in places:
-        with suppress(OSError, ValueError, AttributeError):  # not there, no JSON, no table
+        with suppress(OSError, ValueError, AttributeError, LookupError, TypeError):  # not there, or no such table
             specification = json.loads((place / "kernels" / name / "kernel.json").read_bytes())
             found += [specification["env"]] if specification.get("env") else []
+            program = specification["argv"][0]
+            found += [specification["argv"]] if os.sep in program and not this_python(program) else []
     return found
 
 

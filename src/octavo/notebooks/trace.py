@@ -53,6 +53,9 @@ CHILDREN = (
     "subprocess.Popen",
 )
 COMPILED = (".so", ".pyd")
+PACKAGES = ("site-packages", "dist-packages")
+# Libraries of threads and of linear algebra, which open no files: threadpoolctl loads them by ctypes.
+NUMERICAL = ("libblas", "libblis", "libflexiblas", "libgomp", "libiomp", "libmkl", "libomp", "libopenblas", "libscipy_")
 # Where libraries keep the process that looks after what their child processes share. These names alone are asked for:
 # who goes through all modules makes pages his own that all kernels share.
 TRACKERS = (
@@ -223,8 +226,11 @@ class Seen:
         self.opaque["child processes"] = None
 
     def _foreign(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if _opens(event, arguments):
-            self.opaque["ctypes"] = None
+        if event == "ctypes.dlsym":
+            if arguments[1] in OPENERS:
+                self.opaque["ctypes"] = None
+        elif library := _loaded(arguments[0]):
+            self.opaque[library] = None
 
     def _look_up(self, _: str, arguments: tuple[Any, ...]) -> None:
         self.asked[arguments[1]] = arguments[0]
@@ -326,7 +332,9 @@ def opaque_libraries() -> tuple[str, ...]:
     """Return the packages, loaded in this process, that may open files by themselves."""
     files = {name: getattr(module, "__file__", None) for name, module in list(sys.modules.items())}
     compiled = {name: file for name, file in files.items() if isinstance(file, str) and file.endswith(COMPILED)}
-    return tuple(sorted({library for name, file in compiled.items() if (library := _library(name, file))}))
+    modules = {library for name, file in compiled.items() if (library := _library(name, file))}
+    others = set(_mapped()) - set(map(os.path.realpath, compiled.values()))  # that ctypes loaded, say
+    return tuple(sorted(modules | {library for file in others if (library := _loaded(file))}))
 
 
 def state(path: str) -> State:
@@ -421,19 +429,33 @@ def _library(name: str, file: str) -> str:
     path = Path(file)
     if "lib-dynload" in path.parts:
         return "" if not name.startswith(("_dbm", "_gdbm")) else name.lstrip("_")
-    folder = next((p for p in path.parents if p.name in ("site-packages", "dist-packages")), None)
+    folder = next((p for p in path.parents if p.name in PACKAGES), None)
     top = path.relative_to(folder).parts[0].partition(".")[0] if folder else name.partition(".")[0]
     return "" if top in PLAIN.split() or (folder and top.startswith("_cyutility")) else top
 
 
-def _opens(event: str, arguments: tuple[Any, ...]) -> bool:
-    """Whether ctypes asks for a function that opens files, or for a library of the user's."""
-    if event == "ctypes.dlsym":
-        return arguments[1] in OPENERS
-    name = arguments[0]
+def _loaded(name: object) -> str:
+    """Return what is told of a library that is no module: the package that brings it, or that it is the user's.
+
+    Nothing for the system's own, nor for those of packages that open no files by themselves, nor for what lies beside a
+    package for its compiled modules (``h5py.libs``): those are told of by their own names.
+    """
     if not isinstance(name, str) or os.sep not in name:
-        return False
-    return not _below(os.path.abspath(name), ("/usr", "/lib", "/lib64", sys.prefix, sys.base_prefix))  # noqa: PTH100
+        return ""
+    path = os.path.abspath(name)  # noqa: PTH100
+    folder = next((part for part in PACKAGES if f"{os.sep}{part}{os.sep}" in path), "")
+    if not folder:
+        return "" if _below(path, ("/usr", "/lib", "/lib64", sys.prefix, sys.base_prefix)) else "ctypes"
+    within = Path(path.rpartition(f"{os.sep}{folder}{os.sep}")[2])
+    top, _, beside = within.parts[0].partition(".")
+    return "" if beside == "libs" or top in PLAIN.split() or within.name.startswith(NUMERICAL) else top
+
+
+def _mapped() -> Iterator[str]:
+    """Yield the files of packages' libraries that this process has loaded, however it did."""
+    with suppress(OSError), open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as maps:  # noqa: PTH123
+        files = {line[line.index("/") :].rstrip("\n") for line in maps if ".so" in line}
+        yield from (file for file in files if any(f"{os.sep}{part}{os.sep}" in file for part in PACKAGES))
 
 
 def _had_children() -> bool:
