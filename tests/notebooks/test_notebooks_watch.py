@@ -158,3 +158,20 @@ def test_known_folders_are_not_opened_again(root: Path) -> None:
     seen = Watch(known, by_process=False)
     assert str(root / "deep/more") in find(root, (), known)
     assert names(root, seen.end().perhaps) == ["deep", "deep/more"]
+
+
+def test_a_link_that_leads_nowhere_is_watched_once_it_does(tmp_path: Path) -> None:
+    """A disk that is mounted later changes no folder of the project; the file or the folder behind a link is seen."""
+    project, disk = tmp_path / "project", tmp_path / "disk"
+    project.mkdir()
+    (project / "x.h5").symlink_to(disk / "x.h5")
+    (project / "raw").symlink_to(disk / "raw")
+    (project / "round").symlink_to("round")
+    before = find(project, ())
+    (disk / "raw").mkdir(parents=True)
+    (disk / "x.h5").touch()
+    after = find(project, (), before)
+    assert after == find(project, (), before) and after.keys() == {str(project), str(project / "raw")}
+    seen = Watch(after)
+    assert {str(disk / "x.h5"), str(disk / "raw")} <= {*seen.names.values()} and not seen.gap
+    seen.end()

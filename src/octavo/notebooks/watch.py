@@ -165,7 +165,7 @@ class Watch:
         number = self.system.inotify_add_watch(self.inotify, os.fsencode(path), mask)
         if number < 0:
             fault = ctypes.get_errno()
-            if fault not in (2, 13, 20):  # gone, not to be entered, no folder any more
+            if fault not in (2, 13, 20, 40):  # gone, not to be entered, no folder any more, a link to itself
                 self.gap = f"not all folders are watched: {os.strerror(fault)} (fs.inotify.max_user_watches)"
             return not self.gap
         self.names[number] = os.path.realpath(path)
@@ -255,7 +255,7 @@ def find(root: Path, ignored: tuple[Path, ...], known: Folders | None = None) ->
             when = os.stat(path).st_mtime_ns  # noqa: PTH116
             there = (known or {}).get(path)
             found[path] = there if there and there.when == when else _listed(path, when)
-            todo += found[path].folders
+            todo += [*found[path].folders, *filter(os.path.isdir, found[path].links)]  # those may dangle for a while
     return found
 
 
@@ -281,9 +281,10 @@ def _listed(path: str, when: int) -> Folder:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir() and not os.path.exists(f"{entry.path}/pyvenv.cfg"):  # noqa: PTH110
+            # Of a link to itself an entry says nothing: it raises OSError.
+            if os.path.isdir(entry.path) and not os.path.exists(f"{entry.path}/pyvenv.cfg"):  # noqa: PTH110, PTH112
                 folders.append(entry.path)
-            elif entry.is_symlink() and entry.is_file():
+            elif entry.is_symlink():  # to a file, or to what is not there now, but may be, with the folder as it is
                 links.append(entry.path)
     return Folder(when, tuple(sorted(folders)), tuple(sorted(links)))
 
