@@ -132,3 +132,16 @@ def test_what_changed_after_it_was_read_serves_one_build(store: Store) -> None:
     task = Task("a", {"code": "a"}, Read(store.root, ("f",), changed=("f",)))
     build(store, task)
     assert forecast.plan([task], store) == {"a": "data file f changed"}
+
+
+def test_what_was_forced_is_not_followed_by_what_was_there_before(store: Store) -> None:
+    """A first run that was seen to read nothing would be taken again as soon as a file changes that the second read."""
+    forced = [Task("a", {"code": "a"}, Read(store.root, ("f",)), ())]
+    build(store, Task("a", {"code": "a"}, Read(store.root, ()), ()))
+    runner.build(forced, store, make_executor=AtOnce, jobs=1, listen=lambda _: None, forced=["a"])
+    assert forecast.plan(forced, store) == {}
+    (store.root / "f").write_text("2")
+    assert forecast.plan(forced, store) == {"a": "data file f changed"}
+    build(store, *forced)
+    (store.root / "f").write_text("1")
+    assert forecast.plan(forced, store) == {}, "what was made of other files stays"

@@ -159,7 +159,24 @@ class Store:
         outputs = {p.relative_to(made).as_posix(): (p.stat().st_size, keys.of_file(p)) for p in files}
         perhaps, notes, now = doubts.perhaps, doubts.notes, int(time.time())
         entry = Entry(key, outputs, traced, round(seconds, 3), memory, perhaps, notes, ran=now)
-        return self.adopt(made, entry, anew=anew)
+        kept = self.adopt(made, entry, anew=anew)
+        if anew:
+            self._remove_others(*kept, made)
+        return kept
+
+    def _remove_others(self, place: Path, entry: Entry, made: Path) -> None:
+        """Remove the results of a key that would be taken for the files as they are now, but for the one at ``place``.
+
+        That was made on purpose, and may have read more than they did: as soon as such a file changes they would be
+        taken again.
+        """
+        for other in sorted(place.parent.iterdir()):
+            there = load(other) if other != place else None
+            if there and keys.are_so(there.reads, self.root, self.digest):
+                aside = made.with_name(f"{made.name}.{other.name}.old")
+                with contextlib.suppress(OSError):
+                    other.rename(aside)  # all of it at once: another build may be reading it
+                shutil.rmtree(aside, ignore_errors=True)
 
     def adopt(self, made: Path, entry: Entry, *, anew: bool = False) -> tuple[Path, Entry]:
         """Take over the folder ``made``, which holds what ``entry`` tells of, as ``put`` does. Raises OSError."""
