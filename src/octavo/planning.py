@@ -65,7 +65,7 @@ class Plan:
 
     def modules(self) -> tuple[str, ...]:
         """Return what workers and kernels import."""
-        return imports(self.notebooks.values())
+        return imports(self.notebooks.values(), self.project.root, (self.project.state, self.project.build))
 
     def shared(self, listen: Listener) -> Shared | None:
         """Return the store that the project shares with other machines, if it has one."""

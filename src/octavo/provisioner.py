@@ -168,7 +168,8 @@ def _imports(folder: Path, variables: Mapping[str, str]) -> tuple[tuple[str, ...
         found = project.read(project.find_root(folder.resolve()))
         if found.kernels == "ordinary":
             raise Unfit("the project says so")
-        return imports(load(sweep.notebook, sweep.name) for sweep in found.sweeps), variables, found.variables
+        notebooks = (load(sweep.notebook, sweep.name) for sweep in found.sweeps)
+        return imports(notebooks, found.root, (found.state, found.build)), variables, found.variables
     except OctavoError:  # no project, or one that is being edited
         return imports(()), variables, ()
 

@@ -25,6 +25,7 @@ from octavo.notebooks.environment import environment
 from octavo.notebooks.execute import RunPoint
 from octavo.notebooks.modules import Imported, imported_by
 from octavo.notebooks.source import Notebook
+from octavo.notebooks.watch import find
 
 # What a worker runs: papermill, and what makes documents.
 WORKERS = (
@@ -221,32 +222,45 @@ def zygote(kind: str, modules: Sequence[str], variables: Mapping[str, str], decl
     return Zygote(kind, tuple(modules), identity, others, tuple(sorted(declared)))
 
 
-def imports(notebooks: Iterable[Notebook]) -> tuple[str, ...]:
+def imports(notebooks: Iterable[Notebook], root: Path | None = None, ignored: tuple[Path, ...] = ()) -> tuple[str, ...]:
     """Return what kernels import, for the process that they are forked from.
 
-    A package that has the name of a module beside some notebook is left out: that notebook is to find its own.
+    A package that has the name of a module beside some notebook is left out: that notebook is to find its own. So is
+    one that has the name of a module anywhere in the project at ``root``, where code sets where modules are looked for.
+    ``ignored`` are folders that hold no sources.
     """
     found: set[str] = set()
     local: set[str] = set()
     drawing: tuple[str, ...] = ()
+    places = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     for notebook in notebooks:
         imported = imported_by(notebook)
         found |= imported.foreign
         local |= imported.local
         drawing = drawing or (DRAWING if may_draw(notebook, imported) else ())
+        if root and (notebook.sets_path or _any_says(imported.files, source.sets_path)):
+            places += find(root, ignored)
+            root = None  # looked through once
     # Those that cost nothing, or are there anyway, would only make one process unfit for another project.
-    costly = {
-        name for name in found if name.split(".")[0] not in {*sys.stdlib_module_names, *local, "octavo", "IPython"}
-    }
+    tops = {name.split(".")[0] for name in found} - {*sys.stdlib_module_names, *local, "octavo", "IPython"}
+    tops -= {top for top in tops if any(_holds(place, top) for place in places)}
+    costly = {name for name in found if name.split(".")[0] in tops}
     preloaded = (*KERNELS, *drawing)
     return (*preloaded, *sorted(costly - set(preloaded)), WARM)
 
 
+def _holds(folder: str, module: str) -> bool:
+    """Whether a module lies in a folder, as Python looks for it."""
+    return any(os.path.exists(f"{folder}/{module}{end}") for end in ("/__init__.py", ".py"))  # noqa: PTH110
+
+
+def _any_says(files: Iterable[Path], says: Callable[[str], bool]) -> bool:
+    return any(says(file.read_text(encoding="utf-8", errors="replace")) for file in files)
+
+
 def sets_variables(notebook: Notebook, imported: Imported) -> bool:
     """Whether a notebook, or a module of its project, sets variables of the environment: packages may read them."""
-    return notebook.sets_variables or any(
-        source.sets_variables(file.read_text(encoding="utf-8", errors="replace")) for file in imported.files
-    )
+    return notebook.sets_variables or _any_says(imported.files, source.sets_variables)
 
 
 def may_draw(notebook: Notebook, imported: Imported) -> bool:

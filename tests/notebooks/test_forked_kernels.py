@@ -154,6 +154,30 @@ def test_a_module_beside_the_notebook_stands_before_a_package(tiny: Callable[...
     assert "own" in project.octavo("why", "own.whose").out
 
 
+@pytest.mark.parametrize(
+    ("way", "under"),
+    [
+        ("import sys; sys.path.insert(0, '../src')", ()),
+        ("import os; os.chdir('../src')", ()),
+        ("%cd -q ../src", ()),
+        ("pass", ("env", "PYTHONPATH={root}/src")),
+    ],
+)
+def test_a_module_that_the_notebook_finds_elsewhere_stands_before_a_package(
+    tiny: Callable[..., Tiny], way: str, under: tuple[str, ...]
+) -> None:
+    """Sources that are installed as well, or have the name of a package: the notebook has what it would have cold."""
+    cells = [way, "import causaldata, octavo\noctavo.value('whose', causaldata.WHOSE)"]
+    project = tiny({"notebooks/one.ipynb": cells, "src/causaldata.py": "WHOSE = 'own'"})
+    under = tuple(word.format(root=project.root) for word in under)
+    said = project.octavo("build", under=under)
+    assert said.code == 0, said.err
+    project.write({"src/causaldata.py": "WHOSE = 'own, edited'"})
+    assert project.octavo("status", under=under).out.startswith("one: module src/causaldata.py changed")
+    project.octavo("build", under=under)
+    assert "own, edited" in project.octavo("why", "one.whose", under=under).out
+
+
 def test_random_numbers_are_not_shared(tiny: Callable[..., Tiny]) -> None:
     """Points that are forked from one process draw numbers of their own, as started ones do."""
     project = tiny({f"notebooks/r{n}.ipynb": [RANDOM, f"{n}"] for n in range(3)})

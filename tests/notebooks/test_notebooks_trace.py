@@ -135,6 +135,19 @@ def test_a_library_that_was_loaded_before_a_kernel_was_forked_is_told(tmp_path: 
     assert said == ["()\n", "('boost', 'h5py')\n"]
 
 
+def test_a_path_is_what_the_system_makes_of_it(tmp_path: Path) -> None:
+    """Behind a link `..` leads to where the link leads; a module has the name that the project has for it."""
+    (tmp_path / "disk/deep").mkdir(parents=True)
+    (tmp_path / "disk/t.csv").write_text("1")
+    (tmp_path / "deep").symlink_to("disk/deep")
+    assert reads(tmp_path, "open('deep/../t.csv')\nopen('lib/../a.txt')") == ["a.txt", "disk/t.csv"]
+    (tmp_path / "lib/work").mkdir(exist_ok=True)
+    code = (
+        "import os\nos.chdir('lib/work')\nsys.path.insert(0, '..')\nimport mine\nopen('../../b.csv')\nos.chdir('../..')"
+    )
+    assert reads(tmp_path, code) == ["b.csv", "lib/mine.py"]
+
+
 HALF = """
 import os, pathlib
 open('a.txt').close()

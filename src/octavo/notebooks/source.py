@@ -29,6 +29,10 @@ SETS_VARIABLES = re.compile(
     r"\benviron\s*(\[[^\]\n]*\]\s*=[^=]|\|=|\.(update|setdefault|pop)\b)|\bputenv\b|^\s*%(set_)?env\s+\w+[ =]",
     re.MULTILINE,
 )
+SETS_PATH = re.compile(
+    r"\bsys\s*\.\s*path\b|\bfrom\s+sys\s+import\b.*\bpath\b|\baddsitedir\b|\bchdir\b|^\s*%?(cd|pushd|popd)\b",
+    re.MULTILINE,
+)
 WAY_OUT = "Mend it there, or write the file with nbformat, as JupyterLab does."
 
 
@@ -40,7 +44,8 @@ class Notebook:
     a magic or a shell line stands in it, its text; with it the tags that change what runs. ``parameters`` is what its
     parameters cell declares.
     ``draws`` says whether its own code takes ``octavo.figure``; ``undrawable`` why a figure of its could not be drawn
-    again, and the way out. ``sets_variables`` says whether its own code sets variables of the environment.
+    again, and the way out. ``sets_variables`` says whether its own code sets variables of the environment, and
+    ``sets_path`` whether it sets where modules are looked for.
     ``text`` is a digest of all that its cells say, comments and Markdown too.
     """
 
@@ -55,6 +60,7 @@ class Notebook:
     draws: bool
     undrawable: tuple[tuple[str, str], ...]
     sets_variables: bool
+    sets_path: bool
     text: str
 
 
@@ -90,6 +96,7 @@ def load(path: Path, where: str) -> Notebook:
         draws=any(_draws(tree, text_of(cell)) for cell, tree in zip(cells, trees, strict=True)),
         undrawable=drawable.faults(numbered),
         sets_variables=any(sets_variables(text_of(cell)) for cell in cells),
+        sets_path=any(sets_path(text_of(cell)) for cell in cells),
         text=_text(data),
     )
 
@@ -282,6 +289,11 @@ def _draws(tree: ast.Module | None, text: str) -> bool:
 def sets_variables(text: str) -> bool:
     """Whether code seems to set variables of the environment, by its words: magics have no syntax tree."""
     return bool(SETS_VARIABLES.search(text))
+
+
+def sets_path(text: str) -> bool:
+    """Whether code seems to set where modules are looked for, by its words; its own folder is such a place."""
+    return bool(SETS_PATH.search(text))
 
 
 def _name(node: ast.expr) -> str:

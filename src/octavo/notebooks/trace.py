@@ -283,7 +283,7 @@ class Seen:
             if not isinstance(file, str):  # a namespace package has none
                 continue
             if not file.startswith(self.installed):
-                self.modules[file] = state(file)
+                self.modules[_whole(file)] = state(file)
             if file.endswith(COMPILED) and (library := _library(name, file)):
                 self.opaque[library] = None
         for name, folders in self.sought.items():
@@ -369,7 +369,15 @@ def _path(given: object) -> str:
         with suppress(OSError):
             return os.readlink(f"/proc/self/fd/{given}")  # noqa: PTH115
         return ""
-    return os.path.abspath(os.fsdecode(given)) if isinstance(given, str | bytes | os.PathLike) else ""  # noqa: PTH100
+    return _whole(os.fsdecode(given)) if isinstance(given, str | bytes | os.PathLike) else ""
+
+
+def _whole(path: str) -> str:
+    """Return a path from the root as the system walks it: behind a link to a folder, ``..`` leads elsewhere."""
+    before, dots, rest = f"{path}{os.sep}".rpartition(f"{os.sep}..{os.sep}")
+    if dots and before:
+        path = os.path.join(os.path.realpath(f"{before}{dots}"), rest)  # noqa: PTH118
+    return os.path.abspath(path)  # noqa: PTH100
 
 
 def _database_file(path: str) -> str:
@@ -408,6 +416,7 @@ def _not_there(name: str, folders: Iterable[str], installed: tuple[str, ...]) ->
     file = getattr(module, "__file__", None)
     if module and (not file or file.startswith(installed)):
         return
+    file = file and _whole(file)
     for folder in folders:
         base = os.path.join(folder, *name.split("."))  # noqa: PTH118
         candidates = (os.path.join(base, "__init__.py"), f"{base}.py")  # noqa: PTH118
