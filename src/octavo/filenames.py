@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Callable
+from pathlib import Path
 
 UNDECODABLE = re.compile("[\udc80-\udcff]")  # how Python has the bytes of a name that are not UTF-8
 ENCODED = re.compile("\0([0-9a-f]{2})")
@@ -22,6 +24,19 @@ def presence(path: str | os.PathLike[str]) -> str:
 def counts(name: str) -> bool:
     """Whether a name in a folder that was listed counts: a file of a program's own does not."""
     return not name.startswith(".") and name != "__pycache__"
+
+
+def files_below(folder: Path, kept: Callable[[str], bool] = lambda name: True) -> list[Path]:
+    """Return the files in a folder at any depth, sorted, behind links to folders too.
+
+    Files and folders whose names are not ``kept`` are left out, and so is a link to a folder that it lies in.
+    """
+    found = []
+    for place, folders, files in os.walk(folder, followlinks=True):
+        around = Path(os.path.realpath(place))
+        folders[:] = (n for n in folders if kept(n) and not around.is_relative_to(os.path.realpath(f"{place}/{n}")))
+        found += [Path(place, name) for name in files if kept(name)]
+    return sorted(path for path in found if path.is_file())
 
 
 def encodable(name: str) -> str:

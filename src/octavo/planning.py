@@ -18,6 +18,7 @@ from octavo.engine.shared import Place, Shared
 from octavo.engine.store import MARKS, Store
 from octavo.engine.task import Task
 from octavo.errors import NotebookError, OctavoError, UsageError, nearest, raise_all
+from octavo.filenames import files_below
 from octavo.model import Scalar
 from octavo.notebooks import parameters
 from octavo.notebooks.drawing import DrawFigures
@@ -220,9 +221,11 @@ def _common_parts(
 ) -> dict[str, str]:
     """Return what the points of a sweep have in common of their keys."""
     variables = [(name, os.environ.get(name)) for name in sweep.environment]
+    settings = notebook.path.parent / "matplotlibrc"  # read where matplotlib is imported, which no trace may see
+    declared = (*sweep.inputs, *filter(Path.is_file, [settings]))
     return {
         "code": keys.of(notebook.code, project.relative(notebook.path.parent)),
-        "data file": keys.of_files(sweep.inputs, project.root, digest),
+        "data file": keys.of_files(declared, project.root, digest),
         "module": keys.of_files(imported.files, project.root, digest),
         "environment": keys.of(environment(), variables),
         "kernel": keys.of(notebook.kernel, notebook.language, *kernel_settings(notebook.kernel)),
@@ -329,7 +332,7 @@ def _opened_by_octavo(project: Project) -> Iterable[Path]:
 def _sources(project: Project, document: Document) -> list[Path]:
     """Return the files of which a document is made: those beside its source, its bibliography, its template."""
     made = (project.build, project.state)  # where the source lies in the root itself
-    beside = (p for p in sorted(document.source.parent.rglob("*")) if p.is_file() and not p.name.startswith("."))
+    beside = files_below(document.source.parent, lambda name: not name.startswith(".") and name != "_build")
     sources = [p for p in beside if not any(map(p.is_relative_to, made))]
     return [*sources, *(path for path in (document.bibliography, document.template) if path)]
 

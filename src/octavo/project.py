@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from octavo.errors import OctavoError, UsageError, nearest, raise_all
+from octavo.filenames import files_below
 from octavo.model import SAVED, Medium, Scalar
 from octavo.sections import (
     COMPUTED,
@@ -343,9 +344,11 @@ def _sweeps(section: OctavoSection, root: Path, text: str, problems: list[Octavo
 
 def _inputs(name: str, sweep: SweepSection, root: Path, text: str, problems: list[OctavoError]) -> Iterator[Path]:
     """Yield the files that the globs of ``inputs`` name; a folder stands for all that is in it."""
+    made = (root / "build", root / ".octavo")
     for glob in sweep.inputs:
         found, hint = _globbed(root, glob)
-        files = [f for p in found for f in (sorted(p.rglob("*")) if p.is_dir() else [p]) if f.is_file()]
+        named = [p for p in found if not any(map(p.is_relative_to, made))]
+        files = [f for p in named for f in (files_below(p) if p.is_dir() else [p]) if f.is_file()]
         if not files:
             problems.append(
                 UsageError(

@@ -59,6 +59,7 @@ def test_tags_that_change_what_runs_are_in_the_code(tmp_path: Path) -> None:
     )
     assert len({plain, first, second}) == 3
     assert code(tmp_path, PLAIN, "y = 2", tagged("# here they are put", "parameters")) != plain
+    assert code(tmp_path, PLAIN, tagged("y = 2", "injected-parameters")) != plain, "papermill replaces that cell"
 
 
 def test_a_semicolon_hides_what_a_cell_shows(tmp_path: Path) -> None:
@@ -93,6 +94,15 @@ def test_what_can_change_a_result_is_in_the_code(tmp_path: Path, one: str, two: 
     """Code, constants, magics, shell lines and cells that do not parse all count."""
     assert code(tmp_path, one) != code(tmp_path, two)
     assert code(tmp_path, one, "y") != code(tmp_path, "y", one)
+
+
+@pytest.mark.parametrize(
+    "text", [f"x = 0x{'f' * 4000}", f"x = y{'.a()' * 170}", f"x = y{'.a()' * 2000}", f"x = {'+'.join('y' * 9000)}"]
+)
+def test_code_of_any_depth_and_length_is_read(tmp_path: Path, text: str) -> None:
+    """Python runs a number of thousands of digits and a chain of thousands of calls: both are told from others."""
+    chained = f"{text}\nimport octavo\noctavo.figure('f', lambda fig: x)"
+    assert code(tmp_path, text) != code(tmp_path, f"{text}\ny") and code(tmp_path, chained) != code(tmp_path, text)
 
 
 def test_a_notebook_says_what_it_declares_and_reads(tmp_path: Path) -> None:

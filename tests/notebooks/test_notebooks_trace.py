@@ -15,7 +15,7 @@ import h5py
 import pytest
 
 from octavo.errors import NotebookError
-from octavo.notebooks.trace import MARKS, TRACE, Traced, _loaded, installed, state, traced
+from octavo.notebooks.trace import MARKS, TRACE, Traced, _loaded, _places, installed, state, traced
 from octavo.notebooks.watch import Watch, find
 
 RUN = """
@@ -146,6 +146,16 @@ def test_a_path_is_what_the_system_makes_of_it(tmp_path: Path) -> None:
         "import os\nos.chdir('lib/work')\nsys.path.insert(0, '..')\nimport mine\nopen('../../b.csv')\nos.chdir('../..')"
     )
     assert reads(tmp_path, code) == ["b.csv", "lib/mine.py"]
+
+
+def test_a_disk_that_is_mounted_for_the_user_holds_data() -> None:
+    """Desktops mount disks and shares below `/run`, which is the system's otherwise."""
+    places = _places(Path("/nowhere"), ())
+    assert places.hold_data("/run/media") is os.path.exists("/run/media")  # noqa: PTH110
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os.path, "exists", lambda path: True)
+        assert places.hold_data("/run/media/ann/disk/x.csv") and not places.hold_data("/run/lock/x")
+        assert places.hold_data(f"/run/user/{os.getuid()}/gvfs/share/x.csv")
 
 
 HALF = """

@@ -230,6 +230,27 @@ def test_a_folder_as_input_stands_for_its_files(tmp_path: Path) -> None:
     assert found.sweeps[0].inputs == (tmp_path / "data/one.csv", tmp_path / "notebooks/fit.ipynb")
 
 
+def test_inputs_are_sources_behind_links_too(tmp_path: Path) -> None:
+    """A linked folder stands for its files, one that leads around in a ring for none; what was built is no input."""
+    (tmp_path / "disk/raw").mkdir(parents=True)
+    for name in ("disk/raw/one.json", "disk/two.json", "three.json"):
+        (tmp_path / name).write_text("1")
+    root = tmp_path / "project"
+    for name in ("data", "build", ".octavo", "notebooks"):
+        (root / name).mkdir(parents=True)
+        (root / name / "own.json").write_text("1")
+    (root / "data/linked").symlink_to(tmp_path / "disk")
+    (root / "data/ring").symlink_to("../data")
+    found = read(root, f"{SWEEP}inputs = ['data', '**/*.json']\n").sweeps[0].inputs
+    assert sorted({p.relative_to(root).as_posix() for p in found}) == [
+        "data/linked/raw/one.json",
+        "data/linked/two.json",
+        "data/one.csv",
+        "data/own.json",
+        "notebooks/own.json",
+    ]
+
+
 def test_the_nearest_project_upwards_is_found(tmp_path: Path) -> None:
     """From any folder of a project its root is found; a pyproject.toml without our section is passed by."""
     read(tmp_path, "[tool.octavo]\n")

@@ -37,7 +37,7 @@ formats = ["svg"]
 [tool.octavo.sweeps.fit]
 notebook = "notebooks/fit.ipynb"
 grid = { a = [1, 2, 3] }
-inputs = ["data/declared*.txt"]
+inputs = ["data/declared*.txt", "data/linked"]
 environment = ["SCALE"]
 timeout = 600
 """
@@ -55,6 +55,8 @@ PROJECT: dict[str, Content] = {
     "data/parts/one.txt": "1\n",
     "data/large/one.txt": "1\n",
     "data/quick": "",
+    "shelf/a.txt": "1\n",
+    "texts/one.md": "A text.\n",
     "notebooks/helper/__init__.py": "from .core import twice\n",
     "notebooks/helper/core.py": '"""Sums."""\n\nfrom .deep import FACTOR\n\n\ndef twice(x):\n    return FACTOR * x\n',
     "notebooks/helper/deep.py": "FACTOR = 2\n",
@@ -296,6 +298,15 @@ TABLE = (
     Row("what is in such a folder", write("data/large/two.txt", "1")),
     Row("a declared input", write("data/declared.txt", "2\n"), every_fit("data file changed"), FIT),
     Row("one more declared input", write("data/declared2.txt", "2\n"), every_fit("data file changed"), FIT),
+    Row(
+        "a file in a linked folder of inputs", write("shelf/b.txt", "1"), every_fit("data file changed"), FIT, fast=True
+    ),
+    Row(
+        "settings of matplotlib beside the notebooks",
+        write("notebooks/matplotlibrc", "lines.linewidth: 7\n"),
+        {**every_fit("data file changed"), "all": "data file changed"},
+        (*FIT, "all"),
+    ),
     # Modules, however they are imported.
     Row(
         "a module's comment",
@@ -401,6 +412,13 @@ TABLE = (
         {"paper.content": "code changed"},
         ("paper.content", *OUT),
     ),
+    Row(
+        "a text in a linked folder beside the paper",
+        edit("texts/one.md", "A text", "Another text"),
+        {"paper.content": "code changed"},
+        ("paper.content", *OUT),
+    ),
+    Row("a hidden folder beside the paper", write("paper/.git/index", "x"), fast=True),
 )
 
 
@@ -489,7 +507,8 @@ def mutable(lasting: Callable[[Mapping[str, Content]], Tiny]) -> Mutable:
     """The project, built once; every row leaves it as it was."""
     project = lasting(PROJECT)
     h5(1)(project)
-    (project.root / "data/link.txt").symlink_to("real.txt")
+    for name, target in (("data/link.txt", "real.txt"), ("data/linked", "../shelf"), ("paper/texts", "../texts")):
+        (project.root / name).symlink_to(target)
     version(project, "1.0")
     kernels = project.root.parent / "share/jupyter/kernels/other"
     kernels.mkdir(parents=True)

@@ -98,7 +98,14 @@ def _what_is_unkept(value: ast.expr) -> str:
 
 
 def _dotted(value: ast.expr) -> str:
-    return ast.unparse(value.func) if isinstance(value, ast.Call) else ""
+    """Return the name of what is called, such as ``np.load``; empty where it is none, however long the chain."""
+    if not isinstance(value, ast.Call):
+        return ""
+    parts, node = list[str](), value.func
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
 
 
 def _declared(tree: ast.Module, scope: _Scope) -> Iterator[tuple[str, ast.expr]]:

@@ -21,7 +21,8 @@ from octavo.notebooks import drawable
 from octavo.notebooks.parameters import ParametersCell, declared
 
 PARAMETERS_TAG = "parameters"
-OBEYED_TAGS = frozenset({PARAMETERS_TAG, "raises-exception", "skip-execution"})  # that change what runs
+# That change what runs; papermill puts the parameters in the place of a cell that it injected before.
+OBEYED_TAGS = frozenset({PARAMETERS_TAG, "injected-parameters", "raises-exception", "skip-execution"})
 AROUND = (["time"], ["timeit"], ["capture"], ["prun"])  # magics of a whole cell that is Python all the same
 PYPLOT = ("plt", "pyplot")  # have a `figure` of their own, under these names in every notebook
 CELLS = ("code", "markdown", "raw")
@@ -217,7 +218,8 @@ def _parsed(text: str) -> tuple[ast.Module | None, str]:
     tree = _tree(text)
     try:
         return (tree, ast.dump(tree) + (";" if _is_quiet(text) else "")) if tree else (None, text.strip())
-    except (RecursionError, MemoryError):  # a formula of thousands of terms is too deep: its text is its key then
+    # A formula of thousands of terms is too deep, a number of thousands of digits too long: its text is its key then.
+    except (RecursionError, MemoryError, ValueError):
         return None, text.strip()
 
 

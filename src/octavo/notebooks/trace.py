@@ -66,6 +66,7 @@ TRACKERS = (
 )
 WARM = "octavo.notebooks.warm"  # the last module that the process is given which kernels are forked from
 METADATA = os.path.join("importlib", "metadata", "__init__.py")  # noqa: PTH118
+MOUNTED = ("/run/media", f"/run/user/{os.getuid()}/gvfs") if hasattr(os, "getuid") else ()  # the user's own disks
 GAP = "the trace is not complete:"  # begins the note that says why
 OPENERS = ("open", "open64", "openat", "openat64", "fopen", "fopen64", "freopen", "mmap", "system", "popen", "fork")
 State = list[int] | None  # of a file: when it was last written (ns) and its length; None where there was none
@@ -621,7 +622,8 @@ class _Places:
     def _hold(self, name: str, outside: tuple[str, ...]) -> bool:
         if _below(name, (self.root,)):
             return not _below(name, self.own)
-        return os.path.exists(name) and not _below(name, outside)  # noqa: PTH110
+        system = _below(name, outside) and not _below(name, MOUNTED)
+        return os.path.exists(name) and not system  # noqa: PTH110
 
 
 def _places(root: Path, ignored: tuple[Path, ...]) -> _Places:
