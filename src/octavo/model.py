@@ -176,13 +176,14 @@ class Doubts(Frozen, frozen=True):
 
     ``perhaps``: files that were opened while it ran, by it or by another; ``changed``: those that were read and then
     written to by whomever, so that what was read is not there any more; ``presence``: those of which only counts
-    whether they are there, as a file or as a folder; ``notes``: sentences for the user. ``memory``: the bytes that
-    the run took, where the worker does not see that by itself.
+    whether they are there, as a file or as a folder; ``writes``: files of the project that it left there; ``notes``:
+    sentences for the user. ``memory``: the bytes that the run took, where the worker does not see that by itself.
     """
 
     perhaps: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     presence: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     memory: int = 0
 

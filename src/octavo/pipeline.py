@@ -103,12 +103,39 @@ def build(
 
 
 def notes(outcomes: Mapping[str, Outcome]) -> list[str]:
-    """Return what a user may want to know of the tasks that ran, each sentence once."""
+    """Return what a user may want to know of the tasks that ran, each sentence once, and of what they hand on."""
     said: dict[str, list[str]] = {}
     for name, outcome in sorted(outcomes.items()):  # not as they ended: the same words each time
         for note in outcome.entry.notes if outcome.entry and outcome.status is Status.RAN else ():
             said.setdefault(note, []).append(name)
-    return [f"{n[0]}{f' and {len(n) - 1} more' if len(n) > 1 else ''}: {note}." for note, n in said.items()]
+    told = [f"{n[0]}{f' and {len(n) - 1} more' if len(n) > 1 else ''}: {note}." for note, n in said.items()]
+    return [*told, *handed_on(outcomes)]
+
+
+def handed_on(outcomes: Mapping[str, Outcome]) -> list[str]:
+    """Return a sentence for each file that the run of one notebook left in the project and that of another read.
+
+    Whether it read what the other one wrote this time, before, or in another branch, nobody can say.
+    """
+    entries = [(name, outcome.entry) for name, outcome in sorted(outcomes.items()) if outcome.entry]
+    writers: dict[str, str] = {}
+    for name, entry in entries:
+        writers |= {file: name for file in entry.writes if file not in writers}
+    readers: dict[str, str] = {}
+    for name, entry in entries if writers else ():
+        others = (file for file in writers.keys() & entry.reads.keys() if _notebook(writers[file]) != _notebook(name))
+        readers |= {file: name for file in others if file not in readers}
+    return [
+        f"{reader}: it read {file}, which {writers[file]} writes. Octavo does not run them in that order, and does not "
+        f"write the file again when {writers[file]} comes from the store. Numbers are handed on by octavo.value and "
+        "octavo.sweep; let data be made by a module that both import, or before the build."
+        for file, reader in sorted(readers.items())
+    ]
+
+
+def _notebook(task: str) -> str:
+    """Return the sweep or the notebook of which a task runs a point, or draws the figures."""
+    return task.partition("/")[0].partition("@")[0]
 
 
 def place(whole: Plan, jobs: int, listen: Listener) -> AbstractContextManager[ExecutorMaker]:

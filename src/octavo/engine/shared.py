@@ -388,7 +388,7 @@ def _fault(offered: Offered, key: str, trace: str) -> str:
     """Return what an entry must not say, whoever wrote it; empty where all is well."""
     entry = offered.entry
     wrong = [file for file in entry.outputs if not _of_result(file)]
-    wrong += [read for read in entry.reads if not _of_project(read)]
+    wrong += [name for name in (*entry.reads, *entry.writes) if not _of_project(name)]
     if wrong:
         return f"its entry names {wrong[0]!r}, where nothing of it may lie"
     if any(size < 0 or not DIGEST.fullmatch(digest) for size, digest in entry.outputs.values()):

@@ -158,7 +158,8 @@ class Store:
         files = sorted(p for p in made.rglob("*") if p.is_file())
         outputs = {p.relative_to(made).as_posix(): (p.stat().st_size, keys.of_file(p)) for p in files}
         perhaps, notes, now = doubts.perhaps, doubts.notes, int(time.time())
-        entry = Entry(key, outputs, traced, round(seconds, 3), memory, perhaps, notes, ran=now)
+        took = round(seconds, 3)
+        entry = Entry(key, outputs, traced, took, memory, perhaps, notes, ran=now, writes=doubts.writes)
         kept = self.adopt(made, entry, anew=anew)
         if anew:
             self._remove_others(*kept, made)

@@ -56,9 +56,10 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     ran to its SHA-256 (relative to the project where it lies inside), or to whether it was there, where only that
     counts (see filenames.presence); ``seconds`` is the time that it took; ``memory``
     is the bytes that it needed (0: not known). Of ``reads``, those in ``shared`` were perhaps read by another task
-    that ran beside it. ``notes`` are sentences for the user. ``origin`` is the address of the shared store that it was
-    fetched from (empty: it was made here). ``ran`` is when it was made, in seconds since 1970 (0: not known): the
-    time of its file is another once the store was copied.
+    that ran beside it. ``writes`` are files of the project that it left there, of which the store keeps nothing.
+    ``notes`` are sentences for the user. ``origin`` is the address of the shared store that it was fetched from (empty:
+    it was made here). ``ran`` is when it was made, in seconds since 1970 (0: not known): the time of its file is
+    another once the store was copied.
     """
 
     key: str
@@ -70,6 +71,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     notes: tuple[str, ...] = ()
     origin: str = ""
     ran: int = 0
+    writes: tuple[str, ...] = ()
 
 
 class Doubts(msgspec.Struct, frozen=True):
@@ -77,13 +79,14 @@ class Doubts(msgspec.Struct, frozen=True):
 
     Names are as in ``Entry.reads``. ``perhaps``: another task that ran beside it may have read them; ``changed``: they
     were written to after they had been read; ``presence``: of these only counts whether they are there (see
-    filenames.presence); ``notes``: sentences for the user. ``memory``: bytes that processes took which the worker's
-    own did not begin.
+    filenames.presence); ``writes``: files of the project that it left there; ``notes``: sentences for the user.
+    ``memory``: bytes that processes took which the worker's own did not begin.
     """
 
     perhaps: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     presence: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     memory: int = 0
 

@@ -69,6 +69,7 @@ METADATA = os.path.join("importlib", "metadata", "__init__.py")  # noqa: PTH118
 MOUNTED = ("/run/media", f"/run/user/{os.getuid()}/gvfs") if hasattr(os, "getuid") else ()  # the user's own disks
 GAP = "the trace is not complete:"  # begins the note that says why
 OPENERS = ("open", "open64", "openat", "openat64", "fopen", "fopen64", "freopen", "mmap", "system", "popen", "fork")
+MOST_WRITTEN = 1000  # files of a run that are told to be written
 State = list[int] | None  # of a file: when it was last written (ns) and its length; None where there was none
 
 
@@ -528,6 +529,7 @@ def traced(
         perhaps=tuple(sorted(_named(n, root) for n in more & set(map(_source, seen.perhaps)))),
         changed=tuple(sorted({_named(n, root) for n in (*changed, *(more & seen.changed))})),
         presence=tuple(sorted(_named(n, root) for n in alone)),
+        writes=tuple(sorted(_named(n, root) for n in found["written"] if places.hold_sources(n)))[:MOST_WRITTEN],
         notes=tuple(_notes(found["network"], seen.gap, opaque)),
     )
     return Traced(_sorted(hooked | more | alone), doubts)
@@ -618,6 +620,10 @@ class _Places:
     def hold_modules(self, name: str) -> bool:
         """Whether a module's file counts; it does in a temporary folder too."""
         return self._hold(name, self.system)
+
+    def hold_sources(self, name: str) -> bool:
+        """Whether a file is there that counts where it is read, and lies in the project."""
+        return _below(name, (self.root,)) and not _below(name, self.own) and os.path.isfile(name)  # noqa: PTH113
 
     def _hold(self, name: str, outside: tuple[str, ...]) -> bool:
         if _below(name, (self.root,)):
