@@ -27,7 +27,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "svg": (),
     "tools": ("errors",),
     "printing": ("model",),
-    "project": ("errors", "model", "sections"),
+    "project": ("errors", "filenames", "model", "sections"),
     "sections": ("errors",),
     "saved": (*SHARED, "recorder", "figures.crowding", "figures.draw", "figures.extract", "figures.record"),
     "redraw": (*SHARED, "recorder", "figures.declaration", "figures.draw"),

@@ -109,7 +109,7 @@ def test_a_run_that_was_not_traced_is_not_believed(tmp_path: Path) -> None:
         ("/env/lib/python3.11/site-packages/numpy.libs/libgfortran.so", ""),
         ("/env/lib/python3.11/site-packages/numpy/core/libnpymath.so", ""),
         ("/usr/lib/libc.so.6", ""),
-        ("/home/lab/model.so", "ctypes"),
+        ("/opt/lab/model.so", "ctypes"),
         ("libc.so.6", ""),
         (None, ""),
     ],
