@@ -175,6 +175,26 @@ def test_a_worker_without_the_files_gives_the_same_bytes(
     assert "126" in study.read("build/results.json")
 
 
+@pytest.mark.proof
+@needs_root
+def test_a_worker_without_the_files_reads_what_was_made_anew(
+    tiny: Callable[..., Tiny], elsewhere: tuple[Cluster, Path]
+) -> None:
+    """A worker outlives a build: where points run again and give other bytes, the next one reads these."""
+    far, hidden = elsewhere
+    clock = ["[parameters] a = 0", "import time, octavo\noctavo.value('t', time.time_ns() % 10**9)"]
+    reads = ["import octavo\noctavo.value('s', sum(octavo.sweep('clock')['t']))"]
+    sweep = "[tool.octavo]\n[tool.octavo.sweeps.clock]\nnotebook = 'notebooks/clock.ipynb'\ngrid = { a = [1, 2] }\n"
+    files = {"pyproject.toml": sweep, "notebooks/clock.ipynb": clock, "notebooks/reads.ipynb": reads}
+    project = tiny(files).copy(hidden / "anew")
+    for options in ([], ["--force", "clock/a=1"]):
+        said = project.octavo("build", "--on", far.address, *options)
+        assert said.code == 0, said
+        made = json.loads(project.read("build/results.json"))["notebooks"]
+        times = [int(point["record"]["values"]["t"]["number"]) for point in made["clock"]]
+        assert int(made["reads"][0]["record"]["values"]["s"]["number"]) == sum(times)
+
+
 @needs_root
 def test_what_cannot_travel_is_told_by_name(
     tiny: Callable[..., Tiny], elsewhere: tuple[Cluster, Path], outside: Path

@@ -186,7 +186,8 @@ class DaskExecutor(Executor):
     def _begin(self, flight: Flight) -> None:
         job = flight.job
         if self.tree and job.further is None:
-            job = flight.job = replace(job, tree=self.tree, further=self._further(job.upstream))
+            further, laid = self._further(job.upstream)
+            job = flight.job = replace(job, tree=self.tree, further=further, laid=laid)
         # What a worker asked something for goes there again, before what was submitted meanwhile.
         wish: dict[str, Any] = {}
         if self.address and job.device is not None:  # alone: where wishes cannot be met, Dask drops this one as well
@@ -362,18 +363,25 @@ class DaskExecutor(Executor):
             self.contents[_digest(listing)] = listing
             self.tree = _digest(listing)
 
-    def _further(self, upstream: Mapping[str, Path]) -> dict[str, Held]:
-        """Return the files of the results that a task reads, by name from the root."""
+    def _further(self, upstream: Mapping[str, Path]) -> tuple[dict[str, Held], dict[str, Path]]:
+        """Return the files of the results that a task reads, by name from the root, and where each result is laid out.
+
+        Its folder there is named by what it holds: a worker outlives a build, and here another result may have been
+        made in the place of one that it was sent.
+        """
         found: dict[str, Held] = {}
-        for out in upstream.values():
+        laid: dict[str, Path] = {}
+        for task, out in upstream.items():
             entry = load(out.parent)
-            for name, (_, digest) in (entry.outputs if entry else {}).items():
-                if name.startswith((f"{OUT}/", f"{KEPT}/")):
-                    path = out.parent / name
-                    found[path.relative_to(self.home.root).as_posix()] = Held(digest)
-                    self.contents.setdefault(digest, path)
-            found.setdefault(out.relative_to(self.home.root).as_posix(), Held(FOLDER))
-        return found
+            outputs = {name: digest for name, (_, digest) in (entry.outputs if entry else {}).items()}
+            read = {name: digest for name, digest in outputs.items() if name.startswith((f"{OUT}/", f"{KEPT}/"))}
+            self.contents |= {digest: out.parent / name for name, digest in read.items()}
+            folder = out.parent.with_name(f"{out.parent.name}-{keys.of(read)[:16]}")
+            laid[task] = folder / OUT
+            start = folder.relative_to(self.home.root).as_posix()
+            found |= {f"{start}/{name}": Held(digest) for name, digest in read.items()}
+            found.setdefault(f"{start}/{OUT}", Held(FOLDER))
+        return found, laid
 
     def _send(self, flight: Flight, lacks: Lacks) -> None:
         """Send contents to one worker, once for all tasks that wait for them there."""

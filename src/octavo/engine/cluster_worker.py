@@ -82,7 +82,8 @@ class Site:
 class Job:
     """A task on its way: what the runner calls, and digests of what it needs where files do not reach.
 
-    It needs a graphics device where ``device`` is not None; empty means that of the worker.
+    It needs a graphics device where ``device`` is not None; empty means that of the worker. ``further`` has the files
+    of the results that it reads, by name from the root, ``laid`` what ``upstream`` is where they are laid out.
     """
 
     site: str
@@ -94,6 +95,7 @@ class Job:
     device: str | None = None
     tree: str = ""
     further: Mapping[str, Held] | None = None
+    laid: Mapping[str, Path] | None = None
 
 
 @dataclass(frozen=True)
@@ -250,7 +252,7 @@ def _work_apart(job: Job, site: Site, root: Path, worker: Worker) -> Answer | No
 
     folder = there(_own(job.folder))
     action = job.action.moved(root)
-    upstream = {name: there(path) for name, path in job.upstream.items()}
+    upstream = {name: there(path) for name, path in (job.laid or {}).items()}
     for path in action.leaves():
         path.unlink(missing_ok=True)
     try:

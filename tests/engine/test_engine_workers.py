@@ -1,0 +1,153 @@
+"""A build and the workers of a Dask cluster, with Dask's client played: what is sent, what is kept, what is told."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from octavo.engine import cluster, cluster_worker, pool
+from octavo.engine.cluster import DaskExecutor, Home
+from octavo.engine.cluster_worker import Job, Made, Site
+from octavo.engine.store import Store
+
+REASONABLE = 30.0  # seconds; a test that takes them hangs
+
+
+def nothing(*arguments: object) -> tuple[str, ...]:
+    """Plays what a build tells of its environment, and what a process enters."""
+    return ()
+
+
+@dataclass(frozen=True)
+class Copy:
+    """An action that reads a file of the project, or the results of others, where it is done."""
+
+    root: Path
+    file: str = ""
+
+    def moved(self, root: Path) -> Copy:
+        return replace(self, root=root)
+
+    def leaves(self) -> tuple[Path, ...]:
+        return ()
+
+    def __call__(self, folder: Path, upstream: Mapping[str, Path]) -> tuple[Path, ...]:
+        read = [self.root / self.file] if self.file else []
+        results = [path for out in upstream.values() for path in sorted(out.iterdir())]
+        (folder / "out/text").write_text("".join(path.read_text() for path in [*read, *results]))
+        return tuple(read)
+
+
+@dataclass(eq=False)
+class Answered:
+    """Plays what Dask's client has of a task that has ended."""
+
+    answer: Any
+    status: str = "finished"
+
+    def result(self) -> Any:
+        return self.answer
+
+    def release(self) -> None:
+        pass
+
+    def add_done_callback(self, call: Callable[[Any], None]) -> None:
+        call(self)
+
+
+@dataclass
+class Played:
+    """Plays Dask's client: one worker does what it is given at once. It sees nothing of the project, and stays."""
+
+    folder: Path
+    address: str = "tcp://worker:1"
+    answers: list[Answered] = field(default_factory=list)  # that come before its own
+
+    @property
+    def worker(self) -> Any:
+        return SimpleNamespace(local_directory=str(self.folder), address=self.address)
+
+    def run(self, call: Callable[..., Any], batch: Sequence[Any], **_: Any) -> dict[str, Any]:
+        return {self.address: call(batch, self.worker)}
+
+    def submit(self, call: Callable[..., Any], job: Job, **_: Any) -> Answered:
+        return self.answers.pop(0) if self.answers else Answered(call(pickle.loads(pickle.dumps(job))))
+
+    def nthreads(self) -> dict[str, int]:
+        return {self.address: 1}
+
+    def subscribe_topic(self, topic: str, hear: Callable[..., None]) -> None:
+        pass
+
+    def close(self, timeout: float) -> None:
+        pass
+
+
+@pytest.fixture
+def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Played:
+    """A worker, as long-lived as they are, in whose process actions are done."""
+
+    def run(action: Any, job: Job, site: Site, folder: Path, upstream: Mapping[str, Path], worker: Any) -> Made:
+        return Made("far", job.call(job.name, action, folder, upstream), folder=folder)
+
+    distributed = pytest.importorskip("distributed")
+    made = Played(tmp_path / "worker")
+    monkeypatch.setattr(cluster, "_connect", lambda where: made)
+    monkeypatch.setattr(cluster_worker, "_run", run)
+    monkeypatch.setattr(cluster_worker, "_sees", lambda site: False)
+    monkeypatch.setattr(distributed, "get_worker", lambda: made.worker)
+    return made
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    (tmp_path / "home").mkdir()
+    return Store(tmp_path / "home/.octavo", tmp_path / "home")
+
+
+def executor(store: Store) -> DaskExecutor:
+    """Return what one build has."""
+    probe = store.state / "tmp/probe"
+    probe.parent.mkdir(parents=True, exist_ok=True)
+    site = Site(store.root, probe, "word", nothing, (), (), (), nothing, "", {}, {}, False)
+    home = Home(store.root, store.state, (), ())
+    return DaskExecutor(site, home, "tcp://scheduler:1", None, 1, "", lambda text: None, pytest.fail)
+
+
+def submit(build: DaskExecutor, action: Copy, upstream: Mapping[str, Path] = {}) -> Future[Any]:
+    """Submit a task, as the runner does."""
+    made = build.home.state / "tmp" / str(time.monotonic_ns())
+    return build.submit(pool.perform, "point", action, made, upstream, None)
+
+
+def text(build: DaskExecutor, action: Copy, upstream: Mapping[str, Path] = {}) -> str:
+    """Run a task, and return what it made."""
+    before = set(build.home.state.glob("tmp/*"))
+    submit(build, action, upstream).result(REASONABLE)
+    (made,) = set(build.home.state.glob("tmp/*")) - before
+    return (made / "out/text").read_text()
+
+
+def made_upstream(store: Store, **files: str) -> Path:
+    """Put a result into the store, in the place of the one before it; return its artifacts."""
+    folder = store.state / "tmp/made"
+    (folder / "out").mkdir(parents=True)
+    for name, content in files.items():
+        (folder / "out" / name).write_text(content)
+    return store.put("a" * 64, folder, (), 1.0, anew=True)[0] / "out"
+
+
+def test_a_worker_reads_the_results_that_there_are_now(store: Store, played: Played) -> None:
+    """It outlives a build, and keeps what it was sent: a result that was made anew has its old place, not its bytes."""
+    reads = Copy(store.root)
+    assert text(executor(store), reads, {"a": made_upstream(store, one="first", two=" and more")}) == "first and more"
+    assert text(executor(store), reads, {"a": made_upstream(store, one="second")}) == "second"
+    assert text(executor(store), reads, {"a": made_upstream(store, one="first")}) == "first"
