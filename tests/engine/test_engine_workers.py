@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pickle
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -151,3 +152,50 @@ def test_a_worker_reads_the_results_that_there_are_now(store: Store, played: Pla
     assert text(executor(store), reads, {"a": made_upstream(store, one="first", two=" and more")}) == "first and more"
     assert text(executor(store), reads, {"a": made_upstream(store, one="second")}) == "second"
     assert text(executor(store), reads, {"a": made_upstream(store, one="first")}) == "first"
+
+
+def until(holds: Callable[[], object]) -> None:
+    end = time.monotonic() + REASONABLE
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+class Twice:
+    """Plays a worker's part, in this process; ``slow`` is set once its second run may end."""
+
+    slow = threading.Event()
+    runs: ClassVar[list[str]] = []
+
+
+def twice(job: Job) -> Made:
+    Twice.runs.append(job.name)
+    if len(Twice.runs) == 2:  # Dask's own try
+        Twice.slow.wait(REASONABLE)
+        time.sleep(0.5)
+    folder = job.folder.with_name(f"made{len(Twice.runs)}")
+    return Made("far", pool.perform(job.name, job.action, folder, {}), folder=folder)
+
+
+def test_an_answer_that_is_lost_before_it_was_read_is_made_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker ends while another's answer is stored: what it had to say is asked for once more."""
+    distributed = pytest.importorskip("distributed")
+    options = {"threads_per_worker": 1, "processes": False, "dashboard_address": None, "memory_limit": 0}
+    with (
+        cluster._quietly(),
+        distributed.LocalCluster(n_workers=2, worker_dashboard_address=None, **options) as workers,
+        distributed.Client(workers, set_as_default=False) as client,
+    ):
+        monkeypatch.setattr(cluster, "_connect", lambda where: client)
+        monkeypatch.setattr(cluster, "work", twice)
+        another = client.submit(nothing)
+        another.add_done_callback(lambda _: Twice.slow.wait(REASONABLE))
+        build = executor(store)
+        answer = submit(build, Copy(store.root))
+        until(lambda: all(remote.status == "finished" for remote in build.remotes))
+        (remote,) = build.remotes
+        (holder,) = client.who_has([remote])[remote.key]
+        workers.sync(workers.scheduler.remove_worker, holder, stimulus_id="test")
+        until(lambda: remote.status != "finished")
+        Twice.slow.set()
+        assert answer.result(REASONABLE).reads == ()

@@ -211,6 +211,10 @@ class DaskExecutor(Executor):
             if remote.status == "cancelled":
                 self._give_up(flight, _unreachable(self.address, "The connection was lost."))
                 return
+            if remote.status in ("lost", "pending"):  # its worker ended before this thread came to it
+                remote.release()  # else Dask runs it again as well
+                self._begin(flight)
+                return
             answer = remote.result() if remote.status == "finished" else _fault(flight.job.name, remote.exception())
             remote.release()
             self._answered(flight, answer)
