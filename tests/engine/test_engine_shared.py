@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import threading
 import time
@@ -426,6 +427,25 @@ def test_a_build_with_nothing_to_do_asks_nothing(machine: Callable[..., Machine]
     fickle.fault = staticmethod(lambda operation, path: asked.append(path))
     one.build(*tasks)
     assert asked == []
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC])
+def test_a_build_with_nothing_to_do_needs_no_disk(
+    machine: Callable[..., Machine], monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """What is here already is good though the disk takes no word of what the shared store has; Ctrl-C stays Ctrl-C."""
+    tasks, *_ = chain()
+    one = machine("one")
+    one.build(*tasks)
+    (one.root / ".octavo/shared.json").unlink()
+
+    def refused(path: Path, content: bytes) -> None:
+        raise OSError(number, "no", str(path))
+
+    monkeypatch.setattr("octavo.engine.shared.write_atomically", refused)
+    assert statuses(one.build(*tasks)) == {"a": "stored", "b": "stored"}
+    with pytest.raises(KeyboardInterrupt):
+        one.build(*tasks, task("c", Write(error=KeyboardInterrupt())))
 
 
 def test_another_store_at_the_same_address_is_filled_again(machine: Callable[..., Machine], tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -180,9 +180,10 @@ class Shared:
             self._tell("left", f"{late} The next build sends them.")
 
     def close(self) -> None:
-        """Begin nothing more, and keep which results are known to be there."""
+        """Begin nothing more, and keep which results are known to be there, where the disk takes it."""
         self.off = True
-        self._remember()
+        with suppress(OSError):  # else the next build asks for them; what ends this one is not to be hidden
+            self._remember()
 
     # What follows runs in the lanes.
 
