@@ -5,7 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -154,6 +156,28 @@ def test_a_build_that_ends_while_another_begins_leaves_nothing(store: Store, mon
     with store.temporary():
         assert not left.exists()
     assert not (store.state / "tmp").exists()
+
+
+def test_a_build_begins_while_others_end(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is last to end takes the folder of all of them away only while nobody is about to use it."""
+    mkdir, ended = Path.mkdir, store.temporary()
+    folder = ended.__enter__()
+    folder.rmdir()  # it has come so far, and another took the one above away
+    folder.parent.rmdir()
+    ending = threading.Thread(target=ended.__exit__, args=(None, None, None))
+
+    def slowly(path: Path, *arguments: Any, **options: Any) -> None:
+        mkdir(path, *arguments, **options)
+        if path.name == "tmp":
+            if not ending.ident:
+                ending.start()
+            ending.join(0.2)
+
+    monkeypatch.setattr(Path, "mkdir", slowly)
+    with store.temporary() as folder:
+        assert folder.is_dir()
+    ending.join()
+    assert not folder.parent.exists()
 
 
 def test_a_damaged_memory_counts_as_none(store: Store) -> None:

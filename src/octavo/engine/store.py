@@ -224,7 +224,7 @@ class Store:
             shutil.rmtree(folder, ignore_errors=True)
             if mine:
                 mine.release(remove=True)
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError), locks.held(self.state / "tmp.lock"):  # one that begins has just made it
                 folder.parent.rmdir()
 
     def at_work(self, unfinished: Path) -> bool:
