@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import pickle
+import signal
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass, field
@@ -16,7 +18,9 @@ import pytest
 
 from octavo.engine import forecast, pool, runner
 from octavo.engine import key as keys
+from octavo.engine import store as store_module
 from octavo.engine.events import Ended, Event, Noted, Planned, Started
+from octavo.engine.forked import Lost
 from octavo.engine.store import Store
 from octavo.engine.task import LAST, REASONS, Outcome, Status, Task
 from octavo.errors import BuildError, KernelError, NotebookError, OctavoError
@@ -306,6 +310,62 @@ def test_ctrl_c_keeps_what_was_finished(store: Store) -> None:
         build(store, *tasks, jobs=1)
     assert forecast.plan(tasks, store) == {"b": "new"}
     assert not (store.state / "tmp").exists()
+
+
+def test_ctrl_c_while_a_result_is_stored_keeps_it(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To hash and flush gigabytes takes a while: what was made is whole in the store before the build ends."""
+    flush, handler = store_module._flush, signal.signal(signal.SIGUSR1, signal.default_int_handler)
+
+    def interrupted(path: Path) -> None:
+        if path.name == "text":
+            os.kill(os.getpid(), signal.SIGUSR1)
+            time.sleep(0.1)
+        flush(path)
+
+    monkeypatch.setattr(store_module, "_flush", interrupted)
+    events: list[Event] = []
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            build(store, task("a"), events=events)
+    finally:
+        signal.signal(signal.SIGUSR1, handler)
+    assert [event.outcome.status for event in events if isinstance(event, Ended)] == [Status.RAN]
+    assert forecast.plan([task("a")], store) == {}
+    assert not list((store.state / "claims").iterdir())
+
+
+class Together(AtOnce):
+    """An executor whose tasks end all at once: those named ``lost`` lose their workers."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.given: list[tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self.given.append((future, fn, args))
+        if len(self.given) == self.number:
+            for future, call, given in self.given:
+                if given[0].startswith("lost"):
+                    future.set_exception(Lost("a worker was killed"))
+                else:
+                    future.set_result(call(*given))
+        return self.given[-1][0]
+
+
+def test_ctrl_c_after_a_lost_worker_is_ctrl_c(store: Store) -> None:
+    """A signal goes to the workers as well: that they are lost does not hide it, and what others made is kept."""
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Noted):
+            raise KeyboardInterrupt
+
+    tasks = [task("lost1"), task("good"), task("lost2")]
+    for _ in range(6):  # what has ended is a set: its order is any
+        with pytest.raises(KeyboardInterrupt):
+            runner.build(tasks, store, make_executor=lambda: Together(3), jobs=3, listen=listen, forced=["good"])
+        assert forecast.plan([tasks[1]], store) == {}
+        assert not list((store.state / "claims").iterdir())
 
 
 class Fragile(AtOnce):

@@ -10,7 +10,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -90,6 +90,7 @@ class _Loop:
         self.jobs = jobs
         self.room = room
         self.executor: Executor | None = None
+        self.keeper = ThreadPoolExecutor(1)  # a signal interrupts no thread but the main one
         self.flying: dict[Future[Performed], Flight] = {}
         self.needed = 0  # bytes of memory, of what flies
         self.ended: list[tuple[Future[Performed], Flight]] = []  # and not stored yet
@@ -117,19 +118,19 @@ class _Loop:
         except BaseException:
             self.stop()
             raise
+        finally:
+            self.keeper.shutdown()
         if self.executor:
             self.executor.shutdown()
 
     def stop(self) -> None:
         """End the workers; what they had finished is kept."""
         _stop(self.executor)
-        done = [(future, flight) for future, flight in self.flying.items() if future.done() and not future.exception()]
-        for future, flight in [*self.ended, *done]:
-            if self.run.outdated(flight.task):
-                flight.claim.release(remove=True)
-            else:
-                self.run.end(self.run.keep(flight, future))
-        for flight in self.flying.values():
+        every = [*self.ended, *self.flying.items()]
+        for future, flight in every:
+            if _good(future) and not self.run.outdated(flight.task):
+                self.store(future, flight)
+        for _, flight in every:
             flight.claim.release(remove=True)
 
     def fill(self) -> None:
@@ -293,7 +294,15 @@ class _Loop:
             flight.claim.release(remove=True)
             self.schedule.put_back(flight.task)  # it may have read the old one, or half of it
         else:
-            self.end(self.run.keep(flight, future))
+            self.store(future, flight)
+
+    def store(self, future: Future[Performed], flight: Flight) -> None:
+        """Put what a worker made into the store, all of it whatever signal comes meanwhile: the rest would be lost."""
+        kept = self.keeper.submit(self.run.keep, flight, future)
+        try:
+            wait([kept])
+        finally:
+            self.end(kept.result())
 
     def end(self, outcome: Outcome) -> None:
         self.run.end(replace(outcome, tries=self.tries.get(outcome.task.name, 0) + 1))
@@ -380,6 +389,10 @@ def _killed(flight: Flight) -> KernelError:
 
 def _tried(error: OctavoError, tries: int) -> str:
     return "\n  ".join(line for line in (f"It was tried {tries} times.", error.hint) if line)
+
+
+def _good(future: Future[Performed]) -> bool:
+    return future.done() and not future.cancelled() and not future.exception()
 
 
 def _broken(future: Future[Performed]) -> bool:
