@@ -18,7 +18,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from tests.engine.test_engine_runs import AtOnce, Write, statuses, task
 
-from octavo.engine import forecast, runner
+from octavo.engine import forecast, remote, runner
 from octavo.engine.events import Event, Noted
 from octavo.engine.shared import Place, Shared, sharing
 from octavo.engine.store import DOUBTS, Store
@@ -675,6 +675,42 @@ def test_connections_make_the_same_folders_at_once(machine: Callable[..., Machin
     one.build(*tasks)
     assert one.notes == []
     assert [outcome.fetched for outcome in two.build(*tasks).values()] == [True, True]
+
+
+class Forgetful(MemoryFileSystem):  # type: ignore[misc]
+    """A place whose first connections are forgotten on the way; the third holds; ``made`` counts them."""
+
+    protocol = "forgetful"
+    store: dict[str, Any] = {}
+    pseudo_dirs = [""]
+    cachable = False
+    made = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        Forgetful.made += 1
+        self.number = Forgetful.made
+
+    def info(self, path: str, **options: Any) -> Any:
+        if self.number < 3:
+            raise OSError("Socket is closed")
+        return super().info(path, **options)
+
+
+def test_a_connection_that_was_forgotten_is_made_anew_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a while without a call, as of a laptop that slept, a fault is the connection's; else it is the place's."""
+    fsspec.register_implementation("forgetful", Forgetful, clobber=True)
+    monkeypatch.setattr(Forgetful, "made", 0)
+    lane = remote.Remote("forgetful://lab")
+    with pytest.raises(remote.Away, match="Socket is closed"):
+        lane.size("octavo.json")
+    assert Forgetful.made == 1, "it was not idle"
+    lane.used -= remote.IDLE + 1
+    with pytest.raises(remote.Away, match="Socket is closed"):
+        lane.size("octavo.json")
+    assert Forgetful.made == 2, "once, not for ever"
+    lane.used -= remote.IDLE + 1
+    assert lane.size("octavo.json") is None and Forgetful.made == 3
 
 
 def test_a_forecast_asks_only_when_told_to(machine: Callable[..., Machine], fickle: type[Fickle]) -> None:

@@ -27,6 +27,7 @@ from tests.projects.test_projects_building import ran
 from tests.projects.test_projects_proofs import outputs
 from tests.projects.test_projects_proofs import project as documents  # noqa: F401 (a fixture)
 
+from octavo.engine import remote
 from octavo.engine.remote import Remote
 
 if TYPE_CHECKING:
@@ -319,6 +320,31 @@ def test_connections_to_a_server_make_folders_at_once(
         for turn in range(20):
             list(threads.map(write, lanes, [turn] * len(lanes)))
     assert len(list((tmp_path / "ssh/lab").glob("*/results/*/file"))) == 20 * len(lanes)
+
+
+@pytest.mark.proof
+def test_a_connection_that_is_idle_is_not_forgotten_on_the_way(
+    tmp_path: Path, sftp: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A router between drops, without a word, what comes after three seconds of silence: there is none so long."""
+    for name, value in (variable.split("=", 1) for variable in sftp.environment[1:]):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(remote, "KEEPALIVE", 1)
+    monkeypatch.setattr(remote, "IDLE", 60)
+    seen = time.monotonic()
+
+    def drop(piece: bytes) -> None:
+        nonlocal seen
+        if time.monotonic() - seen > 3:
+            time.sleep(60)
+        seen = time.monotonic()
+
+    hosts = tmp_path / "ssh/home/.ssh/known_hosts"
+    with between(sftp.port, drop) as port:
+        hosts.write_text(hosts.read_text().replace(f":{sftp.port} ", f":{port} "))
+        lane = Remote(os.environ["OCTAVO_STORE"].replace(f":{sftp.port}/", f":{port}/"))
+        time.sleep(5)
+        assert lane.size("octavo.json") is None
 
 
 @pytest.mark.proof

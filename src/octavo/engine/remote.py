@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -15,6 +16,8 @@ from octavo.errors import UsageError
 PATIENCE = 5.0  # seconds that a call may take beside its bytes
 SLOWEST = 100_000  # bytes a second; what is slower counts as away
 CHUNK = 1 << 20
+KEEPALIVE = 30  # seconds until an idle connection is used: routers between forget it after some minutes
+IDLE = 10.0  # seconds after which a connection may have been lost without a word
 # An object appears there whole. Elsewhere it is written under another name and then renamed.
 WHOLE = frozenset(
     {"memory", "s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "obs", "http", "https"}
@@ -36,10 +39,15 @@ class Remote:
 
     def __init__(self, address: str, patience: float = PATIENCE) -> None:
         """Connect. Raises Away."""
+        self.address = address
         self.scheme = scheme(address)
         self.patience = patience
-        self.files, self.root = self._within(0, lambda: _connect(address), more=patience)
-        self.root = self.root.rstrip("/")
+        self._open()
+
+    def _open(self) -> None:
+        self.files, root = self._bounded(2 * self.patience, lambda: _connect(self.address))
+        self.root = root.rstrip("/")
+        self.used = time.time()  # not monotonic: that stands still while a machine sleeps
 
     def names(self, folder: str) -> dict[str, int]:
         """Return the names of the files in a folder with their sizes; none where the folder is not there."""
@@ -125,9 +133,25 @@ class Remote:
     def _path(self, name: str) -> str:
         return f"{self.root}/{name}"
 
-    def _within(self, size: int, call: Callable[[], T], more: float = 0) -> T:
+    def _within(self, size: int, call: Callable[[], T]) -> T:
+        """Return what a call returns; where it fails after a while without any, what it does over a new connection."""
+        seconds = self.patience + size / SLOWEST
+        idle = time.time() - self.used > IDLE
         try:
-            return within(self.patience + more + size / SLOWEST, call)
+            return self._bounded(seconds, call)
+        except Absent:
+            raise
+        except Away:
+            if not idle:
+                raise
+            self._open()
+            return self._bounded(seconds, call)
+        finally:
+            self.used = time.time()
+
+    def _bounded(self, seconds: float, call: Callable[[], T]) -> T:
+        try:
+            return within(seconds, call)
         except FileNotFoundError as error:
             raise Absent(_words(error)) from error
         except Exception as error:  # every library behind fsspec has errors of its own
@@ -204,6 +228,7 @@ def _sftp(address: str) -> tuple[Any, str]:
             self.client.load_system_host_keys()
             self.client.set_missing_host_key_policy(sftp.paramiko.RejectPolicy())
             self.client.connect(self.host, **self.ssh_kwargs)
+            self.client.get_transport().set_keepalive(KEEPALIVE)
             self.ftp = self.client.open_sftp()
 
     from fsspec.config import apply_config
