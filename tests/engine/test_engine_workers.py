@@ -18,6 +18,8 @@ from octavo.engine import cluster, cluster_worker, pool
 from octavo.engine.cluster import DaskExecutor, Home
 from octavo.engine.cluster_worker import Job, Made, Site
 from octavo.engine.store import Store
+from octavo.engine.travel import read_tree
+from octavo.errors import BuildError
 
 REASONABLE = 30.0  # seconds; a test that takes them hangs
 
@@ -152,6 +154,39 @@ def test_a_worker_reads_the_results_that_there_are_now(store: Store, played: Pla
     assert text(executor(store), reads, {"a": made_upstream(store, one="first", two=" and more")}) == "first and more"
     assert text(executor(store), reads, {"a": made_upstream(store, one="second")}) == "second"
     assert text(executor(store), reads, {"a": made_upstream(store, one="first")}) == "first"
+
+
+def test_a_file_that_is_changed_while_a_build_is_at_work_fails_no_point(store: Store, played: Played) -> None:
+    """What an editor or a log wrote since the project was read is read again for a worker that comes later."""
+    for name in ("text", "log", "swap", "same"):
+        (store.root / name).write_text(name)
+    result = made_upstream(store, one="log")  # the bytes of a file that changes
+    build, reads = executor(store), Copy(store.root, "text")
+    assert text(build, reads) == "text"
+    (store.root / "log").write_text("a line more")
+    (store.root / "swap").unlink()
+    played.address, played.folder = "tcp://later:1", played.folder.with_name("later")
+    together = [submit(build, reads, {"a": result}) for _ in range(4)]
+    assert {future.result(REASONABLE).reads for future in together} == {(store.root / "text",)}
+    assert text(build, reads, {"a": result}) == "textlog"
+
+
+def test_a_file_that_is_changed_each_time_is_told(
+    store: Store, played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that grows faster than it can be sent fails the points that wait for it, by its name."""
+    log = store.root / "log"
+
+    def growing(*arguments: Any) -> Any:
+        tree = read_tree(*arguments)
+        log.write_text(f"{log.read_text()}+")
+        return tree
+
+    log.write_text("begun")
+    monkeypatch.setattr(cluster, "read_tree", growing)
+    with pytest.raises(BuildError, match="'log' was changed while the build was at work"):
+        text(executor(store), Copy(store.root))
+    assert log.read_text() == "begun+++"
 
 
 def until(holds: Callable[[], object]) -> None:

@@ -45,16 +45,19 @@ NO_DEVICE = "Points that need one wait for a worker that is started with `--reso
 UNREAD = ("ModuleNotFoundError", "ImportError", "AttributeError")  # what says that Octavo is not there, or another
 SILENT = "What it is given waits, until Dask gives it up (`distributed.scheduler.worker-ttl`, 5 minutes)."
 ASKED = 6  # a worker that asks for so many times in turn does not keep what it is sent
+RENEWED = 2  # how often the project is read again for a task, since a file was changed before it was sent
 
 
 @dataclass
 class Flight:
-    """A task on its way: the runner's future, what is sent, and how often it vanished or a worker lacked something."""
+    """A task on its way: the runner's future, what is sent, and how often it vanished, a worker lacked something, or a
+    file was changed before it was sent."""
 
     future: Future[Any]
     job: Job
     vanished: int = 0
     asked: int = 0
+    renewed: int = 0
     address: str = ""
 
 
@@ -185,9 +188,9 @@ class DaskExecutor(Executor):
 
     def _begin(self, flight: Flight) -> None:
         job = flight.job
-        if self.tree and job.further is None:
+        if (tree := self.tree) and job.further is None:
             further, laid = self._further(job.upstream)
-            job = flight.job = replace(job, tree=self.tree, further=further, laid=laid)
+            job = flight.job = replace(job, tree=tree, further=further, laid=laid)
         # What a worker asked something for goes there again, before what was submitted meanwhile.
         wish: dict[str, Any] = {}
         if self.address and job.device is not None:  # alone: where wishes cannot be met, Dask drops this one as well
@@ -329,8 +332,8 @@ class DaskExecutor(Executor):
             flight.address = lacks.address
             if lacks.digests == (TREE,):
                 self._read_tree()
-            else:
-                self._send(flight, lacks)
+            elif changed := self._send(flight, lacks):
+                self._renew(flight, changed)
             self._begin(flight)
         except OctavoError as error:
             flight.future.set_exception(error)
@@ -387,20 +390,45 @@ class DaskExecutor(Executor):
             found.setdefault(f"{start}/{OUT}", Held(FOLDER))
         return found, laid
 
-    def _send(self, flight: Flight, lacks: Lacks) -> None:
-        """Send contents to one worker, once for all tasks that wait for them there."""
+    def _send(self, flight: Flight, lacks: Lacks) -> str:
+        """Send contents to one worker, once for all tasks that wait for them there.
+
+        Return the digest of one that is not here any more as it was read; empty where all are.
+        """
         with self.lock:
             gate = self.sending.setdefault(lacks.address, threading.Lock())
             sent = self.sent.setdefault(lacks.address, set())
         with gate:
             again = flight.asked > ASKED // 2  # it was sent, and is not there: the worker lost it
             wanted = [digest for digest in lacks.digests if again or digest not in sent]
-            for batch in _batches(piece for digest in wanted for piece in pieces(digest, self.contents[digest])):
+            for batch in _batches(piece for digest in wanted for piece in self._pieces(digest)):
                 if wrong := self.client.run(take, batch, workers=[lacks.address])[lacks.address]:
-                    name = self.names.get(wrong[0], "A file")
-                    hint = "Run the same command again."
-                    raise BuildError(f"'{name}' was changed while the build was at work.", where=name, hint=hint)
+                    return str(wrong[0])
             sent.update(wanted)
+            return ""
+
+    def _pieces(self, digest: str) -> Iterator[Piece]:
+        """Yield the contents of a digest in pieces; a file that is gone is sent as an empty one, which it was not."""
+        try:
+            yield from pieces(digest, self.contents[digest])
+        except (FileNotFoundError, NotADirectoryError):
+            yield Piece(digest, 0, 0, b"")
+
+    def _renew(self, flight: Flight, digest: str) -> None:
+        """Have the project read again for a task: what it runs on is compared with what is here when it has ended.
+
+        Raises BuildError where a file is changed each time.
+        """
+        flight.renewed += 1
+        if flight.renewed > RENEWED:
+            name = self.names.get(digest, "A file")
+            hint = "Run the same command again."
+            raise BuildError(f"'{name}' was changed while the build was at work.", where=name, hint=hint)
+        with self.lock:
+            if self.tree == flight.job.tree:  # else another task has had it read again
+                self.tree = ""
+        flight.job = replace(flight.job, tree="", further=None, laid=None)
+        flight.asked = 0
 
 
 def _settle(future: Future[Any], make: Callable[[], Any]) -> None:
