@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import pickle
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,9 +18,10 @@ import pytest
 
 from octavo.engine import cluster, cluster_worker, pool
 from octavo.engine.cluster import DaskExecutor, Home
-from octavo.engine.cluster_worker import Job, Made, Site
+from octavo.engine.cluster_worker import Job, Made, Site, Vanished
+from octavo.engine.forked import Unstarted
 from octavo.engine.store import Store
-from octavo.engine.travel import read_tree
+from octavo.engine.travel import Mirror, read_tree
 from octavo.errors import BuildError
 
 REASONABLE = 30.0  # seconds; a test that takes them hangs
@@ -187,6 +190,52 @@ def test_a_file_that_is_changed_each_time_is_told(
     with pytest.raises(BuildError, match="'log' was changed while the build was at work"):
         text(executor(store), Copy(store.root))
     assert log.read_text() == "begun+++"
+
+
+def test_a_full_disk_of_a_worker_fails_the_points_that_it_was_given(
+    store: Store, played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told with the worker's name and the folder, and neither as a lost scheduler nor as a fault of this disk."""
+    (store.root / "text").write_text("text")
+    build, reads = executor(store), Copy(store.root, "text")
+
+    def full(*_: object) -> bool:
+        raise OSError(errno.ENOSPC, "No space left on device")  # to write to an open file tells no name
+
+    with monkeypatch.context() as patch, pytest.raises(BuildError, match="The disk takes no more") as told:
+        patch.setattr(Mirror, "receive", full)
+        text(build, reads)
+    assert type(told.value) is BuildError and told.value.what.startswith(f"On {socket.gethostname()}: ")
+    assert told.value.where == str(played.folder / "octavo")
+    assert text(build, reads) == "text"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device", "/tmp/octavo-1"),
+        EOFError(),
+        ConnectionResetError(),
+        Unstarted("killed"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_disk_without_room_for_temporary_files_is_no_lost_process(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """Of a process that was lost memory is said, of a disk that takes nothing what the system says of it."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(cluster_worker, "_scratch", fail)
+    job = Job("", nothing, "point", Copy(Path()), Path("made"), {})
+    answer = cluster_worker._run(job.action, job, SimpleNamespace(), job.folder, {}, None)  # type: ignore[arg-type]
+    if type(error) is OSError:
+        assert isinstance(answer, Made) and "The disk takes no more: No space left on device." in str(answer.error)
+        assert answer.error and answer.error.where == "/tmp/octavo-1"
+    else:
+        assert isinstance(answer, Vanished)
 
 
 def until(holds: Callable[[], object]) -> None:

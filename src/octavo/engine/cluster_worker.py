@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 import msgspec
 
 from octavo.engine import key as keys
-from octavo.engine.forked import AGAIN, Zygote, begin_beside, unread
+from octavo.engine.forked import AGAIN, Unstarted, Zygote, begin_beside, unread
 from octavo.engine.pool import Performed
 from octavo.engine.store import DOUBTS, Store
 from octavo.engine.task import Action, Doubts
@@ -198,9 +198,15 @@ def _stays_there(task: str, name: str, host: str) -> BuildError:
 
 
 def take(pieces: Sequence[Piece], dask_worker: Worker) -> tuple[str, ...]:
-    """Receive pieces of content in this worker; return the digests that what came does not have."""
+    """Receive pieces of content in this worker; return the digests that what came does not have.
+
+    Raises BuildError where its disk does not take them.
+    """
     mirror = _mirror(dask_worker)
-    return tuple(piece.digest for piece in pieces if not mirror.receive(piece))
+    try:
+        return tuple(piece.digest for piece in pieces if not mirror.receive(piece))
+    except OSError as error:
+        raise _disk_error(error, mirror.folder) from None  # Dask has OSErrors of its own
 
 
 def _mirror(worker: Worker) -> Mirror:
@@ -305,17 +311,24 @@ def _run(
                 break
         else:
             return Vanished(host)
-    except (OSError, EOFError):
+    except (EOFError, ConnectionError, Unstarted):
         return Vanished(host)
+    except OSError as error:
+        found = False, error
     if found is None:
         return None
     good, answer = found
     if good:
         return Made(host, answer, folder=folder)
     if isinstance(answer, OSError):
-        fault = disk_error(answer)
-        answer = BuildError(f"On {host}: {fault.what}", where=fault.where, hint=fault.hint)
+        answer = _disk_error(answer)
     return Made(host, None, cast(OctavoError, answer))
+
+
+def _disk_error(error: OSError, place: Path | str = "") -> BuildError:
+    """Turn a fault of this machine's disk, at ``place`` where it does not say, into words."""
+    fault = disk_error(error)
+    return BuildError(f"On {socket.gethostname()}: {fault.what}", where=fault.where or str(place), hint=fault.hint)
 
 
 def _asked(request: Request, site: Site, worker: Worker) -> tuple[bool, Any] | None:
