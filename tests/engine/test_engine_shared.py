@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -158,6 +160,30 @@ def test_a_store_is_made_of_plain_files_each_once(machine: Callable[..., Machine
     results = [name for name in there if name.startswith("results/")]
     assert (len(objects), len(results), len(there)) == (2, 3, 6), sorted(there)
     assert sorted(there[name] for name in objects) == [b"x", b"y"]
+
+
+class Pages(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *arguments: Any) -> None:
+        pass
+
+
+def test_a_store_behind_a_web_server_is_read_as_far_as_it_lists(
+    machine: Callable[..., Machine], tmp_path: Path
+) -> None:
+    """A listing that tells no sizes is enough; without any, nothing is there, and nothing is called a bug."""
+    pytest.importorskip("aiohttp")
+    one, two = task("a", Write("a")), task("b", Write("b"))
+    machine("one").build(one)
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Pages, directory=str(tmp_path / "shared"))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        reader = machine("reader", address, writes=False)
+        assert fetched(reader.build(one, two)) == ["a"] and reader.notes == []
+        for entry in _entries(tmp_path / "shared"):
+            (entry.parent / "index.html").write_text("Nothing to list.")
+        reader = machine("other", address, writes=False)
+        assert statuses(reader.build(one)) == {"a": "ran"} and reader.notes == []
+        server.shutdown()
 
 
 def test_only_what_a_build_needs_is_fetched(machine: Callable[..., Machine], fickle: type[Fickle]) -> None:
@@ -647,6 +673,9 @@ def test_an_address_that_cannot_be_is_an_error_before_anything_runs(machine: Cal
     fsspec.register_implementation("gone", "not_there.Files", clobber=True, errtxt="install it")
     with pytest.raises(UsageError, match=r"pyproject.toml:2: No store can be reached by 's4://'.\n  did you mean 's3'"):
         machine("one", "s4://lab").build(task("a", action))
+    with pytest.raises(UsageError, match=r"Known are .*file, .*s3, .*sftp") as told:
+        machine("one", "qqqqq://lab").build(task("a", action))
+    assert "http" not in told.value.hint, "it takes nothing, and lists what it likes"
     with pytest.raises(UsageError, match=r"'gone://' needs the package not_there.*\n.*pip install not_there"):
         machine("one", "gone://lab").build(task("a", action), forced=["a"])
     assert action.runs == []

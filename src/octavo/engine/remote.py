@@ -22,6 +22,7 @@ IDLE = 10.0  # seconds after which a connection may have been lost without a wor
 WHOLE = frozenset(
     {"memory", "s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "obs", "http", "https"}
 )
+PAGES = frozenset({"http", "https"})  # what they list is as their server likes
 
 T = TypeVar("T")
 
@@ -56,8 +57,10 @@ class Remote:
             found = self._within(0, lambda: self._list(self._path(folder)))
         except Absent:
             return {}
-        files = [item for item in found if item["type"] == "file"]
-        return {str(item["name"]).rsplit("/", 1)[-1]: int(item["size"] or 0) for item in files}
+        files = [item for item in found if item.get("type") == "file"]
+        sizes = {str(item["name"]).rsplit("/", 1)[-1]: item.get("size") for item in files}
+        # A web server's page of links tells none.
+        return {n: (self.size(f"{folder}/{n}") or 0) if size is None else int(size) for n, size in sizes.items()}
 
     def read(self, name: str, size: int) -> Iterator[bytes]:
         """Yield the first ``size`` bytes of a file, or fewer if there are fewer. Raises Absent."""
@@ -77,7 +80,7 @@ class Remote:
         """Return the size of a file, or None where there is none."""
         self.files.invalidate_cache()
         try:
-            return int(self._within(0, lambda: self.files.info(self._path(name)))["size"])
+            return int(self._within(0, lambda: self.files.info(self._path(name))).get("size") or 0)
         except Absent:
             return None
 
@@ -173,7 +176,7 @@ def check(address: str, where: str) -> None:
     except ValueError as error:
         from octavo.errors import nearest
 
-        known = sorted({"file", "sftp", *(p for p in fsspec.available_protocols() if p in WHOLE)})
+        known = sorted({"file", "sftp", *(p for p in fsspec.available_protocols() if p in WHOLE - PAGES)})
         hint = nearest(name, known) or f"Known are {', '.join(known)}, and all others of fsspec."
         raise UsageError(f"No store can be reached by '{name}://'.", where=where, hint=hint) from error
     except ImportError as error:
