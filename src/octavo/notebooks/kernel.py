@@ -121,7 +121,8 @@ class Timer(threading.Thread):
 class OutStream(io.TextIOBase):
     """``sys.stdout`` or ``sys.stderr`` of a notebook: what is printed becomes messages, in order with all others.
 
-    Text waits until somebody flushes, a message is sent, it is much, or a fifth of a second has passed.
+    Text waits until somebody flushes, a message is sent, it is much, or a fifth of a second has passed. A line of a
+    process that the notebook forked does not wait: a pool ends its workers by a signal, before it would be sent.
     """
 
     encoding = "UTF-8"
@@ -139,6 +140,7 @@ class OutStream(io.TextIOBase):
         self.length = 0
         self.lock = threading.RLock()
         self.timer: Timer | None = None
+        self.forked = False
         os.register_at_fork(after_in_child=self._forget)
 
     def write(self, text: str) -> int:
@@ -156,7 +158,7 @@ class OutStream(io.TextIOBase):
                 self.parent = parent
             self.text.append(text)
             self.length += len(text)
-            if self.length > MUCH:
+            if self.length > MUCH or (self.forked and "\n" in text):
                 self.flush()
             elif self.timer is None:
                 self.timer = Timer(self.flush)
@@ -191,6 +193,7 @@ class OutStream(io.TextIOBase):
         """In a process that the notebook forked: what waits here is the notebook's own to send."""
         self.lock = threading.RLock()
         self.text, self.length, self.timer = [], 0, None
+        self.forked = True
 
 
 class NoDebugger:
