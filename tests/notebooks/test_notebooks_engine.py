@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -64,26 +68,42 @@ def test_what_ran_is_written_once_in_a_while(monkeypatch: pytest.MonkeyPatch) ->
     assert run().written == ["there.ipynb"] * 20
 
 
-async def heard(pieces: list[bytes]) -> str:
-    """Return what a client hears of a stream that comes in pieces."""
+class Ends(NamedTuple):
+    """What a kernel would have: where it reads requests, where it writes messages and what is printed."""
+
+    requests: int
+    messages: int
+    output: int
+
+
+@contextmanager
+def connected() -> Iterator[tuple[engine.Client, Ends]]:
+    """Yield a client and the ends of its pipes that are a kernel's."""
     requests, messages, process, output = os.pipe(), os.pipe(), os.pipe(), os.pipe()
     lifeline, other = socket.socketpair()
     kernel = engine.Kernel(0, process[0], lifeline, requests[1], messages[0], {output[0]: "stdout"})
     client = engine.Client(kernel)
-    told = []
-    for piece in [*pieces, b""]:
-        if piece:
-            os.write(output[1], piece)
-        else:
-            os.close(output[1])
-        await asyncio.sleep(0.01)
-        while not client.iopub_channel.queue.empty():
-            told.append(client.iopub_channel.queue.get_nowait()["content"]["text"])
+    yield client, Ends(requests[0], messages[1], output[1])
     client.close()
-    for descriptor in (*requests, *messages, *process, output[0]):
-        os.close(descriptor)
+    for descriptor in (*requests, *messages, *process, *output):
+        with suppress(OSError):  # a test may have closed its own
+            os.close(descriptor)
     lifeline.close()
     other.close()
+
+
+async def heard(pieces: list[bytes]) -> str:
+    """Return what a client hears of a stream that comes in pieces."""
+    told = []
+    with connected() as (client, ends):
+        for piece in [*pieces, b""]:
+            if piece:
+                os.write(ends.output, piece)
+            else:
+                os.close(ends.output)
+            await asyncio.sleep(0.01)
+            while not client.iopub_channel.queue.empty():
+                told.append(client.iopub_channel.queue.get_nowait()["content"]["text"])
     return "".join(told)
 
 
@@ -98,6 +118,30 @@ async def heard(pieces: list[bytes]) -> str:
 def test_a_letter_may_come_in_pieces(pieces: list[bytes], text: str) -> None:
     """What a child process prints is read as it comes: a letter of several bytes stays one; half of one is shown."""
     assert asyncio.run(heard(pieces)) == text
+
+
+async def taken(sent: list[str]) -> tuple[bool, list[str]]:
+    """Return whether a client can send messages to who reads nothing meanwhile, and what is read later."""
+    going_on = threading.Event()
+
+    def read(descriptor: int) -> tuple[bool, list[str]]:
+        went_on = going_on.wait(5)
+        with os.fdopen(descriptor, closefd=False) as file:
+            return went_on, [json.loads(file.readline())["content"]["text"] for _ in sent]
+
+    with connected() as (client, ends):
+        reading = asyncio.create_task(asyncio.to_thread(read, ends.requests))
+        await asyncio.sleep(0.01)
+        for text in sent:
+            client.send(client.msg("comm_msg", {"text": text}))
+        going_on.set()
+        return await reading
+
+
+def test_nobody_waits_for_a_kernel_to_read() -> None:
+    """A widget is told of each output, while its cell runs and the kernel reads nothing: they waited for each other."""
+    sent = [letter * 100_000 for letter in "abc"]
+    assert asyncio.run(taken(sent)) == (True, sent)
 
 
 OLD_DISK = """

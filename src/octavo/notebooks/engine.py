@@ -129,20 +129,22 @@ class Client:
         self.alive = True
         self.parent: dict[str, Any] = {}
         self.rest: list[bytes] = []  # of a line that has not come to its end
+        self.unsent = bytearray()  # a kernel reads nothing while a cell runs: who waits for that may wait for ever
         decoder = codecs.getincrementaldecoder("utf-8")  # each keeps what has come of a letter so far
         self.decoders = {descriptor: decoder("replace") for descriptor in kernel.streams}
         loop = asyncio.get_running_loop()
         loop.add_reader(kernel.messages, self._read)
         # A process that the notebook forked may hold the pipe open: that it is closed tells nothing of the kernel.
         loop.add_reader(kernel.process, self._ended)
-        for descriptor in (kernel.messages, *kernel.streams):
+        for descriptor in (kernel.requests, kernel.messages, *kernel.streams):
             os.set_blocking(descriptor, False)
         for descriptor in kernel.streams:
             loop.add_reader(descriptor, self._read_stream, descriptor)
 
     def close(self) -> None:
-        """Read no more."""
+        """Read and write no more."""
         loop = asyncio.get_running_loop()
+        loop.remove_writer(self.kernel.requests)
         for descriptor in (self.kernel.process, self.kernel.messages, *self.kernel.streams):
             loop.remove_reader(descriptor)
 
@@ -165,11 +167,21 @@ class Client:
         return {**header, "header": header, "parent_header": {}, "metadata": {}, "content": content or {}}
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Send a message to the kernel; a dead one is noticed elsewhere."""
-        view = memoryview(json.dumps(message).encode() + b"\n")
-        with suppress(BrokenPipeError):
-            while view:
-                view = view[os.write(self.kernel.requests, view) :]
+        """Send a message to the kernel, once it reads; a dead one is noticed elsewhere."""
+        self.unsent += json.dumps(message).encode() + b"\n"
+        self._write()
+
+    def _write(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while self.unsent:
+                del self.unsent[: os.write(self.kernel.requests, self.unsent)]
+        except BlockingIOError:
+            loop.add_writer(self.kernel.requests, self._write)
+            return
+        except BrokenPipeError:
+            self.unsent.clear()
+        loop.remove_writer(self.kernel.requests)
 
     def _ask(self, msg_type: str, content: Mapping[str, Any]) -> str:
         message = self.msg(msg_type, content)

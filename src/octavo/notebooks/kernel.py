@@ -334,7 +334,7 @@ async def _serve(app: PipeKernelApp, wire: int) -> None:
     reader = asyncio.StreamReader(limit=2**30)
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(os.dup(wire), "rb", 0))
-    while line := await reader.readline():
+    while (line := await reader.readline()).endswith(b"\n"):  # else the other end was gone before it had said all
         await app.kernel.handle(app.session.unpack(line))
 
 
