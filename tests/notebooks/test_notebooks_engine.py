@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ import pytest
 
 from octavo.notebooks import engine
 from octavo.notebooks.engine import SeldomWritten
+from octavo.notebooks.kernel import PipeSession
 
 
 class Managed(SimpleNamespace):
@@ -142,6 +143,46 @@ def test_nobody_waits_for_a_kernel_to_read() -> None:
     """A widget is told of each output, while its cell runs and the kernel reads nothing: they waited for each other."""
     sent = [letter * 100_000 for letter in "abc"]
     assert asyncio.run(taken(sent)) == (True, sent)
+
+
+async def understood(half: bytes, said: list[str]) -> list[str]:
+    """Return what a client hears of a kernel, before whose messages somebody wrote half a line."""
+    with connected() as (client, ends):
+        session = PipeSession(wire=ends.messages, lock=nullcontext(), key=b"unused")
+        for text in said:
+            os.write(ends.messages, half)
+            session.send("iopub", "stream", {"name": "stdout", "text": text})
+        return [(await client.iopub_channel.get_msg(1))["content"]["text"] for _ in said]
+
+
+@pytest.mark.parametrize("half", [b"", b'{"header": {"msg_type": "stream", "text": "x', b"{\n{"])
+def test_half_a_message_takes_no_other_with_it(half: bytes) -> None:
+    """A process of a pool is killed while it prints: what the kernel says next is heard, else its cell never ended."""
+    said = ["one", "half of a letter: \ud800", "three"]
+    assert asyncio.run(understood(half, said)) == ["one", "half of a letter: \ufffd", "three"]
+
+
+HOLDING = """
+import fcntl, os, time
+from octavo.notebooks.kernel import Lock
+lock = Lock()
+if not (child := os.fork()):
+    with lock:
+        if not os.fork():
+            time.sleep(5)
+        os._exit(0)
+os.waitpid(child, 0)
+fcntl.flock(lock.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+print("free")
+os.killpg(0, 9)
+"""
+
+
+def test_what_a_killed_process_began_holds_nobody_up() -> None:
+    """A process that the notebook forked ends in the middle of a message, and another that it had forked goes on."""
+    command = [sys.executable, "-uc", HOLDING]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, start_new_session=True)
+    assert done.stdout == "free\n", done.stderr
 
 
 OLD_DISK = """

@@ -201,7 +201,8 @@ class Client:
         self.rest.append(first)
         for following in others:
             line, self.rest = b"".join(self.rest), [following]
-            self._take(json.loads(line.decode("utf-8", "replace")))  # names of files may have bytes that are no text
+            if line and (message := _message(line)):
+                self._take(message)
 
     def _take(self, message: dict[str, Any]) -> None:
         message["buffers"] = [base64.b64decode(b) for b in message["buffers"]]
@@ -234,6 +235,15 @@ class Client:
     def _died(self) -> None:
         self.alive = False
         asyncio.get_running_loop().remove_reader(self.kernel.messages)
+
+
+def _message(line: bytes) -> dict[str, Any] | None:
+    """Return the message of a line; None where a process was killed while it wrote it."""
+    try:
+        found: dict[str, Any] = json.loads(line.decode("utf-8", "replace"))  # names of files may be no text
+    except ValueError:
+        return None
+    return found
 
 
 class BoundedClient(PapermillNotebookClient):  # type:ignore[misc]

@@ -44,7 +44,10 @@ THREAD = 5  # the number of the first thread that a notebook begins: ipykernel i
 
 
 class PipeSession(Session):
-    """Sends messages to a file instead of a socket, one line each; ``stream`` is the name of their channel."""
+    """Sends messages to a file instead of a socket, one line each; ``stream`` is the name of their channel.
+
+    Each begins a line of its own: a process that the notebook forked, and that was killed, may have left half a line.
+    """
 
     wire: Any = AnyTrait()
     lock: Any = AnyTrait()
@@ -74,10 +77,10 @@ class PipeSession(Session):
 
     def _line(self, message: dict[str, Any]) -> bytes:
         try:
-            return bytes(self.pack(message)) + b"\n"
+            return b"\n" + bytes(self.pack(message)) + b"\n"
         except UnicodeEncodeError:  # half of a letter (a surrogate), which no notebook can hold
             text = json.dumps(json_clean(message), default=json_default, ensure_ascii=False)
-            return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode() + b"\n"
+            return f"\n{text}\n".encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
 
 class Lock:
@@ -91,7 +94,8 @@ class Lock:
 
     def _renew(self) -> None:
         self.threads = threading.RLock()
-        self.file = os.open(f"/proc/self/fd/{self.file}", os.O_RDWR)
+        before, self.file = self.file, os.open(f"/proc/self/fd/{self.file}", os.O_RDWR)
+        os.close(before)  # else this process held what another that was killed had locked
 
     def __enter__(self) -> None:
         self.threads.acquire()
