@@ -218,6 +218,27 @@ def test_half_of_a_letter_is_shown_as_one_that_is_not_known(tiny: Callable[..., 
     assert "a\ufffdb" in project.read("build/notebooks/half.failed.ipynb")
 
 
+FORKING = {
+    "leaves": "import os, sys, time\nif os.fork() == 0:\n    sys.exit(0)\ntime.sleep(0.5)",
+    "raises": "import os, time\nif os.fork() == 0:\n    raise ValueError('in the child')\ntime.sleep(0.5)",
+    "shows": "import os, time\nchild = os.fork()\ntime.sleep(0.5 * (child > 0))\nchild > 0",
+}
+
+
+def test_a_forked_process_does_not_answer_for_the_kernel(tiny: Callable[..., Tiny]) -> None:
+    """It leaves, raises, or comes to the end of the cell: what is shown is the kernel's, which goes on."""
+    ask = "os.getpid() == os.getsid(0)"
+    project = tiny({f"notebooks/{name}.ipynb": [code, ask] for name, code in FORKING.items()})
+    said = project.octavo("build")
+    assert said.code == 0, said.err
+    for name in FORKING:
+        first, second = outputs(project, name)
+        shown = [output["data"]["text/plain"] for output in first if output["output_type"] != "stream"]
+        assert shown == ([["True"]] if name == "shows" else []), first
+        assert [output["data"]["text/plain"] for output in second] == [["True"]]
+    assert project.still_working(5) == []
+
+
 LOOKING = """
 import logging, sys
 from octavo.notebooks import standin

@@ -64,11 +64,16 @@ class PipeSession(Session):
         header: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Send a message; also from threads and from processes that the notebook forked."""
+        """Send a message; also from threads. Processes that the notebook forked say what they print, and no more.
+
+        One that comes back from its cell would answer for the kernel else.
+        """
         if isinstance(msg_or_type, str):
             message = self.msg(msg_or_type, content, parent, header, metadata)
         else:
             message = msg_or_type
+        if os.getpid() != self.pid and message["msg_type"] != "stream":
+            return message
         binary = [base64.b64encode(b).decode() for b in buffers or message.get("buffers", ())]
         line = self._line({**message, "channel": stream, "buffers": binary})
         with self.lock:
@@ -340,6 +345,8 @@ async def _serve(app: PipeKernelApp, wire: int) -> None:
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(os.dup(wire), "rb", 0))
     while (line := await reader.readline()).endswith(b"\n"):  # else the other end was gone before it had said all
         await app.kernel.handle(app.session.unpack(line))
+        if os.getpid() != app.session.pid:  # it came back from a fork in the cell: requests are not its own
+            os._exit(0)
 
 
 def _do_without_debugger() -> None:
