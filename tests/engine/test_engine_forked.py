@@ -7,9 +7,11 @@ import operator
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -211,3 +213,29 @@ def test_what_a_zygote_compiles_is_compiled_once(
     monkeypatch.setattr(sys, "dont_write_bytecode", unwanted)
     compiling.start()
     assert bool(list(tmp_path.rglob("record.*.pyc"))) != unwanted
+
+
+KILLED = """
+import multiprocessing, os, signal
+from octavo.engine.pool import processes
+with processes(1) as (make, scratch):
+    executor = make()
+    executor.submit(abs, -1)
+    print(multiprocessing.active_children()[0].pid, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_started_worker_whose_build_is_gone_at_once_ends(tmp_path: Path) -> None:
+    """A build is killed while its worker starts, and does not know it yet: the worker ends, too."""
+    variables = {**os.environ, "TMPDIR": str(tmp_path)}
+    build = subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True, env=variables)
+    assert build.stdout
+    with build.stdout:
+        worker = int(build.stdout.readline())
+    build.wait()
+    try:
+        assert _gone([worker])
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(worker, signal.SIGKILL)

@@ -38,9 +38,10 @@ def processes(jobs: int) -> Iterator[tuple[ExecutorMaker, str]]:
     """
     context = multiprocessing.get_context("spawn")
     with _scratch() as scratch:
+        initial = (scratch, os.getpid())
 
         def make() -> Executor:
-            return ProcessPoolExecutor(jobs, mp_context=context, initializer=_enter_worker, initargs=(scratch,))
+            return ProcessPoolExecutor(jobs, mp_context=context, initializer=_enter_worker, initargs=initial)
 
         yield make, scratch
 
@@ -118,20 +119,21 @@ def _memory_of_children() -> int:
     return int(max(0, children - own) * (1 if sys.platform == "darwin" else 1024))
 
 
-def _enter_worker(scratch: str) -> None:
+def _enter_worker(scratch: str, runner: int) -> None:
     """Leave the terminal's process group, so that Ctrl-C is the runner's alone; end when the runner is gone."""
     os.environ["TMPDIR"] = tempfile.tempdir = scratch
     if hasattr(os, "setsid"):
         os.setsid()
     orphans.adopt()
-    parent = os.getppid()
     if sys.platform == "linux":  # a thread gets no turn while a cell of the worker's own is deep in C
         import ctypes
 
         ctypes.CDLL(None).prctl(DEATH_OF_PARENT, signal.SIGKILL)
+    if os.getppid() != runner:
+        os._exit(1)  # it died before it could be noticed
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == runner:
             time.sleep(0.5)
         os._exit(1)
 
