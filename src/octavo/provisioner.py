@@ -151,7 +151,7 @@ def _arguments(command: Sequence[str]) -> list[str]:
     """Return what ipykernel is given, where ``command`` starts it with this interpreter. Raises Unfit."""
     program, *rest = [part for part in command if part != "-Xfrozen_modules=off"]  # for debugging Python's own modules
     if not forkable():
-        raise Unfit("that is safe on Linux alone")
+        raise Unfit("that takes a Linux that allows pidfd_open (5.3 or later)")
     if not this_python(program):
         raise Unfit(f"{program} is another environment's")
     if rest[:2] not in (["-m", "ipykernel_launcher"], ["-m", "ipykernel"]):

@@ -98,7 +98,11 @@ def workers(
             if kernels == "ordinary":
                 return start()
             if not forkable():
-                listen(Noted("Each kernel is started anew: forking them is safe on Linux alone."))
+                listen(
+                    Noted(
+                        "Each kernel is started anew: forking them takes a Linux that allows pidfd_open (5.3 or later)."
+                    )
+                )
                 return start()
             try:
                 return _forked(modules(), variables, scratch, listen)

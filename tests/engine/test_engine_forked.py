@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from octavo.engine.forked import ForkedExecutor, Zygote, stop, waiting
+from octavo.engine.forked import ForkedExecutor, Zygote, forkable, stop, waiting
 from octavo.engine.zygote import Request, receive, send
 from octavo.errors import BuildError
 
@@ -45,6 +45,16 @@ def test_a_second_zygote_that_does_not_start_is_tried_and_told_once() -> None:
     executor = ForkedExecutor(own, variables, operator.call, broken, lambda arguments: True, told.append)
     assert [executor.submit(sum, n, 1).result(60) for n in range(4)] == [1, 2, 3, 4]
     assert (len(broken.tries), list(map(str, told))) == (1, ["The process that they are forked from did not start."])
+
+
+def test_where_processes_have_no_descriptors_nothing_is_forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before Linux 5.3, or where a sandbox refuses them: kernels are started, and the notebooks run."""
+    assert forkable()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pidfd_open", lambda pid: os.close(-1))
+        assert not forkable()
+    monkeypatch.delattr(os, "pidfd_open")
+    assert not forkable()
 
 
 @pytest.fixture

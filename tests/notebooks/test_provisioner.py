@@ -338,7 +338,7 @@ def test_where_it_cannot_fork_it_starts(
     falls_back(kernel(pass_fds=(0,)), logged, "it asks for pass_fds")
     with monkeypatch.context() as patch:
         patch.setattr(provisioner, "forkable", lambda: False)
-        falls_back(kernel(), logged, "that is safe on Linux alone")
+        falls_back(kernel(), logged, "that takes a Linux that allows pidfd_open")
     with monkeypatch.context() as patch:
         (tmp_path / "file").write_text("")
         patch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "file"))

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 import msgspec
 
 from octavo.engine import key as keys
-from octavo.engine.forked import AGAIN, Unstarted, Zygote, begin_beside, unread
+from octavo.engine.forked import AGAIN, Unstarted, Zygote, begin_beside, forkable, unread
 from octavo.engine.pool import Performed
 from octavo.engine.store import DOUBTS, Store
 from octavo.engine.task import Action, Doubts
@@ -356,7 +356,7 @@ def zygotes(site: Site) -> list[Zygote]:
     variables = {**_environment(site), **site.fixed}
     workers = Zygote("workers", site.workers, site.identity, variables)
     kernels = Zygote("kernels", site.kernels, site.identity, variables, tuple(sorted(site.variables)))
-    return [workers, *([kernels] if site.kernels else [])]
+    return [workers, *([kernels] if site.kernels and forkable() else [])]
 
 
 def _wanted(worker: Worker) -> bool:

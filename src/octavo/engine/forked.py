@@ -311,8 +311,17 @@ def _addresses(environment: str) -> list[Path]:
 
 
 def forkable() -> bool:
-    """Whether workers can be forked here: on macOS and Windows a fork without an exec is not safe, or not there."""
-    return sys.platform == "linux"
+    """Whether workers can be forked here: on macOS and Windows a fork without an exec is not safe, or not there.
+
+    Kernels are held by descriptors of their processes: Linux has them since 5.3, and some sandboxes refuse them.
+    """
+    if sys.platform != "linux":
+        return False
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):  # a Python that was built where there are none
+        return False
+    return True
 
 
 def _digest(thing: object) -> str:
