@@ -193,6 +193,60 @@ def test_random_numbers_are_not_shared(tiny: Callable[..., Tiny]) -> None:
     assert all(len(set(column)) == 3 for column in zip(*numbers, strict=True))
 
 
+DRAWING = """
+from octavo.notebooks import standin
+import copy, os, random
+import numpy as np
+class Own(random.Random):
+    __hash__ = None
+gone = [random.Random() for _ in range(9)][:0]
+again, deliberate, long = random.Random(), random.Random(3), 122807528840384100672342137672332424406
+again.seed(4)
+legacy = np.random.RandomState()
+legacy.seed(5)
+fresh = [random.Random(), Own(), np.random.default_rng(), np.random.default_rng().spawn(1)[0], np.random.RandomState()]
+fresh.append(np.random.Generator(np.random.MT19937()))
+seeded = [deliberate, again, copy.deepcopy(deliberate), np.random.default_rng(long), np.random.RandomState(3), legacy]
+seeded.append(np.random.default_rng([1, 2]))
+standin.end()
+from octavo.notebooks.pristine import other_random_numbers
+assert "octavo" not in random.Random.seed.__module__ and len(standin.UNSEEDED.found) < 9
+for n in range(2):
+    if not (child := os.fork()):
+        other_random_numbers()
+        print([[draw.random() for draw in drawing] for drawing in (fresh, seeded)], flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
+
+
+def test_generators_that_packages_make_draw_numbers_of_their_own() -> None:
+    """Those that were made without a seed when a package was imported, in each kernel; what has a seed keeps it."""
+    done = subprocess.run([sys.executable, "-c", DRAWING], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    one, two = map(json.loads, done.stdout.splitlines())
+    assert [a == b for a, b in zip(one[0], two[0], strict=True)] == [False] * 6
+    assert one[1] == two[1]
+
+
+TREES = """
+import inspect, numpy, octavo
+from sklearn.ensemble._hist_gradient_boosting.grower import TreeGrower
+(rng,) = [d for d in TreeGrower.__init__.__defaults__ if isinstance(d, numpy.random.Generator)]
+octavo.value("drawn", float(rng.random()))
+"""
+
+
+@pytest.mark.proof
+def test_points_do_not_share_the_generators_of_packages(tiny: Callable[..., Tiny]) -> None:
+    """scikit-learn makes one when it is imported, which is once for all points."""
+    project = tiny({f"notebooks/t{n}.ipynb": [f"{TREES}{n}"] for n in range(2)})
+    said = project.octavo("build")
+    assert said.code == 0, said.err
+    notebooks = json.loads(project.read("build/results.json"))["notebooks"]
+    assert len({notebooks[f"t{n}"][0]["record"]["values"]["drawn"]["number"] for n in range(2)}) == 2
+
+
 @pytest.mark.proof
 def test_what_cells_show_is_the_same(both: Callable[..., tuple[Tiny, Tiny]]) -> None:
     """Streams, figures, displays that change, magics, threads, processes, errors: the same notebook."""

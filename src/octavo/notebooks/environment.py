@@ -116,6 +116,7 @@ def recorder_files() -> tuple[Path, ...]:
         "notebooks/questions.py",
         "notebooks/standin.py",
         "notebooks/trace.py",
+        "notebooks/unseeded.py",
     )
     styles = sorted((package / "figures" / "styles").glob("*.mplstyle"))
     return (*(package / name for name in inside), *styles)

@@ -103,10 +103,17 @@ def as_new(arguments: Sequence[str] = ()) -> None:
     if matplotlib := sys.modules.get("matplotlib"):
         backend = os.environ.get("MPLBACKEND") or "module://matplotlib_inline.backend_inline"
         matplotlib.rcParams["backend"] = backend
+    other_random_numbers()
+
+
+def other_random_numbers() -> None:
+    """Draw other random numbers, wherever nobody gave a seed, than all that is forked from the same process."""
     if random := sys.modules.get("numpy.random"):
         random.seed()
     if torch := sys.modules.get("torch"):
         torch.seed()
+    if standin := sys.modules.get("octavo.notebooks.standin"):
+        standin.UNSEEDED.renew()
 
 
 @cache

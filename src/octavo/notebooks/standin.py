@@ -2,6 +2,7 @@
 
 Some look where they are when they are imported: pandas shows a wide frame in a notebook otherwise than in a terminal,
 tqdm has other bars. Some keep the streams that they see, for what they log later. ``octavo.notebooks.warm`` ends it.
+What draws random numbers without a seed is noted meanwhile.
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import display
 from traitlets.config import Config
 
+from octavo.notebooks.unseeded import Unseeded
+
 BUILTINS = {"__IPYTHON__": True, "get_ipython": get_ipython, "display": display}
 CONFIG = Config(IPKernelApp={"log_level": 30})  # who has a section of this name is a kernel
+UNSEEDED = Unseeded()
 LOOKED_AT = ("__class__", "__dict__", "config", "kernel")
 
 
@@ -53,10 +57,12 @@ def begin() -> None:
     InteractiveShell._instance = object.__new__(kind)
     vars(builtins).update(BUILTINS)
     sys.stdout, sys.stderr = Stream("stdout"), Stream("stderr")
+    UNSEEDED.begin()
 
 
 def end() -> None:
     """Let it be seen no more; the streams that were kept are from now on those of the kernel."""
+    UNSEEDED.end()
     InteractiveShell._instance = None
     for name in BUILTINS:
         vars(builtins).pop(name, None)
