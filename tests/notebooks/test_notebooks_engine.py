@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ import pytest
 
 from octavo.notebooks import engine
 from octavo.notebooks.engine import SeldomWritten
+from octavo.notebooks.execute import RunPoint
 from octavo.notebooks.kernel import PipeSession
 
 
@@ -67,6 +69,20 @@ def test_what_ran_is_written_once_in_a_while(monkeypatch: pytest.MonkeyPatch) ->
     clock = iter(range(0, 1000, 2))  # two seconds between one look at it and the next
     monkeypatch.setattr("octavo.notebooks.engine.time.monotonic", lambda: float(next(clock)))
     assert run().written == ["there.ipynb"] * 20
+
+
+def test_what_ran_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
+    """Of a run that failed: a fault in the middle leaves what an earlier run left, and nothing else."""
+    failed, executed = tmp_path / "build" / "one.failed.ipynb", tmp_path / "executed.ipynb"
+    point: Any = SimpleNamespace(failed=failed, root=tmp_path)
+    executed.write_text('{"cells": [], "metadata": {"papermill": 1}}')
+    RunPoint._keep(point, executed)
+    kept = failed.read_text()
+    assert json.loads(kept) == {"cells": [], "metadata": {}}
+    executed.write_text('{"cells": [')
+    with pytest.raises(ValueError, match="Expecting value"):
+        RunPoint._keep(point, executed)
+    assert failed.read_text() == kept and list(failed.parent.iterdir()) == [failed]
 
 
 class Ends(NamedTuple):

@@ -281,8 +281,13 @@ class RunPoint:
     def _keep(self, executed: Path) -> None:
         if executed.exists():
             self.failed.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(executed, self.failed)
-            neutralise(self.failed, self.root)
+            unfinished = self.failed.with_name(f".{self.failed.name}.new")  # somebody may read it, or end this process
+            try:
+                shutil.copyfile(executed, unfinished)
+                neutralise(unfinished, self.root)
+                unfinished.replace(self.failed)
+            finally:
+                unfinished.unlink(missing_ok=True)
 
 
 def read_record(folder: Path) -> Record:
