@@ -50,7 +50,7 @@ class ForkedProcess:
 
     def poll(self) -> int | None:
         """Return the exit code, None while it runs."""
-        if self.returncode is None and select.select([self.connection], [], [], 0)[0]:
+        if self.returncode is None and self._heard(0):
             try:
                 good, answer = receive(self.connection)
                 self.returncode = answer if good else 1
@@ -62,10 +62,16 @@ class ForkedProcess:
     def wait(self, timeout: float | None = None) -> int:
         """Return the exit code. Raises TimeoutExpired after ``timeout`` seconds."""
         if self.poll() is None:
-            select.select([self.connection], [], [], timeout)
+            self._heard(timeout)
         if (code := self.poll()) is None:
             raise subprocess.TimeoutExpired("the kernel", timeout or 0)
         return code
+
+    def _heard(self, timeout: float | None) -> bool:
+        """Whether there is an answer within ``timeout`` seconds; select() takes no descriptors from 1024 on."""
+        poll = select.poll()
+        poll.register(self.connection, select.POLLIN)
+        return bool(poll.poll(None if timeout is None else timeout * 1000))
 
     def send_signal(self, number: int) -> None:
         """Send a signal, unless it has ended."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import re
+import resource
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -21,6 +24,7 @@ from tests.notebooks.test_forked_kernels import IMPORTS, STATES
 
 from octavo import provisioner
 from octavo.engine.forked import waiting
+from octavo.engine.zygote import send
 
 if TYPE_CHECKING:
     from tests.conftest import Content, Tiny
@@ -374,3 +378,20 @@ def test_it_shares_the_process_of_the_build(tiny: Callable[..., Tiny], monkeypat
     with contextlib.chdir(project.root):
         assert texts(execute("nbclient", project.root, "octavo")) == ["True", "True"]
     assert waiting() == before
+
+
+def test_a_manager_may_have_many_files_open() -> None:
+    """JupyterLab has a thousand: whether a kernel has ended is asked all the same."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(2048, hard), hard))
+    ours, theirs = socket.socketpair()
+    try:
+        with ours, theirs, socket.socket(fileno=fcntl.fcntl(ours, fcntl.F_DUPFD_CLOEXEC, 1100)) as high:
+            process = provisioner.ForkedProcess(high, 0)
+            assert process.poll() is None
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(0.01)
+            send(theirs, (True, 3))
+            assert process.wait(5) == 3
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
