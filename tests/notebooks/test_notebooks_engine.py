@@ -16,6 +16,9 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
+from nbclient.exceptions import CellTimeoutError
+from nbformat.notebooknode import from_dict
+from papermill.engines import NotebookExecutionManager
 
 from octavo.notebooks import engine
 from octavo.notebooks.engine import SeldomWritten
@@ -199,6 +202,29 @@ def test_what_a_killed_process_began_holds_nobody_up() -> None:
     command = [sys.executable, "-uc", HOLDING]
     done = subprocess.run(command, capture_output=True, text=True, check=False, start_new_session=True)
     assert done.stdout == "free\n", done.stderr
+
+
+class Deaf(engine.Kernel):
+    """A kernel that answers nothing, and that no signal reaches."""
+
+    def send_signal(self, number: int) -> None: ...
+
+
+async def ended() -> None:
+    """Execute a notebook whose cells are all done, on a kernel that does not answer."""
+    metadata: dict[str, Any] = {"metadata": {"papermill": {}}}
+    done = from_dict({**metadata, "cells": [{**metadata, "cell_type": "markdown", "source": "done"}]})
+    manager = NotebookExecutionManager(done, progress_bar=False)
+    told: Any = {"forked": None, "begun": print, "took": print}
+    with connected() as (client, _):
+        kernel = Deaf(**vars(client.kernel))
+        await engine.NotebookClient(manager, timeout=1, shell_timeout_interval=1, **told)._cells(kernel)
+
+
+def test_what_goes_on_after_the_last_cell_has_its_time() -> None:
+    """A task that a cell began blocks the kernel for longer than ``timeout``: told, and no bug of Octavo's."""
+    with pytest.raises(CellTimeoutError):
+        asyncio.run(ended())
 
 
 OLD_DISK = """

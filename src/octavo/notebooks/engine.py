@@ -303,6 +303,7 @@ class NotebookClient(BoundedClient):
     async def _cells(self, kernel: Kernel) -> None:
         self.kc, self.km = Client(kernel), kernel
         self.log.info(f"Executing notebook with kernel: {self.kernel_name}")
+        cell: Any = None
         try:
             for index, cell in enumerate(self.nb.cells):
                 try:
@@ -313,14 +314,15 @@ class NotebookClient(BoundedClient):
                     break
                 finally:
                     self.nb_man.cell_complete(self.nb.cells[index], cell_index=index)
-            info = await self.async_wait_for_reply(self.kc.kernel_info())
+            info = await self.async_wait_for_reply(self.kc.kernel_info(), cell)  # what that began may still go on
             self.took(info["content"][MEMORY])
             self.nb.metadata["language_info"] = info["content"]["language_info"]
             self.set_widgets_metadata()
         except CellTimeoutError:
             kernel.interrupt_kernel()  # so that the notebook shows what the cell was at, as with papermill's own engine
             listening = asyncio.all_tasks() - {asyncio.current_task()}
-            await asyncio.wait(listening, timeout=INTERRUPTED, return_when=asyncio.FIRST_COMPLETED)
+            if listening:
+                await asyncio.wait(listening, timeout=INTERRUPTED, return_when=asyncio.FIRST_COMPLETED)
             raise
         finally:
             self.kc.close()
