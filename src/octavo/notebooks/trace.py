@@ -518,10 +518,9 @@ def traced(
     if (changed := _changed({**modules, **read}, found)) and not opaque:
         what = f"'{_named(changed[0], root)}' changed while it ran."
         raise NotebookError(what, where=where, hint="Run the same command again.")
-    changed += [] if opaque else [name for name in sorted(listed) if _filled(name, found)]
     hooked = {*read, *modules, *listed}
     asked, wavered = _asked(found, hooked, places)
-    changed += [] if opaque else wavered  # what comes or goes while a child process runs may well be its own
+    changed += [] if opaque else [*(name for name in sorted(listed) if _filled(name, found)), *wavered]
     seen = opened if opened and opaque else NOTHING  # whatever else was opened meanwhile, others opened it
     more = _more(seen, (*hooked, *found["written"], *found["searched"]), places)
     alone = asked - more
@@ -529,7 +528,7 @@ def traced(
         perhaps=tuple(sorted(_named(n, root) for n in more & set(map(_source, seen.perhaps)))),
         changed=tuple(sorted({_named(n, root) for n in (*changed, *(more & seen.changed))})),
         presence=tuple(sorted(_named(n, root) for n in alone)),
-        writes=tuple(sorted(_named(n, root) for n in found["written"] if places.hold_sources(n)))[:MOST_WRITTEN],
+        writes=_sources(found["written"], places)[:MOST_WRITTEN],
         notes=tuple(_notes(found["network"], seen.gap, opaque)),
     )
     return Traced(_sorted(hooked | more | alone), doubts)
@@ -541,10 +540,16 @@ def _more(seen: Opened, hooked: Iterable[str], places: _Places) -> set[str]:
     return {n for n in map(_source, seen.own | seen.perhaps) if n not in known and places.hold_data(n)}
 
 
+def _sources(names: Iterable[str], places: _Places) -> tuple[str, ...]:
+    """Return those of some files that are there, and are sources of the project, as the project names them."""
+    return tuple(sorted(_named(n, Path(places.root)) for n in names if places.hold_sources(n)))
+
+
 def _asked(found: Mapping[str, Any], known: Iterable[str], places: _Places) -> tuple[set[str], list[str]]:
     """Return what of the project was asked for, where nothing else says that it was there or not.
 
-    The first are those that are as the run was told, the second those that came or went since.
+    The first are those that are as the run was told, the second those that came or went since; while a child process
+    runs, these may well be its own.
     ``known`` are files and folders that count by themselves: those that are there, with the folders that they lie in,
     are. What the run wrote or removed is its own, and so are the folders in which it did.
     """
