@@ -177,6 +177,8 @@ if way == "engine":
     engine.register()
     kernels = workers.zygote("kernels", workers.imports(()), {**os.environ, **workers.FIXED})
 for name, given in options.items():
+    if (folder / f"{name}.json").exists():  # it ran before another one hung
+        continue
     said, files = io.StringIO(), {k: io.StringIO() for k in ("stdout_file", "stderr_file") if given.get(k)}
     handler = logging.StreamHandler(said)
     logging.getLogger("papermill").addHandler(handler)
@@ -194,7 +196,8 @@ for name, given in options.items():
     progress, sys.stderr = sys.stderr.getvalue(), progress
     logging.getLogger("papermill").removeHandler(handler)
     told = {"error": error, "log": said.getvalue(), "progress": progress, **{k: v.getvalue() for k, v in files.items()}}
-    (folder / f"{name}.json").write_text(json.dumps(told))
+    Path("told.json").write_text(json.dumps(told))
+    Path("told.json").rename(folder / f"{name}.json")
 """
 
 
@@ -230,17 +233,15 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def executed(
     command: list[str], folder: Path, environment: Mapping[str, str], *, again: bool
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command; where it hangs, run it ``again``: stock papermill does, now and then, at widgets.
+    """Run a command; where it hangs, run it ``again``, from that notebook on: stock papermill does, at widgets.
 
     So it does whatever its kernels are: its client waits for a message without end, in the same place.
     """
-    run = partial(
-        subprocess.run, command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
-    )
-    for _ in range(2 * again):
+    run = partial(subprocess.run, command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    for _ in range(4 * again):
         with suppress(subprocess.TimeoutExpired):
-            return run()
-    return run()
+            return run(timeout=60)
+    return run(timeout=120)
 
 
 def told(folder: Path, way: str, name: str) -> dict[str, Any]:
