@@ -113,7 +113,7 @@ def notes(outcomes: Mapping[str, Outcome]) -> list[str]:
 
 
 def handed_on(outcomes: Mapping[str, Outcome]) -> list[str]:
-    """Return a sentence for each file that the run of one notebook left in the project and that of another read.
+    """Return a sentence for each two notebooks of which one left files in the project that the other read.
 
     Whether it read what the other one wrote this time, before, or in another branch, nobody can say.
     """
@@ -121,15 +121,17 @@ def handed_on(outcomes: Mapping[str, Outcome]) -> list[str]:
     writers: dict[str, str] = {}
     for name, entry in entries:
         writers |= {file: name for file in entry.writes if file not in writers}
-    readers: dict[str, str] = {}
+    said: dict[tuple[str, str], set[str]] = {}
     for name, entry in entries if writers else ():
-        others = (file for file in writers.keys() & entry.reads.keys() if _notebook(writers[file]) != _notebook(name))
-        readers |= {file: name for file in others if file not in readers}
+        for file in writers.keys() & entry.reads.keys():
+            if (writer := _notebook(writers[file])) != (reader := _notebook(name)):
+                said.setdefault((reader, writer), set()).add(file)
     return [
-        f"{reader}: it read {file}, which {writers[file]} writes. Octavo does not run them in that order, and does not "
-        f"write the file again when {writers[file]} comes from the store. Numbers are handed on by octavo.value and "
-        "octavo.sweep; let data be made by a module that both import, or before the build."
-        for file, reader in sorted(readers.items())
+        f"{reader}: it read {min(files)}{f' and {len(files) - 1} more' if len(files) > 1 else ''}, which {writer} "
+        f"writes. Octavo does not run them in that order, and writes nothing there when {writer} comes from the store. "
+        "Numbers are handed on by octavo.value and octavo.sweep; let data be made by a module that both import, or "
+        "before the build."
+        for (reader, writer), files in sorted(said.items())
     ]
 
 

@@ -287,17 +287,23 @@ def test_a_build_after_the_first_writes_nothing(tiny: Callable[..., Tiny]) -> No
 def test_a_file_that_one_notebook_leaves_for_another_is_told_of(tiny: Callable[..., Tiny]) -> None:
     """In which order they run nobody said, and a run from the store writes nothing: each build says so."""
     wrote = "import octavo\nfrom pathlib import Path\nPath('clean.csv').write_text('1')\noctavo.value('wrote', 1)"
+    wrote += "\nPath('more.csv').write_text('1')"
     read = "import octavo\nfrom pathlib import Path\noctavo.value('read', int(Path('clean.csv').read_text()))"
+    read += "\nPath('more.csv').read_text()"
     project = tiny(
         {
             "pyproject.toml": "[tool.octavo]\ntitle = 'T'\njobs = 1\n",
             "notebooks/clean.ipynb": [wrote],
             "notebooks/fit.ipynb": [read],
-            "notebooks/own.ipynb": [wrote.replace("clean.csv", "own.csv"), "Path('own.csv').read_text()"],
+            "notebooks/own.ipynb": [
+                wrote.replace("clean", "own").replace("more", "others"),
+                "Path('own.csv').read_text()",
+            ],
             "notebooks/clean.csv": "0",
+            "notebooks/more.csv": "0",
         }
     )
-    told = "fit: it read notebooks/clean.csv, which clean writes. Octavo does not run them in that order"
+    told = "fit: it read notebooks/clean.csv and 1 more, which clean writes. Octavo does not run them in that order"
     said = [project.octavo("build") for _ in range(3)]
     assert [s.code for s in said] == [0, 0, 0] and all(s.err.count(told) == 1 for s in said), said
     assert "own.csv" not in said[0].err + json.dumps(project.octavo("build", "--json").out)

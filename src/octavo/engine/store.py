@@ -162,14 +162,14 @@ class Store:
         entry = Entry(key, outputs, traced, took, memory, perhaps, notes, ran=now, writes=doubts.writes)
         kept = self.adopt(made, entry, anew=anew)
         if anew:
-            self._remove_others(*kept, made)
+            self._remove_others(kept[0], made)
         return kept
 
-    def _remove_others(self, place: Path, entry: Entry, made: Path) -> None:
+    def _remove_others(self, place: Path, made: Path) -> None:
         """Remove the results of a key that would be taken for the files as they are now, but for the one at ``place``.
 
-        That was made on purpose, and may have read more than they did: as soon as such a file changes they would be
-        taken again.
+        That was made on purpose, in ``made``, and may have read more than they did: as soon as such a file changes they
+        would be taken again.
         """
         for other in sorted(place.parent.iterdir()):
             there = load(other) if other != place else None

@@ -255,7 +255,7 @@ def find(root: Path, ignored: tuple[Path, ...], known: Folders | None = None) ->
             when = os.stat(path).st_mtime_ns  # noqa: PTH116
             there = (known or {}).get(path)
             found[path] = there if there and there.when == when else _listed(path, when)
-            todo += [*found[path].folders, *filter(os.path.isdir, found[path].links)]  # those may dangle for a while
+            todo += [*found[path].folders, *filter(_is_entered, found[path].links)]  # those may dangle for a while
     return found
 
 
@@ -275,16 +275,20 @@ def recall(file: Path) -> Folders | None:
         return None
 
 
+def _is_entered(path: str) -> bool:
+    """Whether there is a folder that is no environment. An entry of scandir raises OSError of a link to itself."""
+    return os.path.isdir(path) and not os.path.exists(f"{path}/pyvenv.cfg")  # noqa: PTH110, PTH112
+
+
 def _listed(path: str, when: int) -> Folder:
     folders, links = [], []
     with os.scandir(path) as entries:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            # Of a link to itself an entry says nothing: it raises OSError.
-            if os.path.isdir(entry.path) and not os.path.exists(f"{entry.path}/pyvenv.cfg"):  # noqa: PTH110, PTH112
+            if _is_entered(entry.path):
                 folders.append(entry.path)
-            elif entry.is_symlink():  # to a file, or to what is not there now, but may be, with the folder as it is
+            elif entry.is_symlink() and not os.path.isdir(entry.path):  # noqa: PTH112 (it may dangle as yet)
                 links.append(entry.path)
     return Folder(when, tuple(sorted(folders)), tuple(sorted(links)))
 
